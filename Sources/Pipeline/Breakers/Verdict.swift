@@ -1,0 +1,131 @@
+/// What the windows of one group amount to at one moment.
+package struct Verdict: Equatable, Sendable {
+  package var kind: Kind
+  /// The rule that decided; nil when none did (`healthy`).
+  package var rule: Rule?
+  package var evidence: [Evidence]
+
+  package init(kind: Kind, rule: Rule?, evidence: [Evidence]) {
+    self.kind = kind
+    self.rule = rule
+    self.evidence = evidence
+  }
+
+  /// In the order in which a reader wants to know: an earlier kind hides a later one.
+  package enum Kind: String, Sendable, CaseIterable, Codable {
+    case incomplete, storm, poison, stalled, insufficient, healthy
+  }
+}
+
+package enum Rule: String, Sendable, CaseIterable, Codable {
+  case deadLetterStorm = "dead-letter-storm"
+  case deadLetterFlood = "dead-letter-flood"
+  case slowPartition = "slow-partition"
+  case stalled
+}
+
+/// One condition of a rule as it stood.
+package struct Evidence: Equatable, Sendable, Codable {
+  /// What was measured: `error_rate`, `retries`, `consumption_delay`, `dead_letter_rate`, `settlements`,
+  /// `distinct_messages`, `failures`, `settle_latency`, `ack_gap`, `coverage`.
+  package var condition: String
+  /// `group`, or `partition:<name>`.
+  package var scope: String
+  /// Nil where there are no samples.
+  @NullEncoded package var value: Double?
+  package var threshold: Double
+  /// `ratio`, `1`, `s`.
+  package var unit: String
+  package var samples: Int
+  package var window_s: Double
+  /// Where the value comes from: `settled_p95`, `oldest_in_flight`, `x-delivery-count`, …; `lower_bound` is appended
+  /// after a comma where the true value can only be larger.
+  package var source: String
+  package var met: Bool
+
+  package init(
+    condition: String, scope: String = "group", value: Double?, threshold: Double, unit: String, samples: Int,
+    window_s: Double, source: String, met: Bool
+  ) {
+    self.condition = condition
+    self.scope = scope
+    self._value = NullEncoded(wrappedValue: value)
+    self.threshold = threshold
+    self.unit = unit
+    self.samples = samples
+    self.window_s = window_s
+    self.source = source
+    self.met = met
+  }
+}
+
+/// An optional that is written as `null` instead of being left out, so that every key of the report is always there.
+@propertyWrapper
+package struct NullEncoded<Value: Codable & Equatable & Sendable>: Codable, Equatable, Sendable {
+  package var wrappedValue: Value?
+  package init(wrappedValue: Value?) { self.wrappedValue = wrappedValue }
+
+  package init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    wrappedValue = container.decodeNil() ? nil : try container.decode(Value.self)
+  }
+
+  package func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    if let wrappedValue { try container.encode(wrappedValue) } else { try container.encodeNil() }
+  }
+}
+
+extension KeyedDecodingContainer {
+  /// A key that is missing reads as nil, so that an older writer's object still decodes.
+  package func decode<Value>(_: NullEncoded<Value>.Type, forKey key: Key) throws -> NullEncoded<Value> {
+    try decodeIfPresent(NullEncoded<Value>.self, forKey: key) ?? NullEncoded(wrappedValue: nil)
+  }
+}
+
+package enum BreakerState: String, Sendable, CaseIterable, Codable {
+  case closed, open
+  case halfOpen = "half_open"
+  case forcedOpen = "forced_open"
+  case forcedClosed = "forced_closed"
+}
+
+/// One change of a breaker's state.
+package struct Transition: Equatable, Sendable {
+  /// Counts the transitions of this breaker, from 1.
+  package var revision: UInt64
+  package var at: Timestamp
+  package var from: BreakerState
+  package var to: BreakerState
+  package var cause: Cause
+  /// The verdict that led to it; nil for timers and operators.
+  package var verdict: Verdict?
+
+  package enum Cause: String, Sendable, CaseIterable, Codable {
+    /// A rule tripped.
+    case rule
+    /// The open time passed.
+    case openTimeElapsed = "open_time_elapsed"
+    /// Enough acks in a row.
+    case probesSucceeded = "probes_succeeded"
+    /// A probe failed.
+    case probeFailed = "probe_failed"
+    /// Half-open for its whole time without a failure.
+    case quietHalfOpen = "quiet_half_open"
+    /// The longest episode was reached: let go, alarm.
+    case maxEpisode = "max_episode"
+    case trip, reset, override
+    case overrideEnded = "override_ended"
+  }
+
+  package init(
+    revision: UInt64, at: Timestamp, from: BreakerState, to: BreakerState, cause: Cause, verdict: Verdict?
+  ) {
+    self.revision = revision
+    self.at = at
+    self.from = from
+    self.to = to
+    self.cause = cause
+    self.verdict = verdict
+  }
+}

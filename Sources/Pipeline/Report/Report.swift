@@ -1,0 +1,175 @@
+/// What a run saw, in the shape of `stormfuse replay --format json` and `GET /v1/report` (schema
+/// `stormfuse.report/1`). Property names are the JSON's. Fields may be added, never renamed.
+package struct Report: Codable, Equatable, Sendable {
+  package var schema = Report.schema
+  package static let schema = "stormfuse.report/1"
+  /// First and last moment of the capture; equal to each other and to the epoch when nothing was seen.
+  package var from: RFC3339
+  package var to: RFC3339
+  package var capture: Capture
+  package var groups: [Group]
+  package var ungrouped: [Destination]
+  package var unattributed: [Destination]
+  package var producers: [Producer]
+  package var topology: Topology
+
+  package struct Capture: Codable, Equatable, Sendable {
+    package var segments: UInt64
+    package var bytes: UInt64
+    package var lost_bytes: UInt64
+    package var connections: Int
+    package var undecoded: [Undecoded]
+    /// Losses by cause: `ring_full`, `table_full`, `copy_failed`, `snap_length`, `hole`, `resync`, ….
+    package var losses: [String: UInt64]
+  }
+
+  package struct Undecoded: Codable, Equatable, Sendable {
+    package var reason: String
+    package var connections: Int
+  }
+
+  package struct Group: Codable, Equatable, Sendable {
+    package var key: String
+    package var href: String
+    package var cluster: String
+    package var system: String
+    package var group: String
+    package var target: String
+    package var destinations: [String]
+    package var mode: String
+    package var totals: Totals
+    package var in_flight: Int
+    @NullEncoded package var oldest_in_flight_s: Double?
+    @NullEncoded package var lag: Int?
+    @NullEncoded package var error_rate: Double?
+    @NullEncoded package var dead_letter_rate: Double?
+    package var attempts: Attempts
+    package var consumption_delay_s: Quantiles
+    package var settle_latency_s: Quantiles
+    package var retry_latency_s: Quantiles
+    package var coverage: Double
+    /// Deliveries that the consumers already hold and would still run if they were paused now.
+    package var exposure: Int
+    /// Why `pause` could not hold this group (`no_ack`, `unlimited_prefetch`); nil if it could.
+    @NullEncoded package var unholdable: String?
+    package var verdict: VerdictReport
+    package var episodes: [Episode]
+    package var poison_messages: [PoisonMessage]
+    package var breaker: Breaker
+    package var partitions: [Partition]
+  }
+
+  package struct Totals: Codable, Equatable, Sendable {
+    package var delivered: UInt64 = 0
+    package var redelivered: UInt64 = 0
+    package var acked: UInt64 = 0
+    package var acked_paired: UInt64 = 0
+    package var requeued: UInt64 = 0
+    package var rejected: UInt64 = 0
+    package var dead_lettered: UInt64 = 0
+    package var crashed: UInt64 = 0
+    package var abandoned: UInt64 = 0
+    package var expired: UInt64 = 0
+    package var exhausted: UInt64 = 0
+    package var refetched: UInt64 = 0
+    package var duplicates: UInt64 = 0
+    package var commit_failures: UInt64 = 0
+    package var rebalances: UInt64 = 0
+    package var skewed: UInt64 = 0
+    package init() {}
+  }
+
+  package struct Attempts: Codable, Equatable, Sendable {
+    package var max: Int
+    package var p95: Double
+    package var source: String
+  }
+
+  /// Seconds. Null without samples.
+  package struct Quantiles: Codable, Equatable, Sendable {
+    @NullEncoded package var p50: Double?
+    @NullEncoded package var p95: Double?
+    @NullEncoded package var max: Double?
+    package var samples: Int
+    /// Where the moments come from; nil where that goes without saying.
+    package var source: String?
+  }
+
+  package struct VerdictReport: Codable, Equatable, Sendable {
+    package var kind: Verdict.Kind
+    @NullEncoded package var rule: Rule?
+    package var evidence: [Evidence]
+  }
+
+  package struct Episode: Codable, Equatable, Sendable {
+    package var kind: Verdict.Kind
+    @NullEncoded package var rule: Rule?
+    package var from: RFC3339
+    @NullEncoded package var to: RFC3339?
+    package var evidence: [Evidence]
+  }
+
+  package struct PoisonMessage: Codable, Equatable, Sendable {
+    /// The message's own id where it has one, else `hash:` and sixteen hex digits.
+    package var message: String
+    package var failures: Int
+  }
+
+  package struct Breaker: Codable, Equatable, Sendable {
+    package var state: BreakerState
+    package var held: Bool
+    /// Why nothing is held although the state is open: `mode is observe`, `replay`, …; nil otherwise.
+    @NullEncoded package var why: String?
+    package var revision: UInt64
+    package var transitions: [TransitionReport]
+  }
+
+  package struct TransitionReport: Codable, Equatable, Sendable {
+    package var revision: UInt64
+    package var at: RFC3339
+    package var from: BreakerState
+    package var to: BreakerState
+    package var cause: Transition.Cause
+    @NullEncoded package var rule: Rule?
+    package var evidence: [Evidence]
+  }
+
+  package struct Partition: Codable, Equatable, Sendable {
+    package var destination: String
+    package var partition: Int
+    package var totals: Totals
+  }
+
+  package struct Destination: Codable, Equatable, Sendable {
+    package var system: String
+    package var destination: String
+    package var delivered: UInt64
+  }
+
+  package struct Producer: Codable, Equatable, Sendable {
+    package var system: String
+    package var destination: String
+    package var published: UInt64
+    /// `normal`, `retry` or `dead_letter`.
+    package var kind: String
+  }
+
+  package struct Topology: Codable, Equatable, Sendable {
+    package var nodes: [Node]
+    package var edges: [Edge]
+  }
+
+  package struct Node: Codable, Equatable, Sendable {
+    package var id: String
+    /// `service`, `destination` or `group`.
+    package var kind: String
+  }
+
+  package struct Edge: Codable, Equatable, Sendable {
+    package var from: String
+    package var to: String
+    /// `publishes`, `consumes`, `dead_letters` or `retries`.
+    package var kind: String
+    package var messages: UInt64
+  }
+}
