@@ -109,7 +109,7 @@ package struct DestinationSettings: Equatable, Sendable {
   package var retry: [String] = []
   /// Destinations that look like one of the two but are not. [normal]
   package var normal: [String] = []
-  /// Whether the conventional names count (`*.dlq`, `*_error`, `retry-5m`, …).
+  /// Whether the conventional names count (`*.dlq`, `*_error`, `retry-5m`, …). [conventional_names]
   package var conventional = true
   package init() {}
 }

@@ -27,7 +27,11 @@ package enum Rule: String, Sendable, CaseIterable, Codable {
 /// One condition of a rule as it stood.
 package struct Evidence: Equatable, Sendable, Codable {
   /// What was measured: `error_rate`, `retries`, `consumption_delay`, `dead_letter_rate`, `settlements`,
-  /// `distinct_messages`, `failures`, `settle_latency`, `ack_gap`, `coverage`.
+  /// `distinct_messages`, `failures`, `settle_latency`, `ack_gap`, `head_of_line_age`, `coverage`, and for poison
+  /// `named_share` (of the failures), `others_acked` and the first condition again `_without_named`. `settlements` are
+  /// those that the rates divide by: acked and failures. Met when above the threshold; `settlements`,
+  /// `distinct_messages`, `ack_gap`, `head_of_line_age`, `named_share` and `coverage` when at least as large;
+  /// `_without_named` when not above it.
   package var condition: String
   /// `group`, or `partition:<name>`.
   package var scope: String
@@ -100,6 +104,8 @@ package struct Transition: Equatable, Sendable {
   package var cause: Cause
   /// The verdict that led to it; nil for timers and operators.
   package var verdict: Verdict?
+  /// Who asked for it and why; nil for rules and timers.
+  package var note: OperatorNote?
 
   package enum Cause: String, Sendable, CaseIterable, Codable {
     /// A rule tripped.
@@ -119,7 +125,8 @@ package struct Transition: Equatable, Sendable {
   }
 
   package init(
-    revision: UInt64, at: Timestamp, from: BreakerState, to: BreakerState, cause: Cause, verdict: Verdict?
+    revision: UInt64, at: Timestamp, from: BreakerState, to: BreakerState, cause: Cause, verdict: Verdict?,
+    note: OperatorNote? = nil
   ) {
     self.revision = revision
     self.at = at
@@ -127,5 +134,6 @@ package struct Transition: Equatable, Sendable {
     self.to = to
     self.cause = cause
     self.verdict = verdict
+    self.note = note
   }
 }

@@ -1,0 +1,211 @@
+/// The circuit breaker of one group, as a value: verdicts, outcomes, time and commands go in, transitions come out.
+///
+/// ```
+/// closed ── rule, trip ──→ open ── open time ──→ half_open ── acks in a row, or 30 s without a failure ──→ closed
+///                           ↑──────── a failure ────────┘
+/// ```
+/// It holds nothing itself: whether an open breaker holds traffic (`enforce`) or only says that it would (`observe`) is
+/// its owner's affair, and changes nothing here. Every transition goes through `move`. After a transition with
+/// `restartsWindow` the owner starts the group's windows anew, or the old storm would open it again.
+///
+/// Each transition begins a new generation (`revision`). A fact from before the generation began says nothing about it:
+/// it is dropped and counted. Half-open listens to outcomes of deliveries *received* after it began, and to outcomes
+/// only: while traffic is held, delay grows by itself.
+///
+/// Since leaving closed at most `maxEpisode_ns` pass. When they are over, traffic is let go with cause `max_episode`,
+/// which calls for an alarm, and the breaker is disarmed: no rule trips it until a verdict is healthy or an operator says
+/// so. But half-open without any delivery holds nothing and has nothing to let go: it stays, and if the first delivery
+/// comes after the time, the time starts anew with it.
+///
+/// Memory: fixed, about 200 bytes. Cost: a comparison per outcome unless half-open.
+package struct Breaker: Sendable {
+  package let settings: BreakerSettings
+  package private(set) var state: BreakerState = .closed
+  /// Counts the transitions; 0 before the first.
+  package private(set) var revision: UInt64 = 0
+  /// When the state began.
+  package private(set) var since: Timestamp
+  /// Whether a rule may trip it.
+  package private(set) var isArmed = true
+  /// Facts of an earlier generation that were dropped.
+  package private(set) var dropped: UInt64 = 0
+
+  /// The exponent of the next open time.
+  private var openings = 0
+  /// When it was last let go: closed or forced closed.
+  private var closedSince: Timestamp
+  /// End of the open time, or of an override.
+  private var until = Timestamp.distantFuture
+  private var episodeEnd = Timestamp.distantFuture
+  private var acksInARow = 0
+  /// When half-open's first delivery came.
+  private var firstProbe: Timestamp?
+  private var random: SplitMix64
+
+  /// `seed` tells the breakers of one run apart (a hash of the key); the settings' seed tells runs apart.
+  package init(settings: BreakerSettings, seed: UInt64, at now: Timestamp) {
+    self.settings = settings
+    since = now
+    closedSince = now
+    random = SplitMix64(seed: mixed(settings.seed) ^ seed)
+  }
+
+  /// When the next timer is due; `distantFuture` if none is.
+  package var nextDeadline: Timestamp {
+    switch state {
+    case .closed: .distantFuture
+    case .open: min(until, episodeEnd)
+    case .halfOpen: firstProbe == nil ? .distantFuture : min(quietEnd, episodeEnd)
+    case .forcedOpen, .forcedClosed: until
+    }
+  }
+
+  /// A verdict. A storm opens a closed and armed breaker; a healthy one arms it again. `verdict` is asked for only if
+  /// it opens.
+  package mutating func judge(_ kind: Verdict.Kind, at now: Timestamp, verdict: () -> Verdict?) -> Transition? {
+    guard state == .closed, isCurrent(now) else { return nil }
+    if kind == .healthy { isArmed = true }
+    guard kind == .storm, isArmed else { return nil }
+    return move(to: .open, .rule, at: now, verdict: verdict())
+  }
+
+  /// A delivery came, settled or not. Only half-open cares.
+  @inline(__always) package mutating func delivered(at now: Timestamp) {
+    if state == .halfOpen, firstProbe == nil, now > since { beginProbing(at: now) }
+  }
+
+  /// A delivery was settled.
+  @inline(__always) package mutating func outcome(_ outcome: Outcome, at now: Timestamp) -> Transition? {
+    state == .halfOpen ? probe(outcome, at: now) : nil
+  }
+
+  /// Applies the next timer that is due by `now`, if one is; its transition bears the time it was due. Several may be
+  /// due after a gap: call until it answers nil.
+  package mutating func tick(at now: Timestamp) -> Transition? {
+    let due = nextDeadline
+    guard due <= now else { return nil }
+    switch state {
+    case .closed: return nil
+    case .open:
+      if episodeEnd <= until { return move(to: .closed, .maxEpisode, at: due) }
+      return move(to: .halfOpen, .openTimeElapsed, at: due)
+    case .halfOpen:
+      return move(to: .closed, quietEnd <= episodeEnd ? .quietHalfOpen : .maxEpisode, at: due)
+    case .forcedOpen, .forcedClosed:
+      return move(to: .closed, .overrideEnded, at: due)
+    }
+  }
+
+  /// A command by an operator. With `ifRevision` it is refused if the breaker has moved on since.
+  package mutating func apply(
+    _ command: BreakerCommand, note: OperatorNote? = nil, ifRevision: UInt64? = nil, at now: Timestamp
+  ) -> CommandResult {
+    if let ifRevision, ifRevision != revision { return .stale(revision: revision) }
+    let now = max(now, since)
+    switch (command, state) {
+    case (.trip, .closed), (.trip, .halfOpen):
+      return .changed(move(to: .open, .trip, at: now, note: note))
+    case (.trip, .open):
+      return .unchanged(why: "it is open already")
+    case (.reset, .open), (.reset, .halfOpen):
+      return .changed(move(to: .closed, .reset, at: now, note: note))
+    case (.reset, .closed), (.rearm, _):
+      guard !isArmed else { return .unchanged(why: command == .reset ? "it is closed already" : "it is armed already") }
+      isArmed = true
+      return .rearmed
+    case (.trip, _), (.reset, _):
+      return .unchanged(why: "an override is in force (\(state.rawValue)): clear it first")
+    case (.forceOpen(let span_ns), _):
+      return .changed(
+        move(to: .forcedOpen, .override, at: now, note: note, limit_ns: max(0, span_ns ?? settings.forcedOpen_ns)))
+    case (.forceClosed(let span_ns), _):
+      return .changed(move(to: .forcedClosed, .override, at: now, note: note, limit_ns: span_ns.map { max(0, $0) }))
+    case (.clearOverride, .forcedOpen), (.clearOverride, .forcedClosed):
+      return .changed(move(to: .closed, .overrideEnded, at: now, note: note))
+    case (.clearOverride, _):
+      return .unchanged(why: "no override is in force")
+    }
+  }
+}
+
+extension Breaker {
+  /// Every transition, and nothing else changes the state.
+  private mutating func move(
+    to next: BreakerState, _ cause: Transition.Cause, at now: Timestamp, verdict: Verdict? = nil,
+    note: OperatorNote? = nil, limit_ns: Int64? = nil
+  ) -> Transition {
+    let before = state
+    state = next
+    since = now
+    revision += 1
+    acksInARow = 0
+    firstProbe = nil
+    until = .distantFuture
+    switch next {
+    case .open:
+      if before == .closed { episodeEnd = now + settings.maxEpisode_ns }
+      if before == .closed, now - closedSince >= settings.openReset_ns { openings = 0 }
+      until = now + openTime()
+      openings += 1
+      isArmed = true
+    case .halfOpen: break
+    case .closed, .forcedClosed:
+      episodeEnd = .distantFuture
+      if before != .closed, before != .forcedClosed { closedSince = now }
+      isArmed = cause != .maxEpisode
+      if let limit_ns { until = now + limit_ns }
+    case .forcedOpen:
+      isArmed = true
+      episodeEnd = .distantFuture
+      until = now + (limit_ns ?? settings.forcedOpen_ns)
+    }
+    return Transition(
+      revision: revision, at: now, from: before, to: next, cause: cause, verdict: verdict, note: note)
+  }
+
+  private mutating func probe(_ outcome: Outcome, at now: Timestamp) -> Transition? {
+    guard isCurrent(now) else { return nil }
+    guard outcome.deliveredAt > since else {
+      dropped &+= 1
+      return nil
+    }
+    delivered(at: outcome.deliveredAt)
+    if outcome.settlement.isFailure { return move(to: .open, .probeFailed, at: now) }
+    guard outcome.settlement == .acked, !outcome.paired else { return nil }
+    acksInARow += 1
+    return acksInARow >= settings.probes ? move(to: .closed, .probesSucceeded, at: now) : nil
+  }
+
+  private mutating func beginProbing(at now: Timestamp) {
+    firstProbe = now
+    if now >= episodeEnd { episodeEnd = now + settings.maxEpisode_ns }
+  }
+
+  /// When half-open has been without a failure for long enough. If its first delivery came late, the time counts from
+  /// that.
+  private var quietEnd: Timestamp {
+    let end = since + settings.halfOpen_ns
+    guard let firstProbe, firstProbe > end else { return end }
+    return firstProbe + settings.halfOpen_ns
+  }
+
+  private mutating func isCurrent(_ now: Timestamp) -> Bool {
+    if now >= since { return true }
+    dropped &+= 1
+    return false
+  }
+
+  /// min(openMaximum, openBase × 2^openings), varied by the jitter.
+  private mutating func openTime() -> Int64 {
+    let (doubled, overflow) = settings.openBase_ns.multipliedReportingOverflow(by: 1 << Int64(min(openings, 40)))
+    let span_ns = overflow ? settings.openMaximum_ns : min(settings.openMaximum_ns, doubled)
+    return Int64(Double(span_ns) * (1 + settings.jitter * (2 * random.unit() - 1)))
+  }
+}
+
+extension Transition {
+  /// Whether the windows of the group are to start anew: it was let go.
+  package var restartsWindow: Bool { to == .closed && from != .forcedClosed }
+  /// Whether somebody should be called: the longest episode was reached and traffic let go.
+  package var raisesAlarm: Bool { cause == .maxEpisode }
+}

@@ -1,0 +1,154 @@
+/// Everything that decides about one (target, group): windows, verdict, breaker, episodes.
+///
+/// In: settled deliveries, bytes, time, what is in flight (`JudgeContext`), commands. Out: transitions, at most one per
+/// call, and the verdict. Loss comes in as lost bytes: below `min_coverage` the verdict is `incomplete`, and nothing trips.
+///
+/// The order in which the owner calls, for every fact at a moment `now`:
+/// 1. while `nextDeadline <= now`: `tick(at:context:)`, so that timers come before the fact;
+/// 2. `record(_:at:)`; then, if `needsJudging`, `judge(at:context:)`. The context costs the owner something, and only a
+///    failure needs it: an ack is a handful of additions.
+/// 3. every `rules.evaluation_ns` (100 ms): `tick(at:context:)` until it answers nil.
+///
+/// While the verdict is a storm already, a further failure can't make it more of one, and judging waits for the tick.
+///
+/// Memory: that of `GroupWindows`, and about 1 KB inline. It is one large value: keep it in place in an array and call
+/// it there; a copy costs a dozen retains. Cost: see `SlidingWindow`; judging without a failure compares three numbers.
+package struct GroupMonitor {
+  package let settings: ResolvedSettings
+  package private(set) var windows: GroupWindows
+  package private(set) var breaker: Breaker
+  /// The breaker's last transition; nil before the first.
+  package private(set) var lastTransition: Transition?
+  /// As it was judged last.
+  package private(set) var judgement = Judgement(.insufficient)
+  /// Counts the changes of the verdict's kind: whoever alerts on `poison`, `stalled` or `incomplete` compares it.
+  package private(set) var verdictRevision: UInt64 = 0
+  package private(set) var episodes: Episodes
+  package private(set) var poison = PoisonMessages()
+  /// A failure came since the group was last judged, and could change the verdict.
+  package private(set) var needsJudging = false
+  private let judge: Judge
+
+  /// `key` varies the breaker's open times from group to group.
+  package init(settings: ResolvedSettings, key: String, at now: Timestamp) {
+    self.settings = settings
+    windows = GroupWindows(settings: settings, at: now)
+    breaker = Breaker(settings: settings.breaker, seed: fnv1a(key), at: now)
+    episodes = Episodes(window_ns: windows.main.span_ns)
+    judge = Judge(rules: settings.rules)
+  }
+
+  /// When `tick` is due besides every `evaluation_ns`.
+  package var nextDeadline: Timestamp { breaker.nextDeadline }
+
+  /// Makes the window of a partition for `slow-partition`; its number goes into `record`. Nil if it gets none.
+  package mutating func addPartition(named name: String, at now: Timestamp) -> Int? {
+    windows.addPartition(named: name, at: now)
+  }
+
+  /// A delivery came.
+  @inline(__always) package mutating func delivered(at now: Timestamp) { breaker.delivered(at: now) }
+
+  /// A delivery was settled. Answers whether the breaker moved; `lastTransition` is then how. (An optional `Transition`
+  /// would cost every ack a few nanoseconds to say nil.)
+  package mutating func record(_ outcome: Outcome, partition: Int? = nil, at now: Timestamp) -> Bool {
+    windows.record(outcome, partition: partition, at: now)
+    if outcome.settlement.isFailure {
+      if judgement.kind != .storm { needsJudging = true }
+      if !poison.list.isEmpty { poison.failed(outcome.message) }
+    }
+    guard breaker.state == .halfOpen else { return false }
+    return probe(outcome, at: now)
+  }
+
+  /// Bytes of the group's connections passed, or are known to be missing.
+  @inline(__always) package mutating func record(understood_bytes: UInt64, lost_bytes: UInt64, at now: Timestamp) {
+    windows.record(understood_bytes: understood_bytes, lost_bytes: lost_bytes, at: now)
+  }
+
+  /// A consumer said that it still works on a delivery.
+  package mutating func progress(at now: Timestamp) { windows.progress(at: now) }
+
+  /// Compares the rules with the windows, and tells the breaker.
+  package mutating func judge(at now: Timestamp, context: JudgeContext) -> Transition? {
+    needsJudging = false
+    windows.advance(to: now)
+    if context.held { windows.suspendGaps(at: now) }
+    let judged = judge.judge(windows, context, at: now)
+    if judged.kind != judgement.kind {
+      verdictRevision += 1
+      episodes.enter(judged.kind, at: now) { judge.verdict(judged, windows, context, at: now) }
+    }
+    judgement = judged
+    if judged.kind == .poison, let named = judged.named { poison.name(named) }
+    guard
+      let transition = breaker.judge(
+        judged.kind, at: now, verdict: { judge.verdict(judged, windows, context, at: now) })
+    else { return nil }
+    follow(transition)
+    return transition
+  }
+
+  /// Timers, then the rules. Call until it answers nil: after a gap several timers may be due.
+  package mutating func tick(at now: Timestamp, context: JudgeContext) -> Transition? {
+    if let transition = breaker.tick(at: now) {
+      follow(transition)
+      return transition
+    }
+    return judge(at: now, context: context)
+  }
+
+  /// Time alone changes no judgement and moves no timer before this moment, as long as nothing happens. `context` is that
+  /// of the judgement at `now`, which must have just been made.
+  package func unchangedUntil(context: JudgeContext, at now: Timestamp) -> Timestamp {
+    min(breaker.nextDeadline, windows.nextEviction, judge.unchangedUntil(windows.gaps, context, at: now))
+  }
+
+  /// A command by an operator; nil `ifRevision`: whatever the breaker's revision is.
+  package mutating func apply(
+    _ command: BreakerCommand, note: OperatorNote? = nil, ifRevision: UInt64? = nil, at now: Timestamp
+  ) -> CommandResult {
+    let result = breaker.apply(command, note: note, ifRevision: ifRevision, at: now)
+    if case .changed(let transition) = result { follow(transition) }
+    return result
+  }
+
+  /// The verdict at this moment with its evidence, for a reader; changes nothing. Call `tick` first, so that the windows
+  /// end now.
+  package func verdict(at now: Timestamp, context: JudgeContext) -> Verdict {
+    judge.verdict(judge.judge(windows, context, at: now), windows, context, at: now)
+  }
+
+  /// Whether traffic is to be held: the breaker is open and the mode is `enforce`.
+  package var wantsHold: Bool { isOpen && settings.mode == .enforce }
+
+  /// Why an open breaker does not even want to hold; nil if it does, or is not open.
+  package var whyNotWanted: String? {
+    isOpen && settings.mode == .observe ? "mode is observe" : nil
+  }
+
+  @inline(never) private mutating func probe(_ outcome: Outcome, at now: Timestamp) -> Bool {
+    guard let transition = breaker.outcome(outcome, at: now) else { return false }
+    follow(transition)
+    return true
+  }
+
+  private var isOpen: Bool { breaker.state == .open || breaker.state == .forcedOpen }
+
+  private mutating func follow(_ transition: Transition) {
+    lastTransition = transition
+    guard transition.restartsWindow else { return }
+    windows.restart(at: transition.at)
+    needsJudging = false
+    episodes.endForGood(at: transition.at)
+    if judgement.kind != .insufficient { verdictRevision += 1 }
+    judgement = Judgement(.insufficient)
+  }
+}
+
+/// FNV-1a over the UTF-8, 64 bits.
+private func fnv1a(_ text: String) -> UInt64 {
+  var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+  for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0100_0000_01b3 }
+  return hash
+}

@@ -1,0 +1,79 @@
+/// What one pane, or one window, adds up. A plain value without references; additions wrap.
+package struct WindowCounts: BitwiseCopyable, Equatable, Sendable {
+  package var acked: UInt32 = 0
+  package var requeued: UInt32 = 0
+  package var rejected: UInt32 = 0
+  package var deadLettered: UInt32 = 0
+  package var crashed: UInt32 = 0
+  package var abandoned: UInt32 = 0
+  package var expired: UInt32 = 0
+  /// Acks that only end an own dead-letter or retry publish. No settlement, in no rate.
+  package var ackedPaired: UInt32 = 0
+  /// Of `rejected` and `deadLettered`: those that may only be waiting and come back. Failures, but not for the flood.
+  package var causeUnknown: UInt32 = 0
+  /// Judged settlements (acked and failures) whose consumption delay is known.
+  package var delays: UInt32 = 0
+  /// Of those: known only as lower bounds; and above the threshold.
+  package var delayLowerBounds: UInt32 = 0
+  package var delaysAbove: UInt32 = 0
+  /// Failures with more retries, and judged settlements with a longer settle latency, than the threshold.
+  package var retriesAbove: UInt32 = 0
+  package var latenciesAbove: UInt32 = 0
+  /// Bytes of the group's connections that were seen and understood, and that were not.
+  package var understoodBytes: UInt64 = 0
+  package var lostBytes: UInt64 = 0
+
+  package init() {}
+
+  package var failures: UInt32 { requeued &+ rejected &+ deadLettered &+ crashed }
+  /// What the rates divide by: deliveries that somebody tried. Abandoned and expired ones were not.
+  package var judged: UInt32 { acked &+ failures }
+  /// Numerator of the dead-letter rate.
+  package var deadLetters: UInt32 { rejected &+ deadLettered &- causeUnknown }
+
+  /// Failures ÷ (failures + acked); nil without samples.
+  package var errorRate: Double? { judged == 0 ? nil : Double(failures) / Double(judged) }
+  /// (Rejected + dead-lettered, as far as the cause is known) ÷ (failures + acked); nil without samples.
+  package var deadLetterRate: Double? { judged == 0 ? nil : Double(deadLetters) / Double(judged) }
+  /// Share of the bytes that were seen and understood; nil without bytes.
+  package var coverage: Double? {
+    let all = understoodBytes &+ lostBytes
+    return all == 0 ? nil : Double(understoodBytes) / Double(all)
+  }
+
+  package subscript(settlement: Settlement) -> UInt32 {
+    switch settlement {
+    case .acked: acked
+    case .requeued: requeued
+    case .rejected: rejected
+    case .deadLettered: deadLettered
+    case .crashed: crashed
+    case .abandoned: abandoned
+    case .expired: expired
+    }
+  }
+
+  static func &+= (a: inout WindowCounts, b: WindowCounts) { a.combine(b, &+) { $0 &+ $1 } }
+  static func &-= (a: inout WindowCounts, b: WindowCounts) { a.combine(b, &-) { $0 &- $1 } }
+
+  @inline(__always) private mutating func combine(
+    _ b: WindowCounts, _ counts: (UInt32, UInt32) -> UInt32, _ bytes: (UInt64, UInt64) -> UInt64
+  ) {
+    acked = counts(acked, b.acked)
+    requeued = counts(requeued, b.requeued)
+    rejected = counts(rejected, b.rejected)
+    deadLettered = counts(deadLettered, b.deadLettered)
+    crashed = counts(crashed, b.crashed)
+    abandoned = counts(abandoned, b.abandoned)
+    expired = counts(expired, b.expired)
+    ackedPaired = counts(ackedPaired, b.ackedPaired)
+    causeUnknown = counts(causeUnknown, b.causeUnknown)
+    delays = counts(delays, b.delays)
+    delayLowerBounds = counts(delayLowerBounds, b.delayLowerBounds)
+    delaysAbove = counts(delaysAbove, b.delaysAbove)
+    retriesAbove = counts(retriesAbove, b.retriesAbove)
+    latenciesAbove = counts(latenciesAbove, b.latenciesAbove)
+    understoodBytes = bytes(understoodBytes, b.understoodBytes)
+    lostBytes = bytes(lostBytes, b.lostBytes)
+  }
+}

@@ -1,0 +1,72 @@
+import Testing
+
+@testable import Pipeline
+
+@Suite struct BreakerCommandTests {
+  private let note = OperatorNote(author: "on-call", reason: "deploy")
+
+  private func transition(_ result: CommandResult) -> Transition? {
+    if case .changed(let transition) = result { transition } else { nil }
+  }
+
+  @Test func `carries who asked and why`() {
+    var breaker = BreakerFixture.closed.breaker()
+    #expect(transition(breaker.apply(.forceOpen(), note: note, at: start))?.note == note)
+    #expect(transition(breaker.apply(.clearOverride, note: note, at: start))?.note == note)
+    #expect(transition(breaker.apply(.trip, note: note, at: start))?.note == note)
+    #expect(transition(breaker.apply(.reset, note: note, at: start))?.note == note)
+  }
+
+  @Test func `forced open ends by itself, after its own time limit or the usual one`() {
+    var breaker = BreakerFixture.closed.breaker()
+    _ = breaker.apply(.forceOpen(for_ns: .seconds(5)), at: start)
+    #expect(breaker.nextDeadline == start + .seconds(5))
+    _ = breaker.apply(.forceOpen(), at: start + .seconds(1))
+    #expect(breaker.nextDeadline == start + .seconds(51))
+    #expect(BreakerSettings().forcedOpen_ns == .seconds(15 * 60))
+    let ended = breaker.tick(at: start + .seconds(60))
+    #expect(ended?.cause == .overrideEnded)
+    #expect(ended?.at == start + .seconds(51))
+    #expect(ended?.restartsWindow == true)
+    #expect(breaker.isArmed)
+  }
+
+  @Test func `forced closed lasts until it is cleared, and the window goes on`() {
+    var breaker = BreakerFixture.closed.breaker()
+    _ = breaker.apply(.forceClosed(), at: start)
+    #expect(breaker.nextDeadline == .distantFuture)
+    #expect(breaker.storm(at: start + 1) == nil)
+    let ended = transition(breaker.apply(.clearOverride, at: start + 2))
+    #expect(ended?.restartsWindow == false)
+    #expect(breaker.storm(at: start + 3)?.to == .open)
+  }
+
+  @Test func `says why nothing changed`() {
+    var breaker = BreakerFixture.forcedOpen.breaker()
+    #expect(breaker.apply(.trip, at: start) == .unchanged(why: "an override is in force (forced_open): clear it first"))
+    #expect(
+      breaker.apply(.reset, at: start) == .unchanged(why: "an override is in force (forced_open): clear it first"))
+    breaker = BreakerFixture.open.breaker()
+    #expect(breaker.apply(.trip, at: start) == .unchanged(why: "it is open already"))
+    #expect(breaker.apply(.clearOverride, at: start) == .unchanged(why: "no override is in force"))
+  }
+
+  @Test func `is refused if the breaker has moved on`() {
+    var breaker = BreakerFixture.open.breaker()
+    #expect(breaker.apply(.reset, ifRevision: 0, at: start) == .stale(revision: 1))
+    #expect(breaker.state == .open)
+    #expect(transition(breaker.apply(.reset, ifRevision: 1, at: start)) != nil)
+  }
+
+  @Test func `a command from before the state began takes effect when it began`() {
+    var breaker = BreakerFixture.open.breaker()
+    #expect(transition(breaker.apply(.reset, at: start + .seconds(-5)))?.at == start)
+  }
+
+  @Test(arguments: [Int64.min, -1, 0, .max]) func `survives any time limit`(limit_ns: Int64) {
+    var breaker = BreakerFixture.closed.breaker()
+    _ = breaker.apply(.forceOpen(for_ns: limit_ns), at: start)
+    _ = breaker.tick(at: start)
+    #expect(breaker.state == (limit_ns > 0 ? .forcedOpen : .closed))
+  }
+}
