@@ -15,7 +15,9 @@ import Testing
     #expect(RFC3339(text)?.timestamp.ns == ns)
   }
 
-  @Test(arguments: ["", "2026-11-20T23:59:59", "2026-11-20 23:59:59Z", "2026-13-20T23:59:59Z", "2026-11-20T23:59:59.1234567890Z"])
+  @Test(arguments: [
+    "", "2026-11-20T23:59:59", "2026-11-20 23:59:59Z", "2026-13-20T23:59:59Z", "2026-11-20T23:59:59.1234567890Z",
+  ])
   func `refuses what it does not write`(text: String) {
     #expect(RFC3339(text) == nil)
   }

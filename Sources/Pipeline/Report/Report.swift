@@ -21,6 +21,8 @@ package struct Report: Codable, Equatable, Sendable {
     package var undecoded: [Undecoded]
     /// Losses by cause: `ring_full`, `table_full`, `copy_failed`, `snap_length`, `hole`, `resync`, ….
     package var losses: [String: UInt64]
+    /// What bounds of memory dropped, by what it was; without those that dropped nothing.
+    package var dropped: [String: UInt64] = [:]
   }
 
   package struct Undecoded: Codable, Equatable, Sendable {

@@ -1,0 +1,152 @@
+/// One TCP connection: reassembly, then detection, then a session of the protocol that was detected.
+final class Connection: ByteSink {
+  /// 0 in a capture file.
+  let cookie: UInt64
+  /// The ends by `Side`.
+  let first: Endpoint
+  let second: Endpoint
+  /// The target's process; 0 if unknown.
+  private(set) var process: Int32
+  private(set) var state = State.undecided
+  /// State changed in a way that the table wants to know, or there is something to wait for.
+  var hasNews = false
+  var isListed = false
+  /// Bytes of it were lost before a protocol was known, or after.
+  var counters: ReassemblyCounters { reassembler.counters }
+  var isWaiting: Bool { reassembler.isWaiting }
+  var isOver: Bool { reassembler.isOver || isFinished }
+  var lastActive: Timestamp
+  /// In which order the table made its connections.
+  let serial: Int
+  /// The table has let go of it.
+  var isGone = false
+  /// Connections between the same endpoints that came after the first.
+  private(set) var restarts = 0
+  /// It was ruled out, and one side has ended since.
+  private var isFinished = false
+  /// How it ended first, told to the session that may yet be made of what was kept.
+  private var firstEnd: (side: Side, end: StreamEnd, at: Timestamp)?
+  private var reassembler = Reassembler()
+  private var detector: Detector
+  private var openSides = 2
+  private var session: AMQPSession?
+  private var clientSide = Side.first
+  private let ledger: Ledger
+  private let amqp: AMQPState
+
+  enum State: Equatable {
+    case undecided
+    case amqp
+    /// Not for us: why.
+    case ruledOut(Undecoded)
+  }
+
+  init(_ segment: Segment, first: Endpoint, second: Endpoint, serial: Int, ledger: Ledger, amqp: AMQPState) {
+    self.serial = serial
+    cookie = segment.cookie
+    self.first = first
+    self.second = second
+    process = segment.process
+    lastActive = segment.at
+    detector = Detector(fromStart: segment.flags.contains(.syn))
+    self.ledger = ledger
+    self.amqp = amqp
+  }
+
+  func ingest(_ segment: Segment, _ payload: RawSpan) {
+    lastActive = segment.at
+    if isRuledOut {
+      if !segment.flags.isDisjoint(with: [.fin, .rst]), !isListed {
+        isFinished = true
+        hasNews = true
+      }
+      return
+    }
+    if process == 0 { process = segment.process }
+    let side: Side = segment.source == first ? .first : .second
+    if reassembler.ingest(segment, payload, from: side, into: self) == .beginsAnew {
+      restart()
+      _ = reassembler.ingest(segment, payload, from: side, into: self)
+    }
+    if !isListed, reassembler.isWaiting || reassembler.isOver { hasNews = true }
+  }
+
+  /// The same two endpoints begin another connection.
+  private func restart() {
+    retired += reassembler.counters
+    reassembler = Reassembler()
+    detector = Detector(fromStart: true)
+    openSides = 2
+    firstEnd = nil
+    session = nil
+    state = .undecided
+    restarts += 1
+  }
+
+  var isRuledOut: Bool { if case .ruledOut = state { true } else { false } }
+
+  /// What earlier connections between the same endpoints counted.
+  private(set) var retired = ReassemblyCounters()
+
+  func lost(_ loss: CaptureLoss) {
+    if case .ruledOut = state { return }
+    reassembler.lost(loss)
+  }
+
+  func expire(at: Timestamp) { reassembler.expire(at: at, into: self) }
+
+  /// Hands on what is held back; `end` is told to the session for every side that had not ended.
+  func flush(at: Timestamp, as end: StreamEnd) { reassembler.flush(at: at, as: end, into: self) }
+
+  // MARK: ByteSink
+
+  func received(_ bytes: RawSpan, from side: Side, at: Timestamp) {
+    if state == .undecided { decide(detector.receive(bytes, from: side, at: at)) }
+    session?.receive(bytes, fromClient: side == clientSide, at: at)
+  }
+
+  func lost(_ count: Int, from side: Side, at: Timestamp) {
+    if let session {
+      session.lost(count, fromClient: side == clientSide, at: at)
+    } else if state == .undecided {
+      _ = detector.lost(count, from: side, at: at)
+    }
+  }
+
+  func ended(_ side: Side, _ end: StreamEnd, at: Timestamp) {
+    openSides -= 1
+    if firstEnd == nil { firstEnd = (side, end, at) }
+    if state == .undecided, openSides <= 0 || end != .finished { decide(detector.finish()) }
+    if let session, let firstEnd {
+      // Where the protocol shows only at the end, the session has not heard yet which side was first.
+      session.ended(client: firstEnd.side == clientSide, firstEnd.end, at: firstEnd.at)
+      session.ended(client: side == clientSide, end, at: at)
+    }
+  }
+
+  private func decide(_ answer: Detector.Answer) {
+    switch answer {
+    case .undecided: return
+    case .amqp(let client):
+      state = .amqp
+      clientSide = client
+      session = AMQPSession(
+        ledger: ledger, state: amqp, server: client == .first ? second : first, process: processHash(client))
+      var decided = detector
+      detector = Detector(fromStart: false)
+      decided.handOver(to: self)
+    case .other(let reason):
+      state = .ruledOut(reason)
+      detector = Detector(fromStart: false)
+      // Nothing more is wanted of it, so nothing of it may wait.
+      hasNews = true
+    }
+  }
+
+  /// Which process the client is: live, by its id; without one its address stands for it, the port left out.
+  private func processHash(_ client: Side) -> UInt64 {
+    if process != 0 { return UInt64(UInt32(bitPattern: process)) }
+    let endpoint = client == .first ? first : second
+    return (endpoint.high &* 0x9e37_79b9_7f4a_7c15) ^ endpoint.low | 1 << 63
+  }
+}

@@ -1,0 +1,195 @@
+/// The connections of one target: by socket cookie live, by addresses in a capture file.
+///
+/// Memory: at most `bound` connections. Past it one that was ruled out goes; if there is none, the one that has been silent
+/// longest: what its consumers held is abandoned, and it is counted in `counters.evicted`. A connection that is over is kept for a minute, so that its
+/// stragglers don't look like a new one. Cost: a look-up per segment, none for the same connection again.
+struct ConnectionTable {
+  private(set) var counters = ConnectionCounters()
+  private var byCookie: [UInt64: Connection] = [:]
+  private var byAddress: [AddressPair: Connection] = [:]
+  private var last: Connection?
+  /// Connections that wait for something: to be looked at as time passes.
+  private var waiting: [Connection] = []
+  /// The next to go, last first, each with when it was active at the time.
+  private var candidates: [(connection: Connection, lastActive: Timestamp)] = []
+  private let bound: Int
+  private let ledger: Ledger
+  private let amqp: AMQPState
+
+  /// Both ends, the lesser first.
+  private struct AddressPair: Hashable {
+    var lesser: Endpoint
+    var greater: Endpoint
+
+    init(_ a: Endpoint, _ b: Endpoint) {
+      let ordered = (a.high, a.low, a.port) <= (b.high, b.low, b.port)
+      lesser = ordered ? a : b
+      greater = ordered ? b : a
+    }
+  }
+
+  init(bound: Int, ledger: Ledger, amqp: AMQPState) {
+    self.bound = max(1, bound)
+    self.ledger = ledger
+    self.amqp = amqp
+  }
+
+  /// The segment's connection, made if need be.
+  mutating func connection(of segment: Segment) -> Connection {
+    if let last, last.cookie == segment.cookie, last.isBetween(segment.source, segment.destination),
+      !segment.flags.contains(.syn)
+    {
+      return last
+    }
+    let found =
+      segment.cookie != 0 ? byCookie[segment.cookie] : byAddress[AddressPair(segment.source, segment.destination)]
+    guard let found else { return make(segment) }
+    // Another connection between the same endpoints: this one may be for us.
+    if found.isRuledOut, segment.cookie == 0, segment.flags.contains(.syn), !segment.flags.contains(.ack) {
+      forget(found)
+      return make(segment)
+    }
+    last = found
+    return found
+  }
+
+  private mutating func make(_ segment: Segment) -> Connection {
+    let pair = AddressPair(segment.source, segment.destination)
+    if byAddress.count >= bound { evict(at: segment.at) }
+    let isEgress = segment.direction != .ingress
+    let connection = Connection(
+      segment, first: isEgress ? segment.source : segment.destination,
+      second: isEgress ? segment.destination : segment.source, serial: counters.connections, ledger: ledger, amqp: amqp)
+    if segment.cookie != 0 { byCookie[segment.cookie] = connection }
+    if let replaced = byAddress.updateValue(connection, forKey: pair) { retire(replaced, at: segment.at) }
+    counters.connections += 1
+    last = connection
+    return connection
+  }
+
+  mutating func lost(_ loss: CaptureLoss) { byCookie[loss.cookie]?.lost(loss) }
+
+  /// The connection has something to wait for, is over, or was ruled out.
+  mutating func note(_ connection: Connection, into effects: inout [Effect]) {
+    connection.hasNews = false
+    if case .ruledOut = connection.state, connection.cookie != 0 {
+      effects.append(.interest(cookie: connection.cookie, .ignore))
+    }
+    if !connection.isListed, connection.isWaiting || connection.isOver {
+      connection.isListed = true
+      waiting.append(connection)
+    }
+  }
+
+  /// Some connection waits for time to pass.
+  var isWaiting: Bool { !waiting.isEmpty }
+
+  mutating func expire(at: Timestamp) {
+    guard !waiting.isEmpty else { return }
+    var still: [Connection] = []
+    for connection in waiting {
+      if connection.isOver, at - connection.lastActive > Self.keepOver_ns {
+        remove(connection)
+        continue
+      }
+      connection.expire(at: at)
+      connection.isListed = connection.isWaiting || connection.isOver
+      if connection.isListed { still.append(connection) }
+    }
+    waiting = still
+  }
+
+  /// The capture is over.
+  mutating func finish(at: Timestamp) {
+    for connection in byAddress.values.sorted(by: Self.isSilentLonger) { connection.flush(at: at, as: .forgotten) }
+  }
+
+  private static func isSilentLonger(_ a: Connection, _ b: Connection) -> Bool {
+    (a.lastActive, a.serial) < (b.lastActive, b.serial)
+  }
+
+  private mutating func forget(_ connection: Connection) {
+    if connection.isListed { waiting.removeAll { $0 === connection } }
+    remove(connection)
+  }
+
+  private mutating func remove(_ connection: Connection) {
+    counters.add(connection)
+    connection.isGone = true
+    if connection.cookie != 0 { byCookie[connection.cookie] = nil }
+    let pair = AddressPair(connection.first, connection.second)
+    if byAddress[pair] === connection { byAddress[pair] = nil }
+    if last === connection { last = nil }
+  }
+
+  /// Another connection took its addresses.
+  private mutating func retire(_ connection: Connection, at: Timestamp) {
+    connection.flush(at: at, as: .replaced)
+    counters.add(connection)
+    connection.isGone = true
+    if connection.cookie != 0 { byCookie[connection.cookie] = nil }
+    if last === connection { last = nil }
+    if connection.isListed { waiting.removeAll { $0 === connection } }
+  }
+
+  private mutating func evict(at: Timestamp) {
+    guard
+      let connection = nextToGo()
+        ?? {
+          findCandidates(); return nextToGo()
+        }()
+    else { return }
+    if !connection.isRuledOut {
+      connection.flush(at: at, as: .replaced)
+      counters.evicted += 1
+    }
+    forget(connection)
+  }
+
+  /// A candidate that is still one.
+  private mutating func nextToGo() -> Connection? {
+    while let (connection, lastActive) = candidates.popLast() {
+      if !connection.isGone, connection.lastActive == lastActive { return connection }
+    }
+    return nil
+  }
+
+  /// Sorting all of them once for a sixteenth keeps the cost of a new connection low however many there are.
+  private mutating func findCandidates() {
+    let sorted = byAddress.values.sorted {
+      $0.isRuledOut != $1.isRuledOut ? $0.isRuledOut : Self.isSilentLonger($0, $1)
+    }
+    candidates = sorted.prefix(max(1, sorted.count / 16)).reversed().map { ($0, $0.lastActive) }
+  }
+
+  /// Counters of those that are gone and those that are there.
+  func total() -> ConnectionCounters {
+    var total = counters
+    for connection in byAddress.values { total.add(connection) }
+    return total
+  }
+
+  private static let keepOver_ns: Int64 = .seconds(60)
+}
+
+/// Sums over connections.
+struct ConnectionCounters {
+  var connections = 0
+  var evicted: UInt64 = 0
+  var reassembly = ReassemblyCounters()
+  /// Connections that were not decoded, by reason.
+  var undecoded: [String: Int] = [:]
+
+  mutating func add(_ connection: Connection) {
+    connections += connection.restarts
+    reassembly += connection.counters
+    reassembly += connection.retired
+    if case .ruledOut(let reason) = connection.state { undecoded[reason.rawValue, default: 0] += 1 }
+  }
+}
+
+extension Connection {
+  @inline(__always) func isBetween(_ a: Endpoint, _ b: Endpoint) -> Bool {
+    (first == a && second == b) || (first == b && second == a)
+  }
+}

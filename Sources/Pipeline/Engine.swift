@@ -1,0 +1,158 @@
+/// The path from segments to verdicts, for one target: segment → bytes → facts → deliveries → windows → verdict → breaker.
+///
+/// In: segments in the order of the capture, losses that the capture knows of, and time (`tick`). Out: `Effect`s, to be
+/// taken after each batch, and a `Report` on demand. No clock, no I/O, no threads: live and replay differ only in what is
+/// plugged in at the two ends. Owned by one thread.
+///
+/// Memory: bounded by `LimitSettings` (connections, groups, messages, deliveries in flight); what a bound drops is counted
+/// and shown. Cost: a segment of a connection that was ruled out costs one table look-up. On loss: see `Reassembler` and
+/// `AMQPDecoder`; whatever is missing lowers the coverage of the groups it concerns.
+package struct Engine: ~Copyable {
+  let settings: Settings
+  let origin: Origin
+  let ledger: Ledger
+  private(set) var capture = CaptureCounters()
+  private var connections: ConnectionTable
+  private var nextTick: Timestamp?
+  private(set) var from: Timestamp?
+  private(set) var to = Timestamp.zero
+  private var effects: [Effect] = []
+
+  /// What the segments come from: nothing can be held in a replay.
+  package enum Origin: Sendable { case live, replay }
+
+  /// `target` names what stormfuse was pointed at, for people. `hashKey` should be random where traffic is not trusted;
+  /// with the same key a replay gives the same report to the last byte.
+  package init(
+    settings: Settings, target: String, origin: Origin, hashKey: (UInt64, UInt64) = (0x7374_6f72, 0x6d66_7573)
+  ) {
+    self.settings = settings
+    self.origin = origin
+    ledger = Ledger(settings: settings, target: target)
+    let amqp = AMQPState(key: KeyedHash.Key(hashKey.0, hashKey.1), ledger: ledger)
+    connections = ConnectionTable(bound: settings.limits.connections, ledger: ledger, amqp: amqp)
+  }
+
+  /// Takes one segment; `payload` holds the first of its `length` bytes.
+  package mutating func ingest(_ segment: Segment, _ payload: RawSpan) {
+    let segment = timed(segment)
+    advance(to: segment.at)
+    capture.segments &+= 1
+    capture.bytes &+= UInt64(max(0, segment.length))
+    let connection = connections.connection(of: segment)
+    connection.ingest(segment, payload)
+    if connection.hasNews { connections.note(connection, into: &effects) }
+  }
+
+  /// Takes a loss that the capture knows of.
+  package mutating func lost(_ loss: CaptureLoss) {
+    var loss = loss
+    loss.at = Self.sane(loss.at)
+    advance(to: loss.at)
+    capture.count(loss)
+    connections.lost(loss)
+  }
+
+  /// Moves time on where no segment does. Every `rules.evaluation_ns` of it all groups are judged.
+  package mutating func tick(at: Timestamp) { advance(to: Self.sane(at)) }
+
+  private mutating func advance(to at: Timestamp) {
+    if from == nil { from = at }
+    // A capture's clock may jump back: time does not.
+    if at > to { to = at }
+    if let due = nextTick {
+      if due <= to { evaluate(from: due) }
+    } else {
+      nextTick = to + evaluation_ns
+      _ = ledger.advance(to: to)
+    }
+  }
+
+  /// Every evaluation that is due. Those that can change nothing, because nobody waits and no window or age crosses a
+  /// threshold, are passed over: days of silence cost as little as what happens in them.
+  private mutating func evaluate(from first: Timestamp) {
+    var due = first
+    while due <= to {
+      connections.expire(at: due)
+      let quietUntil = ledger.tick(at: due)
+      if ledger.hasTransitions { collectTransitions(at: due) }
+      let quiet_ns = connections.isWaiting ? 0 : min(quietUntil, to) - due
+      due = due + max(1, (quiet_ns + evaluation_ns - 1) / evaluation_ns) * evaluation_ns
+    }
+    nextTick = due
+    _ = ledger.advance(to: due + -evaluation_ns)
+  }
+
+  private var evaluation_ns: Int64 { min(max(.milliseconds(1), settings.rules.evaluation_ns), .seconds(3600)) }
+
+  /// Time stamps before 1970 or after 2116 are taken as those: a capture file may say anything.
+  private static func sane(_ at: Timestamp) -> Timestamp { max(.zero, min(at, .distantFuture)) }
+
+  @inline(__always) private func timed(_ segment: Segment) -> Segment {
+    if segment.at.ns >= 0, segment.at < .distantFuture { return segment }
+    var segment = segment
+    segment.at = Self.sane(segment.at)
+    return segment
+  }
+
+  private mutating func collectTransitions(at: Timestamp? = nil) {
+    for (group, transition) in ledger.takeTransitions() {
+      let settings = group.monitor.settings
+      effects.append(
+        .transition(
+          transition, reportBuilder(ConnectionCounters(), at: at ?? to).groupReport(group), owner: settings.owner,
+          runbook: settings.runbook))
+    }
+  }
+
+  /// The capture is over: what is still held back is handed on, and everything is judged once more.
+  package mutating func finish() {
+    connections.finish(at: to)
+    ledger.tick(at: to)
+    collectTransitions()
+  }
+
+  /// What is to be done outside, in order; empties the list. To be called after each batch of segments and each tick.
+  package mutating func takeEffects() -> [Effect] {
+    collectTransitions()
+    defer { effects.removeAll(keepingCapacity: true) }
+    return effects
+  }
+
+  /// Carries out an operator's command on the group of that key; nil if there is no such group.
+  package mutating func apply(_ command: BreakerCommand, note: OperatorNote?, key: String, cluster: String?)
+    -> CommandResult?
+  {
+    guard let result = ledger.apply(command, note: note, key: key, cluster: cluster) else { return nil }
+    collectTransitions()
+    return result
+  }
+
+  /// Everything seen so far, as of the latest moment.
+  package func report() -> Report { reportBuilder(connections.total(), at: to).report() }
+
+  private func reportBuilder(_ connections: ConnectionCounters, at: Timestamp) -> ReportBuilder {
+    ReportBuilder(
+      ledger: ledger, capture: capture, connections: connections, origin: origin, from: from ?? .zero, to: at)
+  }
+}
+
+/// What the pipeline wants done outside.
+package enum Effect: Sendable {
+  /// The capture is to hand on this much of that connection.
+  case interest(cookie: UInt64, Interest)
+  /// A breaker changed its state: the group as it is just after, and who answers for it.
+  case transition(Transition, Report.Group, owner: String?, runbook: String?)
+}
+
+/// Bytes and segments before they were told apart by connection.
+struct CaptureCounters {
+  var segments: UInt64 = 0
+  var bytes: UInt64 = 0
+  /// Losses that could not be tied to one connection.
+  var unattributedLosses: [CaptureLoss.Cause: UInt64] = [:]
+
+  mutating func count(_ loss: CaptureLoss) {
+    if loss.cookie == 0 { unattributedLosses[loss.cause, default: 0] &+= loss.bytes }
+  }
+}

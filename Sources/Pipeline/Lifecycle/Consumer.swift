@@ -1,0 +1,54 @@
+/// One consumer of a group: an AMQP consumer tag, or the gets of one queue on one channel.
+struct Consumer {
+  var process: UInt64
+  /// The protocol's own number for where it consumes.
+  var place: Int32 = 0
+  /// The broker takes a delivery for acknowledged as soon as it is sent.
+  var noAck: Bool
+  /// Deliveries are a stream: acks are credit, nothing is ever requeued.
+  var isStream = false
+  /// It stands for gets, which ask for each message: nothing about them makes the group unholdable.
+  var isGetter = false
+  /// How many unsettled deliveries the broker may send; 0 is no limit, nil is unknown.
+  var prefetch: UInt32?
+  /// Nothing of it is in doubt any more: cancelled or closed in good order.
+  var isCancelled = false
+  var lastSettled = Timestamp.zero
+  var inFlight: Int32 = 0
+  var isLive = true
+}
+
+/// Consumers in a flat array with a free list; index 0 is none. At most `bound` of them.
+struct ConsumerTable {
+  private var slots: ContiguousArray<Consumer> = [Consumer(process: 0, noAck: false, isLive: false)]
+  private var free: [Int32] = []
+
+  /// 0 when there is no room.
+  mutating func insert(_ consumer: Consumer) -> Int32 {
+    if let index = free.popLast() {
+      slots[Int(index)] = consumer
+      return index
+    }
+    guard slots.count <= Self.bound else { return 0 }
+    slots.append(consumer)
+    return Int32(slots.count - 1)
+  }
+
+  /// Only once nothing of it is in flight or awaiting an acknowledgement.
+  mutating func remove(_ index: Int32) {
+    guard index > 0, slots[Int(index)].isLive else { return }
+    slots[Int(index)].isLive = false
+    free.append(index)
+  }
+
+  /// Consumers there are.
+  var count: Int { slots.count - 1 - free.count }
+
+  /// More than any broker serves to one target.
+  static let bound = 262_144
+
+  subscript(_ index: Int32) -> Consumer {
+    _read { yield slots[Int(index)] }
+    _modify { yield &slots[Int(index)] }
+  }
+}

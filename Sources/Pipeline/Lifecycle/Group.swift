@@ -1,0 +1,169 @@
+/// One consumer group of one target: its counters over the whole run, its deliveries in flight, its monitor.
+final class Group {
+  let system: MessagingSystem
+  let key: String
+  let cluster: ClusterID
+  /// As the broker names it, for people.
+  let name: String
+  let destination: String
+  var monitor: GroupMonitor
+  var totals = Totals()
+  var attempts = AttemptCounts()
+  var attemptSources: AttemptSource = []
+  var delay = Histogram()
+  var settleLatency = Histogram()
+  var retryLatency = Histogram()
+  var delaySource: DelaySource?
+  /// Why `pause` could not hold it; nil if it could.
+  var unholdable: String?
+  var lastActive = Timestamp.zero
+  /// Time alone changes nothing about it before this moment; whatever happens sets it back.
+  var quietUntil = Timestamp.zero
+  /// Tells it from the group that was filed under the same index before.
+  let serial: UInt32
+  /// The latest transitions; what came before is counted.
+  private(set) var transitions: [Transition] = []
+  private(set) var transitionsDropped = 0
+  /// Deliveries in flight, linked oldest delivery first.
+  private(set) var oldest: DeliveryID = 0
+  private(set) var newest: DeliveryID = 0
+  private(set) var inFlight = 0
+  /// Deliveries that an own copy has settled and whose acknowledgement may still come, linked oldest copy first.
+  private(set) var oldestPaired: DeliveryID = 0
+  private var newestPaired: DeliveryID = 0
+  /// Mixed into message hashes, so that one message in two groups is two records.
+  let salt: UInt64
+  /// Where the broker sends what it rejects, as far as declarations tell.
+  var deadLetterTarget: String?
+  /// Copies that its consumers published, by producer entry.
+  var copies: [Int32: UInt64] = [:]
+  /// Ids of failing messages, for people; bounded.
+  var labels: [UInt64: String] = [:]
+
+  /// The delivery in flight that was enqueued first; 0 when unknown since that one settled.
+  private var earliest: DeliveryID = 0
+  private var earliestSearchedAt = Timestamp(ns: .min)
+
+  init(
+    system: MessagingSystem, key: String, cluster: ClusterID, name: String, destination: String, serial: UInt32,
+    monitor: GroupMonitor
+  ) {
+    self.serial = serial
+    self.system = system
+    self.key = key
+    self.cluster = cluster
+    self.name = name
+    self.destination = destination
+    self.monitor = monitor
+    salt = key.utf8.reduce(UInt64(bitPattern: Int64(cluster)) &+ 0x51_7c_c1_b7) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+  }
+
+  func link(_ id: DeliveryID, in deliveries: inout DeliveryTable) {
+    deliveries[id].previous = newest
+    deliveries[id].next = 0
+    if newest != 0 { deliveries[newest].next = id } else { oldest = id }
+    newest = id
+    inFlight += 1
+    if inFlight == 1 || (earliest != 0 && age(id, deliveries) < age(earliest, deliveries)) { earliest = id }
+  }
+
+  func unlink(_ id: DeliveryID, in deliveries: inout DeliveryTable) {
+    let previous = deliveries[id].previous
+    let next = deliveries[id].next
+    if previous != 0 { deliveries[previous].next = next } else { oldest = next }
+    if next != 0 { deliveries[next].previous = previous } else { newest = previous }
+    inFlight -= 1
+    if earliest == id { earliest = 0 }
+  }
+
+  func linkPaired(_ id: DeliveryID, in deliveries: inout DeliveryTable) {
+    deliveries[id].previous = newestPaired
+    deliveries[id].next = 0
+    if newestPaired != 0 { deliveries[newestPaired].next = id } else { oldestPaired = id }
+    newestPaired = id
+  }
+
+  func unlinkPaired(_ id: DeliveryID, in deliveries: inout DeliveryTable) {
+    let previous = deliveries[id].previous
+    let next = deliveries[id].next
+    if previous != 0 { deliveries[previous].next = next } else { oldestPaired = next }
+    if next != 0 { deliveries[next].previous = previous } else { newestPaired = previous }
+  }
+
+  /// When the delivery would have had to be settled to have no delay at all.
+  private func age(_ id: DeliveryID, _ deliveries: DeliveryTable) -> Int64 {
+    deliveries[id].enqueued_ns &+ deliveries[id].deliberate_ns
+  }
+
+  /// The oldest by enqueue time. It is kept up as deliveries come and go; only when that very one has settled the list is
+  /// searched, and a list of more than `searchFreely` at most once in 100 ms, the oldest delivery standing in meanwhile.
+  private func earliestInFlight(_ deliveries: DeliveryTable, at: Timestamp) -> DeliveryID {
+    if earliest != 0 || oldest == 0 { return earliest }
+    if inFlight > Self.searchFreely, at - earliestSearchedAt < .milliseconds(100) { return oldest }
+    earliestSearchedAt = at
+    var candidate = oldest
+    var id = deliveries[oldest].next
+    while id != 0 {
+      if age(id, deliveries) < age(candidate, deliveries) { candidate = id }
+      id = deliveries[id].next
+    }
+    earliest = candidate
+    return candidate
+  }
+
+  /// False while a stand-in is taken for the oldest: the next look may find another one.
+  var isEarliestKnown: Bool { earliest != 0 || oldest == 0 }
+
+  func oldestInFlight_ns(_ deliveries: DeliveryTable, at: Timestamp) -> Int64? {
+    let id = earliestInFlight(deliveries, at: at)
+    return id == 0 ? nil : max(0, at.ns &- age(id, deliveries))
+  }
+
+  func context(deliveries: borrowing DeliveryTable, consumers: borrowing ConsumerTable, at: Timestamp) -> JudgeContext {
+    var context = JudgeContext()
+    context.attemptSource = attemptSources.name
+    context.delaySource = delaySource?.name ?? DelaySource.firstSeen.name
+    let id = earliestInFlight(deliveries, at: at)
+    guard id != 0 else { return context }
+    context.oldestInFlight_ns = max(0, at.ns &- age(id, deliveries))
+    context.oldestInFlightIsLowerBound = deliveries[id].flags.contains(.lowerBound)
+    context.headOfLine_ns = headOfLine_ns(deliveries, consumers, at: at)
+    return context
+  }
+
+  /// How long the oldest head-of-line delivery has been worked on. Only the deliveries in flight longest can be one;
+  /// those behind the head of the same consumer never have a greater age, so nothing is lost by looking at them as well.
+  private func headOfLine_ns(_ deliveries: DeliveryTable, _ consumers: ConsumerTable, at: Timestamp) -> Int64 {
+    var longest_ns: Int64 = 0
+    var id = oldest
+    var looked = 0
+    while id != 0, looked < Self.headsLookedAt {
+      let since = max(deliveries[id].at, consumers[deliveries[id].consumer].lastSettled)
+      longest_ns = max(longest_ns, at - since)
+      id = deliveries[id].next
+      looked += 1
+    }
+    return longest_ns
+  }
+
+  func keep(_ transition: Transition) {
+    if transitions.count == Self.transitionBound {
+      transitions.removeFirst()
+      transitionsDropped += 1
+    }
+    transitions.append(transition)
+  }
+
+  /// Keeps a message's own id for people, should it turn out to fail again and again. Past the bound all begin anew: one
+  /// that goes on failing is back at once.
+  func label(_ message: UInt64, _ id: @autoclosure () -> String) {
+    guard labels[message] == nil else { return }
+    if labels.count >= Self.labelBound { labels.removeAll(keepingCapacity: true) }
+    labels[message] = id()
+  }
+
+  private static let headsLookedAt = 64
+  private static let searchFreely = 256
+  private static let labelBound = 1024
+  private static let transitionBound = 1024
+}

@@ -1,0 +1,368 @@
+/// Names one group for good: its index in `Ledger.groups`, and its serial number, because a bound may give the index to
+/// another group.
+struct GroupID: Hashable {
+  var index: Int32
+  var serial: UInt32
+}
+
+/// The books of one target: which groups there are, what each consumer holds, how every delivery ended.
+///
+/// Sessions of the protocols tell it of consumers, deliveries and settlements; it keeps
+/// `delivered = acked + requeued + rejected + dead_lettered + crashed + abandoned + expired + in_flight` for each group
+/// at every instant, works out attempts, delay and latency, and hands each outcome to the group's monitor.
+///
+/// Memory: bounded by `LimitSettings`; what a bound drops is counted in `dropped`. Cost: O(1) per delivery and settlement.
+final class Ledger {
+  let settings: Settings
+  let target: String
+  var clusters: ClusterTable
+  var groups: ContiguousArray<Group> = []
+  var consumers = ConsumerTable()
+  var deliveries: DeliveryTable
+  var messages: MessageTable
+  var producers: ProducerTable
+  /// Transitions since they were last taken, oldest first.
+  private var transitions: [(group: Group, transition: Transition)] = []
+  /// Deliveries that fit no group, by destination.
+  var unattributed: [String: UInt64] = [:]
+  var dropped = Dropped()
+  /// The latest moment that anything happened at; never goes back.
+  private(set) var now = Timestamp.zero
+  private var groupIndex: [GroupName: Int32] = [:]
+  private var groupsMade: UInt32 = 0
+
+  struct GroupName: Hashable {
+    var key: String
+    var cluster: ClusterID
+  }
+
+  struct Dropped {
+    var groups: UInt64 = 0
+    var inFlight: UInt64 = 0
+    /// Copies whose acknowledgement could no longer be told as theirs.
+    var pairs: UInt64 = 0
+    var consumers: UInt64 = 0
+    var channels: UInt64 = 0
+    /// Queues, bindings and virtual hosts of which no declaration was kept.
+    var declarations: UInt64 = 0
+    var unattributedNames: UInt64 = 0
+    /// Acknowledgements of deliveries that were not seen.
+    var unmatchedSettlements: UInt64 = 0
+  }
+
+  init(settings: Settings, target: String) {
+    self.settings = settings
+    self.target = target
+    clusters = ClusterTable(configured: settings.cluster)
+    deliveries = DeliveryTable(bound: settings.limits.inFlight)
+    messages = MessageTable(bound: settings.limits.messages)
+    producers = ProducerTable(settings: settings.destinations)
+  }
+
+  /// Moves time on; a moment in the past (captures jump) counts as now.
+  func advance(to at: Timestamp) -> Timestamp {
+    if at > now { now = at }
+    return now
+  }
+
+  // MARK: Groups and consumers
+
+  /// The group of that key, made if need be. Past the bound the least recently active group goes, counted; what it had in
+  /// flight is abandoned.
+  func group(_ system: MessagingSystem, key: String, name: String, destination: String, cluster: ClusterID) -> GroupID {
+    let groupName = GroupName(key: key, cluster: cluster)
+    if let known = groupIndex[groupName] { return GroupID(index: known, serial: groups[Int(known)].serial) }
+    groupsMade &+= 1
+    let group = Group(
+      system: system, key: key, cluster: cluster, name: name, destination: destination, serial: groupsMade,
+      monitor: GroupMonitor(settings: settings.resolved(for: key), key: key, at: now))
+    group.lastActive = now
+    let index: Int32
+    if groups.count < max(1, settings.limits.groups) {
+      groups.append(group)
+      index = Int32(groups.count - 1)
+    } else {
+      index = leastRecentlyActiveGroup()
+      groupIndex[GroupName(key: groups[Int(index)].key, cluster: groups[Int(index)].cluster)] = nil
+      forgetDeliveries(of: index)
+      groups[Int(index)] = group
+      dropped.groups += 1
+    }
+    groupIndex[groupName] = index
+    return GroupID(index: index, serial: group.serial)
+  }
+
+  /// Whether the group is still there: a bound may have given its place to another one.
+  @inline(__always) func isCurrent(_ id: GroupID) -> Bool { groups[Int(id.index)].serial == id.serial }
+
+  /// A consumer of that group; 0 if there is no room for it, counted.
+  func addConsumer(_ consumer: Consumer, of id: GroupID) -> Int32 {
+    if !consumer.isGetter {
+      let group = groups[Int(id.index)]
+      if consumer.noAck {
+        group.unholdable = "no_ack"
+      } else if consumer.prefetch == 0 {
+        group.unholdable = "unlimited_prefetch"
+      }
+    }
+    let index = consumers.insert(consumer)
+    if index == 0 { dropped.consumers += 1 }
+    return index
+  }
+
+  /// A delivery that fits no group is counted by its destination; names past the bound under `(other)`.
+  func unattributed(destination: String) {
+    if unattributed[destination] != nil || unattributed.count < Self.unattributedBound {
+      unattributed[destination, default: 0] += 1
+    } else {
+      dropped.unattributedNames += 1
+      unattributed["(other)", default: 0] += 1
+    }
+  }
+
+  private func leastRecentlyActiveGroup() -> Int32 {
+    var oldest = 0
+    for i in groups.indices where groups[i].lastActive < groups[oldest].lastActive { oldest = i }
+    return Int32(oldest)
+  }
+
+  private func forgetDeliveries(of group: Int32) {
+    let group = groups[Int(group)]
+    while group.oldest != 0 { settle(group.oldest, as: .abandoned, at: now) }
+    while group.oldestPaired != 0 { dropPaired(group.oldestPaired) }
+  }
+
+  // MARK: Deliveries
+
+  /// A message has reached its consumer. Returns the delivery, or 0 if it is settled already (`noAck`).
+  func deliver(_ arrival: Arrival, noAck: Bool, isStream: Bool) -> DeliveryID {
+    let at = advance(to: arrival.at)
+    if deliveries.isFull { makeRoom() }
+    let group = groups[Int(arrival.group)]
+    group.lastActive = at
+    group.quietUntil = .zero
+    if group.monitor.nextDeadline <= at { tick(arrival.group, at: at) }
+    group.monitor.delivered(at: at)
+    group.totals.delivered += 1
+    // The broker's mark, or a count on the wire that proves it.
+    if arrival.redelivered || (arrival.attempt ?? 1) > 1 { group.totals.redelivered += 1 }
+
+    let index = messages.touch(arrival.message &+ group.salt, at: at)
+    let (attempt, source) = attempt(arrival, messages[index])
+    if arrival.redelivered, messages[index].acked > 0, messages[index].acked >= messages[index].first {
+      group.totals.duplicates += 1
+    }
+    // Even a repeat is of a message, whose first delivery was not seen.
+    if !arrival.redelivered || messages[index].first == 0 { messages[index].first &+= 1 }
+    group.attemptSources.insert(source)
+    group.attempts.record(Int(attempt))
+
+    var delivery = Delivery()
+    delivery.group = arrival.group
+    delivery.consumer = arrival.consumer
+    delivery.at = at
+    delivery.message = arrival.message
+    delivery.body = arrival.body
+    delivery.process = consumers[arrival.consumer].process
+    delivery.attempt = attempt
+    if arrival.isLastAttempt { delivery.flags.insert(.lastAttempt) }
+    if isStream { delivery.flags.insert(.credit) }
+    dateEnqueueing(of: &delivery, arrival, firstSeen: messages[index].firstSeen, group)
+
+    let id = deliveries.insert(delivery)
+    messages[index].inFlight = id
+    group.link(id, in: &deliveries)
+    consumers[arrival.consumer].inFlight += 1
+    if noAck {
+      settle(id, as: .acked, at: at)
+      return 0
+    }
+    return id
+  }
+
+  /// Room for one more: a pair that has lapsed goes, else the delivery that has been in flight longest, of whichever
+  /// group, else the oldest pair.
+  private func makeRoom() {
+    var oldest: DeliveryID = 0
+    var oldestPaired: DeliveryID = 0
+    for group in groups {
+      lapsePairs(of: group, at: now)
+      if group.oldest != 0, oldest == 0 || deliveries[group.oldest].at < deliveries[oldest].at { oldest = group.oldest }
+      if group.oldestPaired != 0 { oldestPaired = group.oldestPaired }
+    }
+    guard deliveries.isFull else { return }
+    if oldest != 0 {
+      dropped.inFlight += 1
+      settle(oldest, as: .abandoned, at: now)
+    } else if oldestPaired != 0 {
+      dropped.pairs += 1
+      dropPaired(oldestPaired)
+    }
+  }
+
+  /// The one end of a delivery. `keep` leaves the record until its acknowledgement comes (`acknowledgePaired`).
+  func settle(
+    _ id: DeliveryID, as settlement: Settlement, at: Timestamp, causeUnknown: Bool = false, keep: Bool = false
+  ) {
+    let at = advance(to: at)
+    let delivery = deliveries[id]
+    let group = groups[Int(delivery.group)]
+    group.lastActive = at
+    group.unlink(id, in: &deliveries)
+    group.totals.count(settlement)
+    let latencyFrom = max(delivery.at, consumers[delivery.consumer].lastSettled)
+    let latency_ns = max(0, at - latencyFrom)
+    consumers[delivery.consumer].lastSettled = at
+    consumers[delivery.consumer].inFlight -= 1
+
+    let tried = settlement == .acked || settlement.isFailure
+    let delay_ns = tried ? max(0, at.ns &- delivery.enqueued_ns &- delivery.deliberate_ns) : nil
+    remember(delivery, id, settlement, at, group)
+    if delivery.flags.contains(.lastAttempt),
+      settlement == .requeued || settlement == .crashed || settlement == .abandoned
+    {
+      group.totals.exhausted += 1
+    }
+    if tried {
+      if let delay_ns { group.delay.record(delay_ns) }
+      group.settleLatency.record(latency_ns)
+    }
+    if keep {
+      deliveries[id].flags.insert(.paired)
+      deliveries[id].pairedAt = at
+      group.linkPaired(id, in: &deliveries)
+    } else {
+      deliveries.remove(id)
+    }
+    assert(group.totals.delivered == group.totals.settled + UInt64(group.inFlight), "the equation of \(group.key)")
+    let outcome = Outcome(
+      settlement: settlement, causeUnknown: causeUnknown, attempt: delivery.attempt, delay_ns: delay_ns,
+      delayIsLowerBound: delivery.flags.contains(.lowerBound), settleLatency_ns: latency_ns, message: delivery.message,
+      deliveredAt: delivery.at)
+    record(outcome, group: delivery.group, at: at)
+  }
+
+  /// The acknowledgement of a delivery that an own dead-letter or retry publish had settled. It says nothing any more if
+  /// that was longer ago than the group's window.
+  func acknowledgePaired(_ id: DeliveryID, at: Timestamp) {
+    let at = advance(to: at)
+    let group = groups[Int(deliveries[id].group)]
+    lapsePairs(of: group, at: at)
+    guard deliveries.isLive(id) else {
+      dropped.unmatchedSettlements += 1
+      return
+    }
+    let delivery = deliveries[id]
+    dropPaired(id)
+    group.totals.ackedPaired += 1
+    group.lastActive = at
+    let outcome = Outcome(
+      settlement: .acked, paired: true, attempt: delivery.attempt, delay_ns: nil, settleLatency_ns: 0,
+      message: delivery.message, deliveredAt: delivery.at)
+    record(outcome, group: delivery.group, at: at)
+  }
+
+  /// Forgets a paired delivery whose acknowledgement can't come any more.
+  func dropPaired(_ id: DeliveryID) {
+    groups[Int(deliveries[id].group)].unlinkPaired(id, in: &deliveries)
+    deliveries.remove(id)
+  }
+
+  /// A pair lapses with the window.
+  private func lapsePairs(of group: Group, at: Timestamp) {
+    while group.oldestPaired != 0, at - deliveries[group.oldestPaired].pairedAt > group.monitor.windows.main.span_ns {
+      dropPaired(group.oldestPaired)
+    }
+  }
+
+  private func remember(
+    _ delivery: Delivery, _ id: DeliveryID, _ settlement: Settlement, _ at: Timestamp, _ group: Group
+  ) {
+    let index = messages.find(delivery.message &+ group.salt)
+    guard index != 0 else { return }
+    if messages[index].inFlight == id { messages[index].inFlight = 0 }
+    switch settlement {
+    case .acked: messages[index].acked &+= 1
+    case .abandoned, .expired: messages[index].abandoned &+= 1
+    case .requeued, .rejected, .deadLettered, .crashed:
+      messages[index].failed &+= 1
+      messages[index].firstFailed = min(messages[index].firstFailed, at)
+    }
+    if settlement == .acked || settlement == .rejected || settlement == .deadLettered,
+      messages[index].firstFailed < at
+    {
+      group.retryLatency.record(at - messages[index].firstFailed)
+      messages[index].firstFailed = .distantFuture
+    }
+  }
+
+  private func record(_ outcome: Outcome, group index: Int32, at: Timestamp) {
+    let group = groups[Int(index)]
+    group.quietUntil = .zero
+    if group.monitor.nextDeadline <= at { tick(index, at: at) }
+    if group.monitor.record(outcome, at: at), let transition = group.monitor.lastTransition {
+      transitions.append((group, transition))
+    }
+    // Only a failure is judged at once, so only then the ages in flight are worth working out.
+    if group.monitor.needsJudging, let transition = group.monitor.judge(at: at, context: context(of: group, at: at)) {
+      transitions.append((group, transition))
+    }
+  }
+
+  /// Judges every group as of `at`: timers and conditions that time alone can meet. Returns before which moment nothing
+  /// can change in any of them unless something happens.
+  @discardableResult
+  func tick(at: Timestamp) -> Timestamp {
+    let at = advance(to: at)
+    var quietUntil = Timestamp.distantFuture
+    for index in groups.indices {
+      if groups[index].quietUntil <= at { tick(Int32(index), at: at) }
+      quietUntil = min(quietUntil, groups[index].quietUntil)
+    }
+    return quietUntil
+  }
+
+  private func tick(_ index: Int32, at: Timestamp) {
+    let group = groups[Int(index)]
+    lapsePairs(of: group, at: at)
+    let context = context(of: group, at: at)
+    while let transition = group.monitor.tick(at: at, context: context) { transitions.append((group, transition)) }
+    group.quietUntil = group.isEarliestKnown ? group.monitor.unchangedUntil(context: context, at: at) : .zero
+  }
+
+  private func context(of group: Group, at: Timestamp) -> JudgeContext {
+    group.context(deliveries: deliveries, consumers: consumers, at: at)
+  }
+
+  var hasTransitions: Bool { !transitions.isEmpty }
+
+  /// Transitions since the last call, in order.
+  func takeTransitions() -> [(group: Group, transition: Transition)] {
+    guard hasTransitions else { return [] }
+    defer { transitions.removeAll(keepingCapacity: true) }
+    for (group, transition) in transitions { group.keep(transition) }
+    return transitions
+  }
+
+  /// Nil if no group has that key, or several have and no cluster was named.
+  func apply(_ command: BreakerCommand, note: OperatorNote?, key: String, cluster: String?) -> CommandResult? {
+    let found = groups.indices.filter {
+      groups[$0].key == key && (cluster == nil || clusters.names[Int(groups[$0].cluster)] == cluster)
+    }
+    guard found.count == 1, let index = found.first else { return nil }
+    let result = groups[index].monitor.apply(command, note: note, at: now)
+    groups[index].quietUntil = .zero
+    if case .changed(let transition) = result { transitions.append((groups[index], transition)) }
+    return result
+  }
+
+  /// Bytes of a connection that serves these groups, understood or lost.
+  func cover(_ covered: [GroupID], understood: UInt64, lost: UInt64, at: Timestamp) {
+    for id in covered where isCurrent(id) {
+      groups[Int(id.index)].quietUntil = .zero
+      groups[Int(id.index)].monitor.record(understood_bytes: understood, lost_bytes: lost, at: at)
+    }
+  }
+
+  private static let unattributedBound = 1024
+}

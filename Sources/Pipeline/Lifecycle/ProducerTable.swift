@@ -1,0 +1,90 @@
+/// What the target publishes, by destination. `bound` destinations are told apart, and as many again that may hold copies
+/// of failed messages; what comes after is counted under `(other)`, by process and kind.
+///
+/// Memory: those entries, and 16 bytes for each destination that shares one; past `sharedBound` those are forgotten and
+/// looked up anew.
+struct ProducerTable {
+  struct Entry {
+    var system: MessagingSystem
+    var destination: String
+    var process: UInt64
+    var published: UInt64 = 0
+    var use: Use
+    /// The name to compare with a source's: `orders.dlq` extends `orders`.
+    var name: String
+    /// Version of what is known of the broker's topology when `use` was worked out.
+    var version: UInt64 = 0
+
+    var kind: DestinationKind { use.kind }
+    /// A message that goes there may be a copy of one that was received.
+    var mayHoldCopies: Bool { use.kind != .normal || use.consumedGroup != nil }
+  }
+
+  /// What a destination is for.
+  struct Use: Equatable {
+    var kind = DestinationKind.normal
+    /// Key of the group that the target itself consumes it as, if that is where it goes.
+    var consumedGroup: String?
+  }
+
+  private(set) var entries: ContiguousArray<Entry> = []
+  let settings: DestinationSettings
+  private var byHash: [UInt64: Int32] = [:]
+  private var shared: [Shared: Int32] = [:]
+  private var sharedByHash: [UInt64: (index: Int32, version: UInt64)] = [:]
+
+  private struct Shared: Hashable {
+    var process: UInt64
+    var kind: DestinationKind
+  }
+
+  init(settings: DestinationSettings) { self.settings = settings }
+
+  subscript(_ index: Int32) -> Entry {
+    _read { yield entries[Int(index)] }
+    _modify { yield &entries[Int(index)] }
+  }
+
+  /// The entry filed under `hash` (of system, process and destination), or nil if there is none, or what it is for has to
+  /// be worked out from a later version of the topology.
+  func find(_ hash: UInt64, version: UInt64) -> Int32? {
+    if let known = byHash[hash] { return entries[Int(known)].version == version ? known : nil }
+    guard let known = sharedByHash[hash], known.version == version else { return nil }
+    return known.index
+  }
+
+  /// Files a destination, or what it is for by now.
+  mutating func file(_ hash: UInt64, _ entry: Entry) -> Int32 {
+    if let known = byHash[hash] {
+      entries[Int(known)].use = entry.use
+      entries[Int(known)].version = entry.version
+      return known
+    }
+    if byHash.count < (entry.mayHoldCopies ? 2 : 1) * Self.bound {
+      entries.append(entry)
+      byHash[hash] = Int32(entries.count - 1)
+      return Int32(entries.count - 1)
+    }
+    if sharedByHash.count >= Self.sharedBound { sharedByHash.removeAll(keepingCapacity: true) }
+    let index = share(entry)
+    sharedByHash[hash] = (index, entry.version)
+    return index
+  }
+
+  private mutating func share(_ entry: Entry) -> Int32 {
+    let place = Shared(process: entry.process, kind: entry.kind)
+    if let known = shared[place] { return known }
+    // Processes without end share what the first of them have.
+    if shared.count >= Self.bound, let known = shared.first(where: { $0.key.kind == entry.kind }) { return known.value }
+    var other = entry
+    other.destination = "(other)"
+    other.name = ""
+    other.use.consumedGroup = nil
+    entries.append(other)
+    shared[place] = Int32(entries.count - 1)
+    return Int32(entries.count - 1)
+  }
+
+  private static let bound = 1024
+  private static let sharedBound = 65_536
+}

@@ -1,0 +1,31 @@
+/// Counters of one group over the whole run. `delivered` = the settlements + in flight, at every instant.
+struct Totals {
+  var delivered: UInt64 = 0
+  var redelivered: UInt64 = 0
+  var acked: UInt64 = 0
+  var ackedPaired: UInt64 = 0
+  var requeued: UInt64 = 0
+  var rejected: UInt64 = 0
+  var deadLettered: UInt64 = 0
+  var crashed: UInt64 = 0
+  var abandoned: UInt64 = 0
+  var expired: UInt64 = 0
+  var exhausted: UInt64 = 0
+  var duplicates: UInt64 = 0
+  var skewed: UInt64 = 0
+
+  var settled: UInt64 { acked + requeued + rejected + deadLettered + crashed + abandoned + expired }
+  var failures: UInt64 { requeued + rejected + deadLettered + crashed }
+
+  mutating func count(_ settlement: Settlement) {
+    switch settlement {
+    case .acked: acked += 1
+    case .requeued: requeued += 1
+    case .rejected: rejected += 1
+    case .deadLettered: deadLettered += 1
+    case .crashed: crashed += 1
+    case .abandoned: abandoned += 1
+    case .expired: expired += 1
+    }
+  }
+}

@@ -1,0 +1,30 @@
+/// What all AMQP connections of one target share: the topology of each virtual host, by cluster.
+final class AMQPState {
+  let key: KeyedHash.Key
+  /// Channels that are open now, on all connections.
+  var channels = 0
+  private var topologies: [Place: AMQPTopology] = [:]
+  private let room: AMQPTopology.Room
+
+  private struct Place: Hashable {
+    var vhost: String
+    var cluster: ClusterID
+  }
+
+  init(key: KeyedHash.Key, ledger: Ledger) {
+    self.key = key
+    room = AMQPTopology.Room(ledger: ledger)
+  }
+
+  func topology(vhost: String, cluster: ClusterID) -> AMQPTopology {
+    let place = Place(vhost: vhost, cluster: cluster)
+    if let known = topologies[place] { return known }
+    let made = AMQPTopology(vhost: vhost, cluster: cluster, room: room)
+    if topologies.count < Self.bound { topologies[place] = made } else { _ = room.refuse() }
+    return made
+  }
+
+  private static let bound = 4096
+  /// A client that opens channels without end costs 1 KB for each: beyond this they are not followed.
+  static let channelBound = 131_072
+}

@@ -1,0 +1,140 @@
+/// Makes the report of what an engine has seen so far. Cost: a walk over groups, producers and connections.
+struct ReportBuilder {
+  let ledger: Ledger
+  let capture: CaptureCounters
+  let connections: ConnectionCounters
+  let origin: Engine.Origin
+  let from: Timestamp
+  let to: Timestamp
+
+  func report() -> Report {
+    let groups = ledger.groups.map(groupReport).sorted { ($0.key, $0.cluster) < ($1.key, $1.cluster) }
+    return Report(
+      from: RFC3339(from), to: RFC3339(to), capture: captureReport(), groups: groups,
+      ungrouped: [], unattributed: unattributed(), producers: producers(), topology: topology())
+  }
+
+  private func captureReport() -> Report.Capture {
+    let lost = connections.reassembly
+    var losses: [String: UInt64] = [
+      "hole": lost.lost_hole_bytes, "snap_length": lost.lost_snap_length_bytes, "bound": lost.lost_bound_bytes,
+      "ring_full": lost.lost_ring_full_bytes, "table_full": lost.lost_table_full_bytes,
+      "copy_failed": lost.lost_copy_failed_bytes,
+    ]
+    for (cause, bytes) in capture.unattributedLosses { losses[cause.rawValue, default: 0] += bytes }
+    return Report.Capture(
+      segments: capture.segments, bytes: capture.bytes, lost_bytes: losses.values.reduce(0, &+),
+      connections: connections.connections,
+      undecoded: connections.undecoded.sorted { $0.key < $1.key }.map { .init(reason: $0.key, connections: $0.value) },
+      losses: losses.filter { $0.value > 0 }, dropped: dropped())
+  }
+
+  private func dropped() -> [String: UInt64] {
+    let all = [
+      "connections": connections.evicted, "groups": ledger.dropped.groups, "in_flight": ledger.dropped.inFlight,
+      "pairs": ledger.dropped.pairs, "consumers": ledger.dropped.consumers, "channels": ledger.dropped.channels,
+      "declarations": ledger.dropped.declarations, "messages": ledger.messages.evicted,
+      "unattributed_names": ledger.dropped.unattributedNames, "clusters": ledger.clusters.overflowed,
+      "unmatched_settlements": ledger.dropped.unmatchedSettlements,
+    ]
+    return all.filter { $0.value > 0 }
+  }
+
+  func groupReport(_ group: Group) -> Report.Group {
+    let context = group.context(deliveries: ledger.deliveries, consumers: ledger.consumers, at: to)
+    let verdict = group.monitor.verdict(at: to, context: context)
+    let judged = group.totals.acked + group.totals.failures
+    let deadLettered = group.totals.rejected + group.totals.deadLettered
+    return Report.Group(
+      key: group.key, href: GroupKey.href(group.key), cluster: ledger.clusters.names[Int(group.cluster)],
+      system: group.system.rawValue, group: group.name, target: ledger.target, destinations: [group.destination],
+      mode: group.monitor.settings.mode.rawValue, totals: Report.Totals(group.totals), in_flight: group.inFlight,
+      oldest_in_flight_s: context.oldestInFlight_ns.map(seconds), lag: nil,
+      error_rate: judged == 0 ? nil : Double(group.totals.failures) / Double(judged),
+      dead_letter_rate: judged == 0 ? nil : Double(deadLettered) / Double(judged),
+      attempts: .init(max: group.attempts.max, p95: group.attempts.quantile(0.95), source: group.attemptSources.name),
+      consumption_delay_s: quantiles(
+        group.delay, source: group.delaySource.map { $0 == .firstSeen ? $0.name + ",lower_bound" : $0.name }),
+      settle_latency_s: quantiles(group.settleLatency), retry_latency_s: quantiles(group.retryLatency),
+      coverage: group.monitor.windows.main.counts.coverage ?? 1, exposure: group.inFlight,
+      unholdable: group.unholdable,
+      verdict: .init(kind: verdict.kind, rule: verdict.rule, evidence: verdict.evidence),
+      episodes: group.monitor.episodes.list.map {
+        .init(kind: $0.kind, rule: $0.rule, from: RFC3339($0.from), to: $0.to.map(RFC3339.init), evidence: $0.evidence)
+      },
+      poison_messages: group.monitor.poison.list.map {
+        .init(message: group.labels[$0.message] ?? "hash:" + hex($0.message), failures: Int(clamping: $0.failures))
+      },
+      breaker: breakerReport(group), partitions: [])
+  }
+
+  private func breakerReport(_ group: Group) -> Report.Breaker {
+    Report.Breaker(
+      state: group.monitor.breaker.state, held: false, why: whyNotHeld(group), revision: group.monitor.breaker.revision,
+      transitions: group.transitions.map {
+        .init(
+          revision: $0.revision, at: RFC3339($0.at), from: $0.from, to: $0.to, cause: $0.cause, rule: $0.verdict?.rule,
+          evidence: $0.verdict?.evidence ?? [])
+      })
+  }
+
+  /// Why nothing is held although the breaker is open; nil while it is not.
+  func whyNotHeld(_ group: Group) -> String? {
+    switch group.monitor.breaker.state {
+    case .open, .forcedOpen:
+      group.monitor.whyNotWanted ?? (origin == .replay ? "this is a replay" : "this version only observes")
+    case .closed, .halfOpen, .forcedClosed: nil
+    }
+  }
+
+  private func unattributed() -> [Report.Destination] {
+    ledger.unattributed.sorted { $0.key < $1.key }.map {
+      .init(system: MessagingSystem.rabbitmq.rawValue, destination: $0.key, delivered: $0.value)
+    }
+  }
+
+  private func producers() -> [Report.Producer] {
+    var sums: [String: Report.Producer] = [:]
+    for entry in ledger.producers.entries where entry.published > 0 {
+      let id = "\(entry.system.rawValue) \(entry.destination) \(entry.kind.rawValue)"
+      sums[
+        id,
+        default: .init(
+          system: entry.system.rawValue, destination: entry.destination, published: 0, kind: entry.kind.rawValue)
+      ].published += entry.published
+    }
+    return sums.values.sorted { ($0.system, $0.destination, $0.kind) < ($1.system, $1.destination, $1.kind) }
+  }
+
+  private func quantiles(_ histogram: Histogram, source: String? = nil) -> Report.Quantiles {
+    Report.Quantiles(
+      p50: histogram.quantile(0.5).map(seconds), p95: histogram.quantile(0.95).map(seconds),
+      max: histogram.count == 0 ? nil : seconds(histogram.max), samples: Int(clamping: histogram.count), source: source)
+  }
+
+  private func seconds(_ ns: Int64) -> Double { Double(ns) / 1e9 }
+
+  private func hex(_ number: UInt64) -> String {
+    let digits = String(number, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+}
+
+extension Report.Totals {
+  init(_ totals: Totals) {
+    self.init()
+    delivered = totals.delivered
+    redelivered = totals.redelivered
+    acked = totals.acked
+    acked_paired = totals.ackedPaired
+    requeued = totals.requeued
+    rejected = totals.rejected
+    dead_lettered = totals.deadLettered
+    crashed = totals.crashed
+    abandoned = totals.abandoned
+    expired = totals.expired
+    exhausted = totals.exhausted
+    duplicates = totals.duplicates
+    skewed = totals.skewed
+  }
+}
