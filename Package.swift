@@ -19,7 +19,12 @@ let package = Package(
   platforms: [.macOS(.v15)],
   targets: [
     .target(name: "Pipeline", swiftSettings: hotPath),
+    .target(name: "Traces", dependencies: ["Pipeline"], swiftSettings: settings),
 
     .testTarget(name: "PipelineTests", dependencies: ["Pipeline"], swiftSettings: settings),
+    .testTarget(name: "TracesTests", dependencies: ["Traces", "Pipeline"], swiftSettings: settings),
+    .testTarget(
+      name: "ReplayTests", dependencies: ["Traces", "Pipeline"],
+      exclude: ["captures", "generate.py", "record.py", "scenarios.json"], swiftSettings: settings),
   ]
 )

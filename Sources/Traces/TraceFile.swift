@@ -1,0 +1,93 @@
+import Pipeline
+
+/// One capture file: finds out its format, walks its packets, decodes them to segments.
+struct TraceFile {
+  let path: String
+  private let mapped: MappedFile
+  private let view: ByteView
+  private let isPcapng: Bool
+  private var blocks = PcapngBlocks()
+  private var records = PcapRecords()
+  /// The packet to be handed on next; nil at the end.
+  private(set) var ahead: PacketRecord?
+  private(set) var statistics: TraceStatistics
+
+  init(path: String) throws(TraceProblem) {
+    self.path = path
+    mapped = try MappedFile(path: path)
+    view = ByteView(mapped.bytes)
+    statistics = TraceStatistics(path: path)
+    if let blocks = PcapngBlocks(view) {
+      self.blocks = blocks
+      isPcapng = true
+    } else if let records = PcapRecords(view) {
+      self.records = records
+      isPcapng = false
+    } else {
+      throw FileLook.problem(view, path: path)
+    }
+    advance()
+  }
+
+  /// Why reading ended before the file did; nil if it did not.
+  var problem: TraceProblem? {
+    (isPcapng ? blocks.problem : records.problem).map {
+      TraceProblem(kind: $0.kind, path: path, offset: $0.offset, what: $0.what, advice: $0.advice)
+    }
+  }
+
+  /// Hands on the segment of the packet ahead, if it holds one, and moves to the next packet.
+  /// - Returns: what `body` returns, true if it was not called.
+  @inline(__always)
+  mutating func handOn(_ body: (Segment, RawSpan) -> Bool) -> Bool {
+    guard let record = ahead else { return true }
+    note(record)
+    var goesOn = true
+    let packet = ByteView(view.slice(record.offset, record.captured))
+    switch decode(record, packet) {
+    case .segment(let found):
+      statistics.segments &+= 1
+      goesOn = body(found.segment, packet.slice(found.payloadAt, found.payloadCount).bytes)
+    case .undecoded(let reason):
+      noteUndecoded(reason, record)
+    }
+    mapped.release(before: record.offset)
+    advance()
+    return goesOn
+  }
+
+  @inline(__always)
+  private func decode(_ record: PacketRecord, _ packet: ByteView) -> IPPacket.Decoded {
+    guard let linkType = record.linkType else { return .undecoded(.unknownInterface) }
+    switch LinkType.findIP(linkType, packet) {
+    case .ip(let start): return IPPacket.decode(packet, at: start, original: record.original, time: record.at)
+    case .undecoded(let reason): return .undecoded(reason)
+    }
+  }
+
+  private mutating func advance() {
+    ahead = isPcapng ? blocks.next(view) : records.next(view)
+    if ahead == nil, isPcapng {
+      statistics[.malformed] &+= blocks.malformed
+      statistics.packets &+= blocks.malformed
+      statistics.dropped_by_capture = blocks.dropped
+    }
+  }
+
+  @inline(__always)
+  private mutating func note(_ record: PacketRecord) {
+    statistics.packets &+= 1
+    statistics.bytes &+= UInt64(record.captured)
+    if let last = statistics.last {
+      if record.at < last { statistics.backward_steps &+= 1 }
+    } else {
+      statistics.first = record.at
+    }
+    statistics.last = record.at
+  }
+
+  private mutating func noteUndecoded(_ reason: Unreadable, _ record: PacketRecord) {
+    statistics[reason] &+= 1
+    if reason == .linkType, let number = record.linkType { statistics.unknownLinkTypes[number, default: 0] &+= 1 }
+  }
+}

@@ -1,0 +1,72 @@
+package import Pipeline
+
+/// What was read of one capture file.
+package struct TraceStatistics: Sendable, Equatable {
+  package var path: String
+  /// Packets in the file, decoded or not.
+  package var packets: UInt64 = 0
+  /// TCP segments handed on.
+  package var segments: UInt64 = 0
+  /// Captured bytes of all packets, link headers included.
+  package var bytes: UInt64 = 0
+  /// The first and the last packet's time, in file order; nil without packets.
+  package var first: Timestamp?
+  package var last: Timestamp?
+  /// Packets whose time lies before their predecessor's.
+  package var backward_steps: UInt64 = 0
+  /// Packets that the capturing program or system says it dropped (pcapng interface statistics).
+  package var dropped_by_capture: UInt64 = 0
+  /// Packets that gave no segment, by reason.
+  package var undecoded = [UInt64](repeating: 0, count: Unreadable.allCases.count)
+  /// Packets of link types that are not read, by number.
+  package var unknownLinkTypes: [UInt16: UInt64] = [:]
+
+  package init(path: String) { self.path = path }
+
+  package subscript(reason: Unreadable) -> UInt64 {
+    get { undecoded[Int(reason.rawValue)] }
+    set { undecoded[Int(reason.rawValue)] = newValue }
+  }
+
+  /// One line for each reason that occurred, for people.
+  package var undecodedLines: [String] {
+    var lines: [String] = []
+    for reason in Unreadable.allCases where self[reason] > 0 && reason != .linkType {
+      lines.append("\(self[reason]) packets: \(reason.explanation)")
+    }
+    for (number, packets) in unknownLinkTypes.sorted(by: { $0.key < $1.key }) {
+      lines.append("\(packets) packets: link type \(number) (\(LinkType.name(number))) is not read")
+    }
+    return lines
+  }
+}
+
+/// Why a packet gave no segment.
+package enum Unreadable: UInt8, Sendable, CaseIterable {
+  case linkType, notIP, notTCP, fragment, headersCut, malformed, unknownInterface
+
+  /// As it appears in reports and metrics.
+  package var name: String {
+    switch self {
+    case .linkType: "link_type"
+    case .notIP: "not_ip"
+    case .notTCP: "not_tcp"
+    case .fragment: "ip_fragment"
+    case .headersCut: "headers_cut"
+    case .malformed: "malformed"
+    case .unknownInterface: "unknown_interface"
+    }
+  }
+
+  package var explanation: String {
+    switch self {
+    case .linkType: "link type not read"
+    case .notIP: "neither IPv4 nor IPv6"
+    case .notTCP: "IP, but not TCP"
+    case .fragment: "IP fragment; fragments are not put together"
+    case .headersCut: "cut off before the end of the TCP header; capture with a larger snap length"
+    case .malformed: "header fields contradict each other"
+    case .unknownInterface: "names an interface that the file does not describe"
+    }
+  }
+}
