@@ -28,3 +28,18 @@ let package = Package(
       exclude: ["captures", "generate.py", "record.py", "scenarios.json"], swiftSettings: settings),
   ]
 )
+
+// Seeing live traffic needs Linux, libbpf (Debian: libbpf-dev) and a clang that knows the bpf target.
+#if os(Linux)
+  package.targets += [
+    .executableTarget(name: "embed-bpf", path: "Sources/BuildSupport/Tool", swiftSettings: settings),
+    .plugin(
+      name: "EmbedBPF", capability: .buildTool(), dependencies: ["embed-bpf"], path: "Sources/BuildSupport/Plugin"),
+    .target(name: "BPFObjects", swiftSettings: settings, plugins: ["EmbedBPF"]),
+    .target(
+      name: "CProbe", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
+      linkerSettings: [.linkedLibrary("bpf")]),
+    .target(name: "Kernel", dependencies: ["Pipeline", "BPFObjects", "CProbe"], swiftSettings: settings),
+    .testTarget(name: "KernelTests", dependencies: ["Kernel", "Pipeline"], swiftSettings: settings),
+  ]
+#endif

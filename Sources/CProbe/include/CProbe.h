@@ -1,0 +1,141 @@
+/*
+ * What Swift cannot import from libbpf or the kernel's headers, and no more. Functions return 0 or a negated errno
+ * unless they say otherwise.
+ */
+#ifndef STORMFUSE_CPROBE_H
+#define STORMFUSE_CPROBE_H
+
+#include "../../../bpf/events.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#pragma clang assume_nonnull begin
+
+/* ---- The capture programs (capture.c) ---- */
+
+struct cprobe_capture;
+
+struct cprobe_options {
+	uint32_t ring_bytes; /* a power of two, at least a page */
+	uint32_t connections; /* room in the table of connections */
+	struct capture_settings settings;
+};
+
+/* The ring buffer as mapped here. */
+struct cprobe_ring {
+	const uint64_t *producer;
+	uint64_t *consumer;
+	const uint8_t *data; /* mapped twice in a row, so that no record wraps */
+	uint64_t bytes;
+};
+
+/* The maps that user space reads and writes, by descriptor. */
+struct cprobe_maps {
+	int ring, connections, lost, members;
+};
+
+/* Loads the programs. On failure `*capture` stays null and `message` holds what libbpf and the verifier said, as far as
+ * it fits: the end of it, where the reason stands. */
+int cprobe_open(const void *object, size_t bytes, const struct cprobe_options *options,
+		struct cprobe_capture *_Nullable *_Nonnull capture, char *message, size_t message_bytes);
+/* Detaches everything and frees it. */
+void cprobe_close(struct cprobe_capture *_Nullable capture);
+struct cprobe_ring cprobe_ring(const struct cprobe_capture *capture);
+struct cprobe_maps cprobe_maps(const struct cprobe_capture *capture);
+/* The state that kernel and user space share; valid until cprobe_close. */
+struct capture_state *cprobe_state(struct cprobe_capture *capture);
+/* Time that the programs have run and how often, while kernel.bpf_stats_enabled is 1. */
+void cprobe_cost(const struct cprobe_capture *capture, uint64_t *run_ns, uint64_t *runs);
+
+enum cprobe_mode {
+	CPROBE_ALL,              /* record every connection of the cgroup */
+	CPROBE_LISTED,           /* record the connections with an entry */
+	CPROBE_LISTED_CONNECTING /* the same, and enter those that a member makes */
+};
+/* Attaches the programs to the cgroup whose directory is open as `cgroup`. Returns a number above 0 for cprobe_detach. */
+int cprobe_attach(struct cprobe_capture *capture, int cgroup, enum cprobe_mode mode);
+void cprobe_detach(struct cprobe_capture *capture, int attachment);
+
+int cprobe_map_lookup(int map, const void *key, void *value);
+/* `flags`: 0 any, 1 only a new key, 2 only an existing one. */
+int cprobe_map_update(int map, const void *key, const void *value, uint64_t flags);
+int cprobe_map_delete(int map, const void *key);
+/* The key after `key`, or the first one for null. -ENOENT at the end. */
+int cprobe_map_next_key(int map, const void *_Nullable key, void *next);
+/* Reads up to `*count` entries into `keys` and `values`; `cursor` is opaque, `*first` is cleared by the first call.
+ * Returns 1 while there is more, 0 at the end. */
+int cprobe_map_batch(int map, uint64_t *cursor, bool *first, void *keys, void *values, uint32_t *count);
+
+/* Waits until the kernel says that there is something in the ring, or for `timeout_ms`. 1, 0, or a negated errno. */
+int cprobe_wait(int ring, int timeout_ms);
+
+/* The next record, or null if there is none, or if it is still being written. `*bytes` becomes what the reader must
+ * advance by. Discarded records are passed over. */
+static inline const struct segment_event *_Nullable cprobe_next(const struct cprobe_ring *ring,
+								uint64_t *position)
+{
+	/* Layout: Documentation/bpf/ringbuf.rst; a header of 8 bytes, its first word the length with two flag bits. */
+	enum { BUSY = 1u << 31, DISCARDED = 1u << 30, HEADER = 8 };
+
+	uint64_t end = __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE);
+	while (*position < end) {
+		const uint8_t *record = ring->data + (*position & (ring->bytes - 1));
+		uint32_t length = __atomic_load_n((const uint32_t *)record, __ATOMIC_ACQUIRE);
+		if (length & BUSY)
+			return NULL;
+		*position += ((length & ~DISCARDED) + HEADER + 7) & ~(uint64_t)7;
+		if (!(length & DISCARDED))
+			return (const struct segment_event *)(record + HEADER);
+		__atomic_store_n(ring->consumer, *position, __ATOMIC_RELEASE);
+	}
+	return NULL;
+}
+
+/* Gives everything before `position` back to the kernel. */
+static inline void cprobe_release(const struct cprobe_ring *ring, uint64_t position)
+{
+	__atomic_store_n(ring->consumer, position, __ATOMIC_RELEASE);
+}
+
+static inline uint64_t cprobe_queued(const struct cprobe_ring *ring)
+{
+	return __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE) - __atomic_load_n(ring->consumer, __ATOMIC_ACQUIRE);
+}
+
+/* The version of libbpf in use, as "v1.1". */
+const char *cprobe_library_version(void);
+
+/* ---- Open sockets (sockets.c) ---- */
+
+struct cprobe_socket {
+	uint64_t cookie;
+	uint64_t cgroup; /* id of the cgroup that owns it; 0 if the kernel does not say */
+	uint32_t inode;
+	uint8_t state; /* TCP_ESTABLISHED is 1 */
+};
+
+/* All TCP sockets of this network namespace that are connected or connecting. The caller frees `*sockets`. */
+int cprobe_sockets(struct cprobe_socket *_Nullable *_Nonnull sockets, size_t *count);
+
+/* ---- A started command (command.c) ---- */
+
+struct cprobe_command {
+	int process;
+	int gate;   /* write a byte and the command runs; close without, and it never does */
+	/* Read ints: first 0 (waits at the gate) or a negated errno (could not enter the cgroup); after the gate was opened
+	 * the end of file (the command runs) or the errno of the failed exec. */
+	int report;
+};
+
+/* Forks. The child enters the cgroup whose cgroup.procs is open as `procs` (-1: stays where it is) and waits at the gate,
+ * then becomes `arguments[0]`, searched in PATH. Without CAP_BPF and CAP_NET_ADMIN where these were ambient. */
+int cprobe_start(char *_Nullable const *_Nonnull arguments, int procs, struct cprobe_command *command);
+/* From now on SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 go to `process`, except those that the terminal has
+ * sent to both; 0 ends that and gives the signals back to their former handlers. For one process at a time. */
+int cprobe_forward_signals(int process);
+
+#pragma clang assume_nonnull end
+
+#endif

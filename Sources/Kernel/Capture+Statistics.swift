@@ -1,0 +1,30 @@
+package import Pipeline
+
+extension Capture {
+  /// Since the capture began.
+  package struct Statistics: Sendable, Equatable {
+    /// Handed on. Bytes are payload on the wire, captured or not.
+    package var segments: UInt64 = 0
+    package var bytes: UInt64 = 0
+    /// Segments that were dropped because the other end of their connection is recorded as well.
+    package var mirrored: UInt64 = 0
+    /// Segments of connections for which there was no room in the tables. They were handed on, but without being told
+    /// from their mirrors.
+    package var untracked: UInt64 = 0
+    package var lost: [CaptureLoss.Cause: Loss] = [:]
+    package var connections = 0
+    /// Waiting in the ring at this moment, and its size.
+    package var queuedBytes: UInt64 = 0
+    package var ringBytes: UInt64 = 0
+    /// Times that the kernel woke this process.
+    package var wakeups: UInt64 = 0
+    /// Time spent in the kernel programs, and how often they ran; 0 unless kernel.bpf_stats_enabled is 1.
+    package var program_ns: UInt64 = 0
+    package var programRuns: UInt64 = 0
+
+    package struct Loss: Sendable, Equatable {
+      package var segments: UInt64
+      package var bytes: UInt64
+    }
+  }
+}

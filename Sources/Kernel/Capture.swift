@@ -1,0 +1,255 @@
+internal import CProbe
+internal import Glibc
+package import Pipeline
+
+/// Live capture of one target's TCP traffic.
+///
+/// In: the packets of the target's cgroups, through the kernel programs in `bpf/`. Out: `Segment`s with their payload, in
+/// the order in which they passed; a payload above 4096 bytes comes as several segments. Segments without payload come only
+/// with SYN, FIN or RST. Nothing is assembled here.
+///
+/// Memory: the ring, and `Connections`. Cost: about 100 ns for a segment, most of it waiting for
+/// memory that another processor wrote. Loss: what the kernel could not put into the ring
+/// is counted there, by connection, and handed on as `CaptureLoss`; the reassembler finds the hole by its sequence numbers.
+///
+/// Belongs to one thread. `discovery` may be used from another.
+package final class Capture {
+  /// Keeps the set of cgroups, processes and open sockets right; the caller calls its `refresh` about every 100 ms.
+  package let discovery: Discovery
+  private let programs: Programs
+  private var ring: cprobe_ring
+  private let descriptor: Int32
+  private var state: UnsafeMutablePointer<capture_state>?
+  private var position: UInt64 = 0
+  private var connections = Connections()
+  private var clock = Clock()
+  private var counted = Statistics()
+  private var losses = LossLedger()
+  /// Monotonic; when a poll last found something, and when the tables were last swept.
+  private var found_ns: Int64 = 0
+  private var swept_ns = Clock.monotonic_ns()
+
+  /// Loads the programs and attaches them. Needs CAP_BPF and CAP_NET_ADMIN.
+  ///
+  /// - Parameter ringBytes: rounded up to a power of two; 4 KiB to 1 GiB.
+  package init(target: Target, ringBytes: Int = 16 << 20) throws(KernelError) {
+    guard ringBytes >= 4096, ringBytes <= 1 << 30 else {
+      throw KernelError(.failed, "a ring buffer of \(ringBytes) bytes is not possible: choose 4096 to \(1 << 30)")
+    }
+    var rounded = max(4096, Int(sysconf(Int32(_SC_PAGESIZE))))
+    while rounded < ringBytes { rounded *= 2 }
+    programs = try Programs(ringBytes: rounded)
+    guard let mapped = programs.mapped else { throw KernelError(.failed, "the capture programs were closed") }
+    ring = mapped.ring
+    descriptor = mapped.descriptor
+    state = mapped.state
+    discovery = try Discovery(target: target, programs: programs)
+  }
+
+  deinit { close() }
+
+  /// Detaches the programs and frees the ring. After that nothing is captured any more.
+  package func close() {
+    state = nil
+    programs.close()
+  }
+
+  /// Hands on what has been captured, and waits for it up to `timeout_ms` if there is nothing yet. The last segment before
+  /// a pause is seen within 2 ms. Returns how many segments were handed on; after 8192 records it returns even if there is
+  /// more.
+  ///
+  /// - Parameters:
+  ///   - body: Takes a segment with the payload that was captured, which is valid during the call only.
+  ///   - loss: Takes what the kernel has counted as lost since the last poll, at most every 5 ms.
+  package func poll(
+    timeout_ms: Int, body: (Segment, RawSpan) -> Void, loss: (CaptureLoss) -> Void
+  ) -> Int {
+    guard state != nil else { return 0 }
+    var now_ns = Clock.monotonic_ns()
+    let deadline_ns = now_ns + Int64(max(0, min(timeout_ms, 3_600_000))) * 1_000_000
+    clock.refresh(now_ns: now_ns)
+    var isReady = false
+    while true {
+      let (records, segments) = drain(body)
+      now_ns = Clock.monotonic_ns()
+      reportLosses(loss, now_ns: now_ns)
+      if now_ns - swept_ns >= Connections.sweep_ns { sweep(now_ns: now_ns) }
+      if records > 0 { found_ns = now_ns }
+      if segments > 0 || now_ns >= deadline_ns { return segments }
+      // The kernel wakes us at most once a millisecond. So for two milliseconds after the last record we look ourselves;
+      // what comes later wakes us for certain.
+      let left_ms = (deadline_ns - now_ns + 999_999) / 1_000_000
+      let wait_ms = now_ns - found_ns < Self.linger_ns ? 1 : left_ms
+      // Something is there but still being written, by a process that was interrupted perhaps: let it run.
+      if isReady && records == 0 { usleep(50) }
+      isReady = cprobe_wait(descriptor, Int32(min(wait_ms, left_ms))) > 0
+    }
+  }
+
+  /// Tells the kernel how much of a connection is wanted from now on. Does nothing for one that is unknown or over.
+  package func set(_ interest: Interest, cookie: UInt64) {
+    guard let connection = connections[cookie], connection.role == .own, connection.interest != interest else { return }
+    connections.setInterest(interest, cookie: cookie)
+    write(connection, interest, cookie)
+  }
+
+  package var statistics: Statistics {
+    var statistics = counted
+    statistics.connections = connections.count
+    guard let state else { return statistics }
+    statistics.wakeups = state.pointee.wakeups
+    statistics.queuedBytes = cprobe_queued(&ring)
+    statistics.ringBytes = ring.bytes
+    for cause in CaptureLoss.Cause.allCases {
+      let lost = LossLedger.total(state.pointee, cause)
+      statistics.lost[cause] = Statistics.Loss(segments: lost.segments, bytes: lost.bytes)
+    }
+    (statistics.program_ns, statistics.programRuns) = programs.cost
+    return statistics
+  }
+
+  private func drain(_ body: (Segment, RawSpan) -> Void) -> (records: Int, segments: Int) {
+    // Local copies: a class's properties are checked for overlapping access each time.
+    var ring = ring
+    var position = position
+    let offset_ns = clock.offset_ns
+    var records = 0
+    var segments = 0
+    var bytes: UInt64 = 0
+    while records < Self.recordsPerPoll, let event = cprobe_next(&ring, &position) {
+      records += 1
+      let segment = Self.segment(event, offset_ns: offset_ns)
+      // The common case, data of a connection that was looked at before, costs one test.
+      let isPlain = event.pointee.marks & Self.checked != 0 && event.pointee.flags & Self.opensOrEnds == 0
+      if isPlain || judge(segment, marks: event.pointee.marks) {
+        segments += 1
+        bytes &+= UInt64(event.pointee.length)
+        let payload = UnsafeRawBufferPointer(
+          start: UnsafeRawPointer(event) + MemoryLayout<segment_event>.size, count: Int(event.pointee.captured))
+        body(segment, payload.bytes)
+      }
+      cprobe_release(&ring, position)
+    }
+    self.position = position
+    counted.segments &+= UInt64(segments)
+    counted.bytes &+= bytes
+    return (records, segments)
+  }
+
+  private static func segment(_ event: UnsafePointer<segment_event>, offset_ns: Int64) -> Segment {
+    let source = event.pointee.source_address
+    let destination = event.pointee.destination_address
+    return Segment(
+      at: Timestamp(ns: Int64(truncatingIfNeeded: event.pointee.at_ns) &+ offset_ns),
+      source: endpoint(source, event.pointee.source_port),
+      destination: endpoint(destination, event.pointee.destination_port), sequence: event.pointee.sequence,
+      acknowledgement: event.pointee.acknowledgement, flags: TCPFlags(rawValue: event.pointee.flags & 0x1f),
+      length: Int(event.pointee.length), cookie: event.pointee.cookie,
+      direction: event.pointee.direction == Self.egress ? .egress : .ingress,
+      process: Int32(truncatingIfNeeded: event.pointee.process))
+  }
+
+  private static func endpoint(_ address: (UInt32, UInt32, UInt32, UInt32), _ port: UInt16) -> Endpoint {
+    Endpoint(
+      high: UInt64(UInt32(bigEndian: address.0)) << 32 | UInt64(UInt32(bigEndian: address.1)),
+      low: UInt64(UInt32(bigEndian: address.2)) << 32 | UInt64(UInt32(bigEndian: address.3)),
+      port: UInt16(bigEndian: port))
+  }
+
+  private func judge(_ segment: Segment, marks: UInt8) -> Bool {
+    let egress = segment.direction == .egress
+    let pair =
+      egress
+      ? Connections.Pair(local: segment.source, remote: segment.destination)
+      : Connections.Pair(local: segment.destination, remote: segment.source)
+    if let known = connections[segment.cookie] {
+      // A socket that connects again, after a failure or to somewhere else, is looked at anew.
+      if segment.flags.contains(.syn) && egress && (known.ended != 0 || known.pair != pair) {
+        connections.remove(segment.cookie)
+      } else {
+        if !segment.flags.isDisjoint(with: [.fin, .rst]) {
+          connections.ended(segment.flags, egress: egress, cookie: segment.cookie)
+        }
+        if known.role == .mirror { counted.mirrored &+= 1 }
+        return known.role == .own
+      }
+    }
+    // The last word of a connection that nobody has seen: there is nothing to end.
+    if segment.length == 0 && !segment.flags.contains(.syn) { return false }
+    var connection = Connections.Connection(
+      role: .own, pair: pair, interest: .full, listed: marks & UInt8(CONNECTION_LISTED.rawValue) != 0,
+      process: UInt32(bitPattern: segment.process))
+    if marks & UInt8(CONNECTION_UNDECIDED.rawValue) != 0, !discovery.owns(segment.process) {
+      connection.role = .stranger
+    } else if connections.original(of: pair, cookie: segment.cookie) != nil {
+      connection.role = .mirror
+      counted.mirrored &+= 1
+    }
+    if connection.role != .own { connection.interest = .ignore }
+    if !connections.isFull, write(connection, connection.interest, segment.cookie) {
+      connections.insert(connection, cookie: segment.cookie)
+      if !segment.flags.isDisjoint(with: [.fin, .rst]) {
+        connections.ended(segment.flags, egress: egress, cookie: segment.cookie)
+      }
+    } else {
+      counted.untracked &+= 1
+    }
+    return connection.role == .own
+  }
+
+  /// Makes or replaces a connection's entry in the kernel.
+  @discardableResult
+  private func write(_ connection: Connections.Connection, _ interest: Interest, _ cookie: UInt64) -> Bool {
+    var flags = UInt8(CONNECTION_CHECKED.rawValue)
+    if connection.listed { flags |= UInt8(CONNECTION_LISTED.rawValue) }
+    let kernelInterest =
+      switch interest {
+      case .ignore: INTEREST_IGNORE
+      case .headers: INTEREST_HEADERS
+      case .full: INTEREST_FULL
+      }
+    return programs.withMaps { maps, epoch in
+      var cookie = cookie
+      var entry = CProbe.connection(
+        process: connection.process, epoch: epoch, interest: UInt8(kernelInterest.rawValue), flags: flags, reserved: 0)
+      return cprobe_map_update(maps.connections, &cookie, &entry, 0) == 0
+    } ?? false
+  }
+
+  private func reportLosses(_ loss: (CaptureLoss) -> Void, now_ns: Int64) {
+    guard let state, losses.areDue(state.pointee, now_ns: now_ns) else { return }
+    let at = clock.timestamp(monotonic_ns: now_ns)
+    _ = programs.withMaps { maps, _ in losses.collect(state.pointee, map: maps.lost, at: at, now_ns: now_ns) }
+    for one in losses.take() { loss(one) }
+  }
+
+  /// Forgets connections that have ended or gone quiet, here and in the kernel.
+  private func sweep(now_ns: Int64) {
+    swept_ns = now_ns
+    guard let state else { return }
+    state.pointee.epoch &+= 1
+    let epoch = state.pointee.epoch
+    let crowded = connections.count > Connections.maximum / 2
+    _ = programs.withMaps { maps, _ in
+      var stale = [UInt64]()
+      TableScan.connections(maps.connections) { cookie, entry in
+        let ignored = entry.interest == UInt8(INTEREST_IGNORE.rawValue)
+        if connections.isStale(cookie, ignored: ignored, idle: epoch &- entry.epoch, crowded: crowded) {
+          stale.append(cookie)
+        }
+      }
+      for var cookie in stale {
+        _ = cprobe_map_delete(maps.connections, &cookie)
+        connections.remove(cookie)
+      }
+      losses.forget(map: maps.lost) { connections[$0] == nil }
+    }
+  }
+
+  private static let recordsPerPoll = 8192
+  private static let checked = UInt8(CONNECTION_CHECKED.rawValue)
+  private static let egress = UInt8(DIRECTION_EGRESS.rawValue)
+  /// SYN, FIN and RST.
+  private static let opensOrEnds: UInt8 = 0x07
+  private static let linger_ns: Int64 = 2_500_000
+}

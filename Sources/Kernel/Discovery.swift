@@ -1,0 +1,264 @@
+internal import CProbe
+internal import Glibc
+internal import Pipeline
+internal import Synchronization
+
+/// Finds the cgroups to attach to and keeps them right: new descendants of the target's processes, sockets that another
+/// cgroup owns than the one their process is in.
+///
+/// A socket belongs to the cgroup of the process that created it, at that moment and for good. So the programs are
+/// attached to the target's own cgroup, where every connection is recorded, and to every other cgroup that owns one of its
+/// sockets, where only those sockets are. A process in a shared cgroup has its connections let through one by one: the open
+/// ones found by sock_diag, the new ones recognised when they connect.
+///
+/// May be used from several threads. `refresh` reads /proc and may take milliseconds: call it about every 100 ms, away from
+/// the thread that polls.
+package final class Discovery: Sendable {
+  package let target: Target
+  private let programs: Programs
+  private let groups: ControlGroups
+  /// Apart from the rest, since the polling thread asks while a search may be under way. Taken after `state`, never before.
+  private let membership = Mutex(Membership())
+  private let state: Mutex<State>
+
+  private struct State {
+    /// By the cgroup's path.
+    var attachments = [String: Attachment]()
+    var unreached = [Unreached]()
+    var searched_ns = Int64.min
+    var processes = 0
+  }
+
+  private struct Attachment {
+    var number: Int32
+    var mode: Programs.Mode
+  }
+
+  /// How things stand.
+  package struct Status: Sendable {
+    /// Live processes of the target; 0 is its end.
+    package var processes: Int
+    /// Cgroups with programs attached, as paths.
+    package var attached: [String]
+    /// Whether some of them are shared with others, so that connections are let through one by one.
+    package var isShared: Bool
+    package var unreached: [Unreached]
+  }
+
+  /// Sockets that the target has or may have and that cannot be followed.
+  package struct Unreached: Sendable, Equatable, Hashable, CustomStringConvertible {
+    package var process: Int32
+    /// Says what is not seen, why, and what to do.
+    package var description: String
+  }
+
+  init(target: Target, programs: Programs) throws(KernelError) {
+    self.target = target
+    self.programs = programs
+    groups = try ControlGroups()
+    state = Mutex(State())
+    try state.withLock { (state) throws(KernelError) in
+      try attach(&state)
+      search(&state)
+    }
+  }
+
+  /// Looks for new and ended processes of the target, and every two seconds, or when processes came, for its sockets.
+  @discardableResult
+  package func refresh() -> Status {
+    let all: [Int32: ProcessTable.Entry]? = if case .processes = target.kind { ProcessTable.all() } else { nil }
+    return state.withLock { state in
+      let grown = update(&state, all)
+      if grown || Clock.monotonic_ns() - state.searched_ns >= Self.search_ns { search(&state) }
+      return status(state)
+    }
+  }
+
+  package var status: Status { state.withLock { status($0) } }
+
+  /// Whether a process that made a connection in a shared cgroup is the target's.
+  func owns(_ process: Int32) -> Bool {
+    membership.withLock { membership in
+      if membership.contains(process) { return true }
+      guard process > 0, membership.adopt(process) else { return false }
+      enter([process])
+      return true
+    }
+  }
+
+  private func status(_ state: borrowing State) -> Status {
+    Status(
+      processes: state.processes, attached: state.attachments.keys.sorted(),
+      isShared: state.attachments.values.contains { $0.mode != .all }, unreached: state.unreached)
+  }
+
+  private func attach(_ state: inout State) throws(KernelError) {
+    switch target.kind {
+    case .cgroup(let path):
+      state.attachments[path] = Attachment(number: try programs.attach(path, .all, in: groups), mode: .all)
+      _ = update(&state, nil)
+    case .processes(let named):
+      let all = ProcessTable.all()
+      for process in named {
+        guard let entry = all[process] else {
+          throw KernelError(.noSuchTarget, "process \(process) has ended")
+        }
+        membership.withLock { $0.insert(process, start: entry.start) }
+      }
+      _ = membership.withLock { $0.update(all) }
+      let members = membership.withLock { $0.processes }
+      state.processes = members.count
+      enter(members)
+      // Parents first, so that a cgroup below one that is attached is left alone.
+      var paths = Set<String>()
+      for process in named { paths.insert(try groups.path(ofProcess: process)) }
+      for path in paths.sorted() {
+        let mode: Programs.Mode = isExclusive(path, members) ? .all : .listedConnecting
+        guard !state.attachments.contains(where: { $0.value.mode == mode && ControlGroups.covers($0.key, path) }) else {
+          continue
+        }
+        state.attachments[path] = Attachment(number: try programs.attach(path, mode, in: groups), mode: mode)
+      }
+    }
+  }
+
+  /// Whether nobody but the target is in a cgroup. Then all that passes there is the target's, and whoever joins it later
+  /// counts as the target, as with `--cgroup`.
+  private func isExclusive(_ path: String, _ members: [Int32]) -> Bool {
+    guard path != groups.mountPoint, !groups.hasForeigners(below: path),
+      let processes = groups.processes(below: path), !processes.isEmpty
+    else { return false }
+    return processes.isSubset(of: members)
+  }
+
+  /// Brings the processes up to date. Returns whether there are new ones.
+  private func update(_ state: inout State, _ all: [Int32: ProcessTable.Entry]?) -> Bool {
+    let before = state.processes
+    guard let all else {
+      guard case .cgroup(let path) = target.kind else { return false }
+      state.processes = groups.processes(below: path)?.count ?? 0
+      return state.processes > before
+    }
+    let (entered, left) = membership.withLock { $0.update(all) }
+    state.processes = membership.withLock { $0.processes.count }
+    enter(entered)
+    _ = programs.withMaps { maps, _ in
+      for var process in left { _ = cprobe_map_delete(maps.members, &process) }
+    }
+    return !entered.isEmpty
+  }
+
+  /// Tells the kernel about members.
+  private func enter(_ processes: [Int32]) {
+    _ = programs.withMaps { maps, _ in
+      var yes: UInt8 = 1
+      for var process in processes { _ = cprobe_map_update(maps.members, &process, &yes, 0) }
+    }
+  }
+
+  /// Finds the target's open sockets and sees to it that each is recorded, or named.
+  private func search(_ state: inout State) {
+    state.searched_ns = Clock.monotonic_ns()
+    state.unreached = []
+    let processes: [Int32]
+    switch target.kind {
+    case .processes: processes = membership.withLock { $0.processes }
+    case .cgroup(let path): processes = groups.processes(below: path).map(Array.init) ?? []
+    }
+    var owners = [UInt32: Int32]()
+    for process in processes.sorted() {
+      switch ProcessTable.sockets(process) {
+      case .inodes(let inodes): for inode in inodes where owners[inode] == nil { owners[inode] = process }
+      case .refused: state.unreached.append(refused(process, state))
+      case .gone: break
+      }
+    }
+    guard !owners.isEmpty else { return }
+    let (sockets, error) = OpenSockets.list()
+    if error != 0 {
+      state.unreached.append(
+        Unreached(process: 0, description: "open sockets could not be listed (sock_diag): \(KernelError.text(error))"))
+    }
+    var paths = [UInt64: String?]()
+    for socket in sockets {
+      guard let process = owners[socket.inode] else { continue }
+      follow(socket, of: process, &state, &paths)
+    }
+  }
+
+  private func follow(
+    _ socket: OpenSockets.Socket, of process: Int32, _ state: inout State, _ paths: inout [UInt64: String?]
+  ) {
+    let owner: String?
+    if socket.cgroup == 0 {
+      // A kernel that does not tell (before 5.9): most likely it never moved.
+      owner = try? groups.path(ofProcess: process)
+    } else if let known = paths[socket.cgroup] {
+      owner = known
+    } else {
+      owner = groups.path(id: socket.cgroup)
+      paths[socket.cgroup] = owner
+    }
+    guard let path = owner else {
+      state.unreached.append(
+        Unreached(
+          process: process,
+          description:
+            "a connection of process \(process) belongs to cgroup \(socket.cgroup), which has been removed or is "
+            + "not visible at \(groups.mountPoint): it is not seen until the process connects anew"))
+      return
+    }
+    if state.attachments.contains(where: { $0.value.mode == .all && ControlGroups.covers($0.key, path) }) {
+      enter(socket, process, listed: false)
+      return
+    }
+    if !state.attachments.contains(where: { ControlGroups.covers($0.key, path) }) {
+      do throws(KernelError) {
+        // What lies below is covered by it then; two would record twice.
+        let below = state.attachments.filter { $0.value.mode != .all && ControlGroups.covers(path, $0.key) }
+        let mode: Programs.Mode = below.contains { $0.value.mode == .listedConnecting } ? .listedConnecting : .listed
+        state.attachments[path] = Attachment(number: try programs.attach(path, mode, in: groups), mode: mode)
+        for (lower, attachment) in below {
+          programs.detach(attachment.number)
+          state.attachments[lower] = nil
+        }
+      } catch {
+        state.unreached.append(
+          Unreached(
+            process: process,
+            description: "a connection of process \(process) belongs to the cgroup \(path) and is not seen: \(error)"))
+        return
+      }
+    }
+    enter(socket, process, listed: true)
+  }
+
+  /// Makes an entry for an open socket, unless it has one.
+  private func enter(_ socket: OpenSockets.Socket, _ process: Int32, listed: Bool) {
+    _ = programs.withMaps { maps, epoch in
+      var cookie = socket.cookie
+      var entry = connection(
+        process: UInt32(process), epoch: epoch, interest: UInt8(INTEREST_FULL.rawValue),
+        flags: listed ? UInt8(CONNECTION_LISTED.rawValue) : 0, reserved: 0)
+      _ = cprobe_map_update(maps.connections, &cookie, &entry, 1)
+    }
+  }
+
+  private func refused(_ process: Int32, _ state: borrowing State) -> Unreached {
+    let grant = "Grant CAP_SYS_PTRACE or run as its user"
+    if state.attachments.values.contains(where: { $0.mode == .all }) {
+      return Unreached(
+        process: process,
+        description:
+          "whether process \(process) has connections that another cgroup owns cannot be told, since reading "
+          + "/proc/\(process)/fd was refused. \(grant)")
+    }
+    return Unreached(
+      process: process,
+      description:
+        "connections that process \(process) has open already are not seen, since reading /proc/\(process)/fd was "
+        + "refused; those that it opens from now on are. \(grant)")
+  }
+
+  private static let search_ns: Int64 = .seconds(2)
+}

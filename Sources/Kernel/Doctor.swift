@@ -1,0 +1,142 @@
+internal import CProbe
+internal import Glibc
+
+/// What this machine and this process's privileges allow. Loads and attaches the capture programs for a moment, to our own
+/// cgroup and in the mode that records nothing; leaves nothing behind.
+package enum Doctor {
+  package static func checks() -> [Check] {
+    [kernel(), hierarchy()] + [bpf(), netAdmin(), trial(), command(), ptrace(), sockets(), unprivileged(), jit()]
+      + [lockdown(), library()]
+  }
+
+  /// Whether capture works: nothing is missing.
+  package static func isAble(_ checks: [Check]) -> Bool { !checks.contains { $0.state == .missing } }
+
+  /// The kernels this is made for, in words.
+  package static let supported = "Linux 5.8 or later (ring buffer and CAP_BPF came with it); tested on 6.18"
+
+  private static func kernel() -> Check {
+    let release = Files.read("/proc/sys/kernel/osrelease")?.split(separator: "\n").first.map(String.init) ?? "unknown"
+    let numbers = release.split { !$0.isNumber }.prefix(2).compactMap { Int($0) }
+    guard numbers.count == 2 else {
+      return Check("kernel", .limited, "Linux \(release)", cost: "its version cannot be told", remedy: supported)
+    }
+    if (numbers[0], numbers[1]) >= (5, 8) { return Check("kernel", .ok, "Linux \(release). Supported: \(supported)") }
+    return Check(
+      "kernel", .missing, "Linux \(release)", cost: "no live capture; replay works",
+      remedy: "run it on \(supported)")
+  }
+
+  private static func hierarchy() -> Check {
+    do throws(KernelError) {
+      let groups = try ControlGroups()
+      let own = try groups.path(ofProcess: getpid())
+      return Check("cgroup-v2", .ok, "mounted at \(groups.mountPoint); this process is in \(own)")
+    } catch {
+      return Check("cgroup-v2", .missing, "\(error)", cost: "no live capture: programs are attached to cgroups")
+    }
+  }
+
+  private static func bpf() -> Check {
+    capability(.bpf, .missing, cost: "no live capture: the programs and their tables cannot be loaded")
+  }
+
+  private static func netAdmin() -> Check {
+    capability(.netAdmin, .missing, cost: "no live capture: the programs cannot be attached to a cgroup")
+  }
+
+  private static func ptrace() -> Check {
+    capability(
+      .sysPtrace, .limited,
+      cost:
+        "with --pid, connections that another user's process has open already are not seen if its cgroup is shared; "
+        + "new ones are, and so is everything with --cgroup")
+  }
+
+  private static func capability(_ capability: Capability, _ state: Check.State, cost: String) -> Check {
+    if capability.isHeld { return Check(capability.name, .ok, "held") }
+    return Check(capability.name, state, "not held", cost: cost, remedy: Capability.grant([capability]))
+  }
+
+  private static func trial() -> Check {
+    do throws(KernelError) {
+      let programs = try Programs(ringBytes: max(4096, Int(sysconf(Int32(_SC_PAGESIZE)))))
+      defer { programs.close() }
+      let groups = try ControlGroups()
+      let own = try groups.path(ofProcess: getpid())
+      programs.detach(try programs.attach(own, .listedConnecting, in: groups))
+      return Check("trial", .ok, "the capture programs were loaded, and attached to \(own) for a moment")
+    } catch {
+      return Check("trial", .missing, error.description, cost: "no live capture; replay works", remedy: nil)
+    }
+  }
+
+  private static func command() -> Check {
+    guard let groups = try? ControlGroups(), let own = try? groups.path(ofProcess: getpid()) else {
+      return Check("own-cgroup", .limited, "no cgroup v2", cost: nil)
+    }
+    let path = "\(own)/stormfuse-doctor-\(getpid())"
+    if mkdir(path, 0o755) == 0 {
+      let mayEnter = access(path + "/cgroup.procs", W_OK) == 0 && access(own + "/cgroup.procs", W_OK) == 0
+      rmdir(path)
+      if mayEnter { return Check("own-cgroup", .ok, "a started command gets a cgroup of its own below \(own)") }
+    }
+    return Check(
+      "own-cgroup", .limited, "no cgroup can be made below \(own)",
+      cost:
+        "'stormfuse run -- COMMAND' shares our cgroup and is told apart by its processes; its neighbours' packets cost "
+        + "about 80 ns more each",
+      remedy: "delegate the cgroup: Delegate=yes in the systemd unit, or 'systemd-run --user --scope -p Delegate=yes'")
+  }
+
+  private static func sockets() -> Check {
+    let (sockets, error) = OpenSockets.list()
+    guard error == 0 else {
+      return Check(
+        "sock-diag", .limited, "open sockets cannot be listed: \(KernelError.text(error))",
+        cost: "in a shared cgroup, connections that are open already are not seen",
+        remedy: "enable CONFIG_INET_DIAG (module tcp_diag)")
+    }
+    if !sockets.isEmpty, sockets.allSatisfy({ $0.cgroup == 0 }) {
+      return Check(
+        "sock-diag", .limited, "the kernel does not tell which cgroup owns a socket (5.9 and later do)",
+        cost: "a target whose sockets another cgroup owns is not found out")
+    }
+    return Check("sock-diag", .ok, "\(sockets.count) connected TCP sockets in this network namespace")
+  }
+
+  private static func unprivileged() -> Check {
+    let value = setting("/proc/sys/kernel/unprivileged_bpf_disabled")
+    let words = ["0": "allowed to everybody", "1": "off for good without CAP_BPF", "2": "off without CAP_BPF"]
+    return Check(
+      "unprivileged-bpf", .ok,
+      "kernel.unprivileged_bpf_disabled is \(value ?? "not there"): BPF is \(words[value ?? ""] ?? "unknown"). "
+        + "Not needed, since CAP_BPF is")
+  }
+
+  private static func jit() -> Check {
+    guard setting("/proc/sys/net/core/bpf_jit_enable") == "0" else {
+      return Check(
+        "bpf-jit", .ok, "net.core.bpf_jit_enable is \(setting("/proc/sys/net/core/bpf_jit_enable") ?? "unknown")")
+    }
+    return Check(
+      "bpf-jit", .limited, "net.core.bpf_jit_enable is 0: programs are interpreted",
+      cost: "each packet takes several times as long to look at", remedy: "sysctl net.core.bpf_jit_enable=1")
+  }
+
+  private static func lockdown() -> Check {
+    guard let text = Files.read("/sys/kernel/security/lockdown") else {
+      return Check("lockdown", .ok, "not in use, or not visible here")
+    }
+    let mode = text.split(separator: "[").dropFirst().first?.split(separator: "]").first.map(String.init) ?? "unknown"
+    return Check("lockdown", .ok, "\(mode); it limits reading kernel memory, which capture does not do")
+  }
+
+  private static func library() -> Check {
+    Check("libbpf", .ok, "version \(String(cString: cprobe_library_version()))")
+  }
+
+  private static func setting(_ path: String) -> String? {
+    Files.read(path)?.split(separator: "\n").first.map(String.init)
+  }
+}

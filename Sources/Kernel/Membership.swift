@@ -1,0 +1,56 @@
+/// Which processes are the target's: those named and all their descendants, including those whose parent has ended since.
+/// A value without locks; `Discovery` guards it.
+struct Membership {
+  private var starts = [Int32: UInt64]()
+
+  var processes: [Int32] { Array(starts.keys) }
+  var isEmpty: Bool { starts.isEmpty }
+
+  func contains(_ process: Int32) -> Bool { starts[process] != nil }
+
+  mutating func insert(_ process: Int32, start: UInt64) { starts[process] = start }
+
+  /// Brings it up to date with a list of all processes: children come in, the dead go out. Returns those that changed.
+  mutating func update(_ all: [Int32: ProcessTable.Entry]) -> (entered: [Int32], left: [Int32]) {
+    let left = starts.filter { all[$0.key]?.start != $0.value }.map(\.key)
+    // The children of one that has just ended still name it as their parent if they were listed before it went; they are
+    // looked for before it is forgotten.
+    var entered = [Int32]()
+    var children = [Int32: [Int32]]()
+    for (process, entry) in all { children[entry.parent, default: []].append(process) }
+    var waiting = Array(starts.keys)
+    while let parent = waiting.popLast() {
+      for child in children[parent] ?? [] where starts[child] != all[child]?.start {
+        guard let entry = all[child] else { continue }
+        // A number that was used again for a process older than its supposed parent cannot be.
+        if let parentStart = starts[parent], entry.start < parentStart { continue }
+        starts[child] = entry.start
+        entered.append(child)
+        waiting.append(child)
+      }
+    }
+    for process in left where all[process]?.start != starts[process] { starts[process] = nil }
+    return (entered, left.filter { starts[$0] == nil })
+  }
+
+  /// Whether a process that was not here when last looked is a descendant; if so it comes in.
+  mutating func adopt(_ process: Int32) -> Bool {
+    var line = [(Int32, UInt64)]()
+    var next = process
+    while line.count < Self.generations, next > 1 {
+      if let start = starts[next] {
+        // The number may have passed to somebody else since.
+        guard ProcessTable.entry(next)?.start ?? start == start else { return false }
+        for (descendant, start) in line { starts[descendant] = start }
+        return true
+      }
+      guard let entry = ProcessTable.entry(next) else { return false }
+      line.append((next, entry.start))
+      next = entry.parent
+    }
+    return false
+  }
+
+  /// Longest line of ancestors that is followed.
+  private static let generations = 64
+}

@@ -1,0 +1,56 @@
+internal import Glibc
+
+/// /proc, as far as it is needed to tell which processes are the target's and which sockets they have open.
+enum ProcessTable {
+  struct Entry: Equatable, Sendable {
+    var parent: Int32
+    /// In clock ticks since boot: with the process id it names a process for good.
+    var start: UInt64
+    var name: String
+  }
+
+  /// /proc/PID/stat: pid (name) state parent …, the start time is field 22 (man 5 proc). The name may hold anything.
+  static func entry(_ process: Int32) -> Entry? {
+    guard let text = Files.read("/proc/\(process)/stat"), let open = text.firstIndex(of: "("),
+      let close = text.lastIndex(of: ")"), open < close
+    else { return nil }
+    let fields = text[text.index(after: close)...].split(separator: " ")
+    guard fields.count >= 20, let parent = Int32(fields[1]), let start = UInt64(fields[19]) else { return nil }
+    // A zombie is gone for us: it has no sockets any more.
+    guard fields[0] != "Z" && fields[0] != "X" else { return nil }
+    return Entry(parent: parent, start: start, name: String(text[text.index(after: open)..<close]))
+  }
+
+  static func all() -> [Int32: Entry] {
+    var entries = [Int32: Entry]()
+    for name in Files.list("/proc").names {
+      guard let process = Int32(name), let entry = entry(process) else { continue }
+      entries[process] = entry
+    }
+    return entries
+  }
+
+  enum Sockets {
+    case inodes(Set<UInt32>)
+    case refused
+    case gone
+  }
+
+  /// The sockets that a process has open: /proc/PID/fd/N is a link to `socket:[inode]`. Across users that takes
+  /// CAP_SYS_PTRACE.
+  static func sockets(_ process: Int32) -> Sockets {
+    let (names, error) = Files.list("/proc/\(process)/fd")
+    if error != 0 { return error == EACCES || error == EPERM ? .refused : .gone }
+    var inodes = Set<UInt32>()
+    for name in names {
+      guard let link = Files.link("/proc/\(process)/fd/\(name)") else {
+        // The directory may be read with less than its links.
+        if errno == EACCES || errno == EPERM { return .refused }
+        continue
+      }
+      guard link.hasPrefix("socket:["), let inode = UInt32(link.dropFirst(8).dropLast()) else { continue }
+      inodes.insert(inode)
+    }
+    return .inodes(inodes)
+  }
+}

@@ -1,0 +1,140 @@
+internal import BPFObjects
+internal import CProbe
+internal import Glibc
+internal import Synchronization
+
+/// The loaded capture programs with their maps. Gone, with everything attached, when this is closed or released.
+///
+/// May be used from several threads: the handle sits behind a lock, and a map's descriptor is used only while the lock
+/// says that it is still open.
+final class Programs: Sendable {
+  enum Mode {
+    case all, listed, listedConnecting
+    fileprivate var c: cprobe_mode {
+      switch self {
+      case .all: CPROBE_ALL
+      case .listed: CPROBE_LISTED
+      case .listedConnecting: CPROBE_LISTED_CONNECTING
+      }
+    }
+  }
+
+  /// What the owner of the ring needs. The pointers are valid until `close`.
+  struct Mapped {
+    var ring: cprobe_ring
+    var descriptor: Int32
+    let state: UnsafeMutablePointer<capture_state>
+  }
+
+  private let handle: Mutex<Handle>
+  private struct Handle: @unchecked Sendable {
+    // Unchecked: a pointer that is only touched with the lock held.
+    var capture: OpaquePointer?
+  }
+
+  /// Loads the programs; needs CAP_BPF and CAP_NET_ADMIN.
+  init(ringBytes: Int) throws(KernelError) {
+    var options = cprobe_options()
+    options.ring_bytes = UInt32(ringBytes)
+    options.connections = UInt32(CONNECTIONS_MAXIMUM.rawValue)
+    options.settings = Self.settings(ringBytes: ringBytes)
+    var capture: OpaquePointer?
+    var message = [CChar](repeating: 0, count: 65536)
+    let bytes = BPFObject.capture.bytes
+    let error = bytes.withUnsafeBytes { bytes in
+      message.withUnsafeMutableBufferPointer { message in
+        guard let object = bytes.baseAddress, let text = message.baseAddress else { return -EINVAL }
+        return cprobe_open(object, bytes.count, &options, &capture, text, message.count)
+      }
+    }
+    guard error == 0 else {
+      let said = message.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } ?? "" }
+      throw Self.refused("load the capture programs", error: error, said: said)
+    }
+    handle = Mutex(Handle(capture: capture))
+  }
+
+  deinit { close() }
+
+  func close() {
+    handle.withLock {
+      cprobe_close($0.capture)
+      $0.capture = nil
+    }
+  }
+
+  /// Nil once closed.
+  var mapped: Mapped? {
+    handle.withLock {
+      guard let capture = $0.capture else { return nil }
+      return Mapped(ring: cprobe_ring(capture), descriptor: cprobe_maps(capture).ring, state: cprobe_state(capture))
+    }
+  }
+
+  /// Does something with the maps' descriptors and the number of the current sweep; nil once closed.
+  func withMaps<Value: Sendable>(_ body: (cprobe_maps, _ epoch: UInt32) -> Value) -> Value? {
+    handle.withLock { handle -> Value? in
+      guard let capture = handle.capture else { return nil }
+      return body(cprobe_maps(capture), cprobe_state(capture).pointee.epoch)
+    }
+  }
+
+  /// Attaches to the cgroup at `path`; the number is for `detach`.
+  func attach(_ path: String, _ mode: Mode, in groups: ControlGroups) throws(KernelError) -> Int32 {
+    let directory = try groups.open(path)
+    defer { Glibc.close(directory) }
+    let result = handle.withLock { $0.capture.map { cprobe_attach($0, directory, mode.c) } ?? -EBADF }
+    guard result > 0 else { throw Self.refused("attach to the cgroup \(path)", error: result, said: "") }
+    return result
+  }
+
+  func detach(_ attachment: Int32) {
+    handle.withLock { if let capture = $0.capture { cprobe_detach(capture, attachment) } }
+  }
+
+  /// Nanoseconds spent in the programs and how often they ran; both 0 unless kernel.bpf_stats_enabled is 1.
+  var cost: (run_ns: UInt64, runs: UInt64) {
+    handle.withLock {
+      var cost: (run_ns: UInt64, runs: UInt64) = (0, 0)
+      if let capture = $0.capture { cprobe_cost(capture, &cost.run_ns, &cost.runs) }
+      return cost
+    }
+  }
+
+  private static func settings(ringBytes: Int) -> capture_settings {
+    var settings = capture_settings()
+    settings.wake_fill_bytes = UInt64(min(256 << 10, ringBytes / 4))
+    var status = stat()
+    // The first pid namespace has a fixed inode (PROC_PID_INIT_INO in include/linux/proc_ns.h). In any other one the
+    // kernel must translate the processes it names to us.
+    if stat("/proc/self/ns/pid", &status) == 0 && status.st_ino != 0xefff_fffc {
+      settings.pid_namespace_device = UInt64(status.st_dev)
+      settings.pid_namespace_inode = UInt64(status.st_ino)
+    }
+    return settings
+  }
+
+  private static func refused(_ what: String, error: Int32, said: String) -> KernelError {
+    let reason = KernelError.text(error)
+    let missing = Capability.missing
+    if [EPERM, EACCES].contains(abs(error)), !missing.isEmpty {
+      let names = missing.map(\.name).joined(separator: " and ")
+      return KernelError(
+        .permission,
+        "the kernel refused to \(what): \(reason). This process lacks \(names): \(Capability.grant(missing))")
+    }
+    if abs(error) == EPERM, what.hasPrefix("attach") {
+      return KernelError(
+        .failed,
+        "the kernel refused to \(what): \(reason). Another program is attached there, or above, that admits no others "
+          + "('bpftool cgroup tree' shows it)")
+    }
+    // The verifier's last words stand at the end, before libbpf's own summary.
+    let lines = said.split(separator: "\n").filter { !$0.hasPrefix("processed ") && !$0.hasPrefix("-- ") }
+    let hint = lines.suffix(4).joined(separator: " | ")
+    return KernelError(
+      .unsupported,
+      "the kernel refused to \(what): \(reason)\(hint.isEmpty ? "" : " (\(hint))"). Linux 5.8 or later is needed; "
+        + "'stormfuse doctor' shows what is missing")
+  }
+}

@@ -1,0 +1,103 @@
+import Foundation
+import Glibc
+import Testing
+
+@testable import Kernel
+
+extension LiveKernel {
+  @Suite(.enabled(if: Live.isRootEnabled && !Live.isUnprivileged, "starts processes as another user"))
+  struct PrivilegeTests {
+    /// The verifier is stricter without CAP_PERFMON, so being root proves little.
+    @Test func `all of this works for an unprivileged user with CAP_BPF and CAP_NET_ADMIN alone`() throws {
+      let (status, output) = try runAsNobody(
+        ["+bpf", "+net_admin"], [Self.executable, "--testing-library", "swift-testing", "--filter", Self.suites])
+      #expect(status == 0, "\(output.suffix(4000))")
+      let summary = try #require(output.split(separator: "\n").last { $0.contains("Test run with") })
+      #expect(summary.contains("passed"))
+      // Not an empty run.
+      for test in ["both directions are byte-identical", "told from its neighbours", "traced from its first byte"] {
+        #expect(output.split(separator: "\n").contains { $0.contains(test) && $0.contains("passed") }, "\(test)")
+      }
+    }
+
+    @Test(arguments: [(["+bpf"], "CAP_NET_ADMIN"), (["+net_admin"], "CAP_BPF"), ([], "CAP_BPF and CAP_NET_ADMIN")])
+    func `a missing capability is named with the way to grant it`(held: [String], named: String) throws {
+      let (status, output) = try runAsNobody(
+        held,
+        [
+          "env", "STORMFUSE_TEST_REFUSAL=\(named)", Self.executable, "--testing-library", "swift-testing", "--filter",
+          "^KernelTests[.]RefusalTests",
+        ])
+      #expect(status == 0, "\(output.suffix(4000))")
+      #expect(output.contains("Test run with 1 test"))
+    }
+
+    @Test func `processes are recognised from within another pid namespace`() throws {
+      let (status, output) = try run([
+        "env", "-u", "STORMFUSE_TEST_CGROUP", "unshare", "--pid", "--fork", "--mount-proc", Self.executable,
+        "--testing-library", "swift-testing", "--filter", "^KernelTests[.].*TargetTests",
+      ])
+      #expect(status == 0, "\(output.suffix(4000))")
+      #expect(
+        output.split(separator: "\n").contains { $0.contains("told from its neighbours") && $0.contains("passed") })
+    }
+
+    /// Segments have a length of 0 in their IP header then.
+    @Test(.enabled(if: access("/sbin/ip", X_OK) == 0, "needs iproute2"))
+    func `segments above 64 KB are whole`() throws {
+      let (status, output) = try run([
+        "unshare", "--net", "sh", "-c",
+        "ip link set lo up gso_max_size 400000 gro_max_size 400000 && STORMFUSE_TEST_BIG_TCP=1 exec \"$@\"", "sh",
+        Self.executable, "--testing-library", "swift-testing", "--filter", "^KernelTests[.].*byte-identical",
+      ])
+      #expect(status == 0, "\(output.suffix(4000))")
+      #expect(output.contains("Test run with 1 test"))
+    }
+
+    private func runAsNobody(_ capabilities: [String], _ arguments: [String]) throws -> (Int32, String) {
+      let set = (["-all"] + capabilities).joined(separator: ",")
+      return try run(
+        [
+          "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--no-new-privs", "--inh-caps=\(set)",
+          "--ambient-caps=\(set)", "--bounding-set=\(set)",
+        ] + arguments)
+    }
+
+    /// In a cgroup of its own, which `Arena` finds in the environment.
+    private func run(_ arguments: [String]) throws -> (Int32, String) {
+      let path = try #require(Arena.path)
+      let file = NSTemporaryDirectory() + "stormfuse-tests-\(getpid()).log"
+      defer { unlink(file) }
+      let command = try CommandTarget(
+        ["sh", "-c", "exec \"$@\" > \(file) 2>&1", "sh", "env", "STORMFUSE_TEST_CGROUP=\(path)/stormfuse-\(getpid())"]
+          + arguments)
+      #expect(command.target.kind == .cgroup("\(path)/stormfuse-\(getpid())"))
+      try command.release()
+      let status = command.wait().code
+      return (status, try String(contentsOfFile: file, encoding: .utf8))
+    }
+
+    private static let executable = Files.link("/proc/self/exe") ?? CommandLine.arguments[0]
+    private static let suites = "^KernelTests[.].*(CaptureTests|TargetTests|CommandTests)"
+  }
+}
+
+/// Run by `PrivilegeTests` in processes that lack something.
+@Suite(.enabled(if: getenv("STORMFUSE_TEST_REFUSAL") != nil, "run by PrivilegeTests")) struct RefusalTests {
+  @Test func `the error names what is missing`() throws {
+    let named = try #require(getenv("STORMFUSE_TEST_REFUSAL").map { String(cString: $0) })
+    let error = #expect(throws: KernelError.self) { try Capture(target: Arena.target()) }
+    #expect(error?.kind == .permission)
+    #expect(error?.description.contains("lacks \(named):") == true, "\(String(describing: error))")
+    #expect(error?.description.contains("setcap") == true)
+    let checks = Doctor.checks()
+    #expect(!Doctor.isAble(checks))
+    for check in checks where check.state != .ok {
+      #expect(check.cost != nil, "\(check)")
+    }
+    for capability in Capability.missing {
+      #expect(
+        checks.contains { $0.name == capability.name && $0.state == .missing && $0.remedy?.contains("setcap") == true })
+    }
+  }
+}
