@@ -13,19 +13,69 @@ let settings: [SwiftSetting] = [
 let hotPath: [SwiftSetting] =
   settings + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
 
+let nio: [Target.Dependency] = [
+  .product(name: "NIOCore", package: "swift-nio"),
+  .product(name: "NIOPosix", package: "swift-nio"),
+  .product(name: "NIOHTTP1", package: "swift-nio"),
+]
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+
 // Targets in the order of the data's flow.
 let package = Package(
   name: "stormfuse",
   platforms: [.macOS(.v15)],
+  products: [
+    .executable(name: "fusectl", targets: ["fusectl"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+  ],
   targets: [
     .target(name: "Pipeline", swiftSettings: hotPath),
     .target(name: "Traces", dependencies: ["Pipeline"], swiftSettings: settings),
+    .target(name: "AdminAPI", dependencies: ["Pipeline"], swiftSettings: settings),
+    .target(
+      name: "ConfigurationFile", dependencies: ["Pipeline", "AdminAPI", .product(name: "Yams", package: "Yams")],
+      swiftSettings: settings),
+    .target(
+      name: "Admin",
+      dependencies: [
+        "AdminAPI", "Pipeline",
+        .product(name: "HummingbirdCore", package: "hummingbird"),
+        .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Logging", package: "swift-log"),
+      ] + nio,
+      swiftSettings: settings),
+    .target(name: "Export", dependencies: ["AdminAPI", "Pipeline", httpClient] + nio, swiftSettings: settings),
+    .executableTarget(
+      name: "fusectl", dependencies: ["AdminAPI", "Pipeline", arguments, httpClient] + nio, swiftSettings: settings),
 
     .testTarget(name: "PipelineTests", dependencies: ["Pipeline"], swiftSettings: settings),
     .testTarget(name: "TracesTests", dependencies: ["Traces", "Pipeline"], swiftSettings: settings),
     .testTarget(
       name: "ReplayTests", dependencies: ["Traces", "Pipeline"],
       exclude: ["captures", "generate.py", "record.py", "scenarios.json"], swiftSettings: settings),
+    .testTarget(
+      name: "ConfigurationFileTests", dependencies: ["ConfigurationFile", "AdminAPI", "Pipeline"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "AdminTests",
+      dependencies: [
+        "Admin", "AdminAPI", "Pipeline", "fusectl", arguments,
+        .product(name: "HTTPTypes", package: "swift-http-types"), .product(name: "NIOCore", package: "swift-nio"),
+      ],
+      swiftSettings: settings),
+    .testTarget(
+      name: "ExportTests", dependencies: ["Export", "AdminAPI", "Pipeline"] + nio, swiftSettings: settings),
   ]
 )
 

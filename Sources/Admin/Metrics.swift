@@ -1,0 +1,270 @@
+internal import AdminAPI
+internal import Pipeline
+
+/// The metrics in Prometheus' text exposition format 0.0.4: https://prometheus.io/docs/instrumenting/exposition_formats.
+///
+/// Names have a unit (`_seconds`, `_bytes`, `_ratio`) and counters end in `_total`. Every series of a group carries the
+/// labels cluster, destination, group, key, system and target. Bound: the 500 groups with the most deliveries, those
+/// with a breaker that is not closed first; what is left out is `stormfuse_groups_omitted`.
+enum Metrics {
+  static let mediaType = "text/plain; version=0.0.4; charset=utf-8"
+  static let mostGroups = 500
+
+  static func text(_ input: MetricsInput, version: String) -> [UInt8] {
+    let groups = shown(input.report.groups)
+    var out = MetricsText()
+    out.family("stormfuse_build_info", "gauge", "1, with the version as a label.")
+    out.sample(1, "version", version)
+    out.family("stormfuse_groups", "gauge", "Consumer groups seen.")
+    out.sample(Double(input.report.groups.count))
+    out.family("stormfuse_groups_omitted", "gauge", "Groups without series here, past the bound of \(mostGroups).")
+    out.sample(Double(input.report.groups.count - groups.count))
+    capture(input.report, &out)
+    counters(groups, &out)
+    gauges(groups, &out)
+    breakers(groups, &out)
+    exports(input.exports, &out)
+    process(input.process, &out)
+    return out.bytes
+  }
+
+  private typealias Labelled = (labels: String, group: Report.Group)
+
+  private static func shown(_ groups: [Report.Group]) -> [Labelled] {
+    var groups = groups
+    if groups.count > mostGroups {
+      groups.sort {
+        let (a, b) = ($0.breaker.state != .closed, $1.breaker.state != .closed)
+        if a != b { return a }
+        return ($1.totals.delivered, $0.key) < ($0.totals.delivered, $1.key)
+      }
+      groups.removeSubrange(mostGroups...)
+    }
+    return groups.map { group in
+      let labels = MetricsText.labels([
+        ("cluster", group.cluster), ("destination", group.destinations.joined(separator: ",")), ("group", group.group),
+        ("key", group.key), ("system", group.system), ("target", group.target),
+      ])
+      return (labels, group)
+    }
+  }
+
+  private static func capture(_ report: Report, _ out: inout MetricsText) {
+    let capture = report.capture
+    out.family("stormfuse_capture_segments_total", "counter", "TCP segments with payload that were captured.")
+    out.sample(Double(capture.segments))
+    out.family("stormfuse_capture_bytes_total", "counter", "Payload bytes that were captured.")
+    out.sample(Double(capture.bytes))
+    out.family(
+      "stormfuse_capture_lost_bytes_total", "counter", "Payload bytes that passed but were not seen, by cause.")
+    var unnamed = capture.lost_bytes
+    for (cause, bytes) in capture.losses.sorted(by: { $0.key < $1.key }) {
+      out.sample(Double(bytes), "cause", cause)
+      unnamed -= min(unnamed, bytes)
+    }
+    if unnamed > 0 || capture.losses.isEmpty { out.sample(Double(unnamed), "cause", "unknown") }
+    out.family("stormfuse_capture_connections", "gauge", "Connections being followed.")
+    out.sample(Double(capture.connections))
+    out.family("stormfuse_capture_undecoded_connections", "gauge", "Connections that can't be decoded, by reason.")
+    for undecoded in capture.undecoded { out.sample(Double(undecoded.connections), "reason", undecoded.reason) }
+    out.family("stormfuse_published_messages_total", "counter", "Messages published, by destination and its kind.")
+    for producer in report.producers.prefix(mostGroups) {
+      let labels = MetricsText.labels([
+        ("destination", producer.destination), ("kind", producer.kind), ("system", producer.system),
+      ])
+      out.sample(Double(producer.published), in: labels)
+    }
+  }
+
+  /// Every term of: deliveries = all settlements + in flight.
+  private static func counters(_ groups: [Labelled], _ out: inout MetricsText) {
+    let settlements: [(String, KeyPath<Report.Totals, UInt64>)] = [
+      ("acked", \.acked), ("requeued", \.requeued), ("rejected", \.rejected), ("dead_lettered", \.dead_lettered),
+      ("crashed", \.crashed), ("abandoned", \.abandoned), ("expired", \.expired),
+    ]
+    out.family("stormfuse_deliveries_total", "counter", "Messages handed to consumers.")
+    for (labels, group) in groups { out.sample(Double(group.totals.delivered), in: labels) }
+    out.family("stormfuse_settlements_total", "counter", "Ends of deliveries, by kind.")
+    for (labels, group) in groups {
+      for (name, path) in settlements {
+        out.sample(Double(group.totals[keyPath: path]), in: labels, "settlement", name)
+      }
+    }
+    let others: [(String, KeyPath<Report.Totals, UInt64>, String)] = [
+      ("redeliveries", \.redelivered, "Deliveries that the wire marks or proves to be repeats."),
+      ("paired_acks", \.acked_paired, "Acks that only end an own dead-letter or retry publish; in no rate."),
+      ("exhausted", \.exhausted, "Messages given up by the broker at its delivery limit, as far as inferred."),
+      ("refetched", \.refetched, "Records fetched again without a confirmed retry."),
+      ("duplicates", \.duplicates, "Messages delivered again after their ack."),
+      ("commit_failures", \.commit_failures, "Offset commits that the broker refused."),
+      ("rebalances", \.rebalances, "Changes of the group's assignment."),
+      ("skewed_timestamps", \.skewed, "Delays discarded as negative or over 30 days."),
+    ]
+    for (name, path, help) in others {
+      out.family("stormfuse_\(name)_total", "counter", help)
+      for (labels, group) in groups { out.sample(Double(group.totals[keyPath: path]), in: labels) }
+    }
+    out.family("stormfuse_partition_deliveries_total", "counter", "Messages handed to consumers, by partition.")
+    for (labels, group) in groups {
+      for partition in group.partitions.prefix(mostGroups) {
+        // The group's destination is replaced by the partition's, so the label has another name here.
+        let named = MetricsText.labels([("partition", "\(partition.destination)/\(partition.partition)")])
+        out.sample(Double(partition.totals.delivered), in: labels + "," + named)
+      }
+    }
+  }
+
+  private static func gauges(_ groups: [Labelled], _ out: inout MetricsText) {
+    let gauges: [(String, String, @Sendable (Report.Group) -> Double?)] = [
+      ("in_flight_messages", "Deliveries not settled yet.", { Double($0.in_flight) }),
+      ("oldest_in_flight_seconds", "Age of the oldest delivery in flight.", { $0.oldest_in_flight_s }),
+      ("lag_messages", "Messages that wait to be delivered.", { $0.lag.map(Double.init) }),
+      ("error_ratio", "Failures among failures and acks since the start.", { $0.error_rate }),
+      ("dead_letter_ratio", "Dead letters among failures and acks since the start.", { $0.dead_letter_rate }),
+      ("attempts_p95", "95th percentile of a message's deliveries.", { $0.attempts.p95 }),
+      ("attempts_max", "Most deliveries of one message.", { Double($0.attempts.max) }),
+      ("coverage_ratio", "Share of the bytes that were seen and understood.", { $0.coverage }),
+      ("exposure_messages", "Deliveries that would still run if the group were paused now.", { Double($0.exposure) }),
+    ]
+    for (name, help, value) in gauges {
+      out.family("stormfuse_\(name)", "gauge", help)
+      for (labels, group) in groups { if let value = value(group) { out.sample(value, in: labels) } }
+    }
+    let quantiles: [(String, String, KeyPath<Report.Group, Report.Quantiles>)] = [
+      ("consumption_delay", "Enqueue time to settlement.", \.consumption_delay_s),
+      ("settle_latency", "Delivery to settlement, waiting in the prefetch queue taken off.", \.settle_latency_s),
+      ("retry_latency", "First failure of a message to its last.", \.retry_latency_s),
+    ]
+    for (name, help, path) in quantiles {
+      out.family("stormfuse_\(name)_seconds", "gauge", "\(help) Quantile 1 is the maximum.")
+      for (labels, group) in groups {
+        let values = group[keyPath: path]
+        for (quantile, value) in [("0.5", values.p50), ("0.95", values.p95), ("1", values.max)] {
+          if let value { out.sample(value, in: labels, "quantile", quantile) }
+        }
+      }
+    }
+    condition("value", "What a rule's condition measures now, in its window.", groups, { $0.value }, &out)
+    condition("threshold", "What a rule's condition is compared with.", groups, { $0.threshold }, &out)
+  }
+
+  private static func condition(
+    _ name: String, _ help: String, _ groups: [Labelled], _ value: (Evidence) -> Double?, _ out: inout MetricsText
+  ) {
+    out.family("stormfuse_condition_\(name)", "gauge", help)
+    for (labels, group) in groups {
+      var seen: Set<String> = []
+      for item in group.verdict.evidence {
+        let named = MetricsText.labels([("condition", item.condition), ("scope", item.scope), ("unit", item.unit)])
+        guard let value = value(item), seen.insert(named).inserted else { continue }
+        out.sample(value, in: labels + "," + named)
+      }
+    }
+  }
+
+  private static func breakers(_ groups: [Labelled], _ out: inout MetricsText) {
+    out.family("stormfuse_breaker_state", "gauge", "1 for the state that the breaker is in, 0 for the others.")
+    for (labels, group) in groups {
+      for state in BreakerState.allCases {
+        out.sample(state == group.breaker.state ? 1 : 0, in: labels, "state", state.rawValue)
+      }
+    }
+    out.family("stormfuse_breaker_held", "gauge", "1 while the group's traffic is really held.")
+    for (labels, group) in groups { out.sample(group.breaker.held ? 1 : 0, in: labels) }
+    out.family("stormfuse_breaker_revision_total", "counter", "Transitions of the breaker, whatever the cause.")
+    for (labels, group) in groups { out.sample(Double(group.breaker.revision), in: labels) }
+    out.family("stormfuse_breaker_transitions_total", "counter", "Transitions that the report still lists, by cause.")
+    for (labels, group) in groups {
+      for cause in Transition.Cause.allCases {
+        let count = group.breaker.transitions.count { $0.cause == cause }
+        out.sample(Double(count), in: labels, "cause", cause.rawValue)
+      }
+    }
+    out.family("stormfuse_verdict", "gauge", "1 for the verdict that holds, 0 for the others.")
+    for (labels, group) in groups {
+      for kind in Verdict.Kind.allCases {
+        out.sample(kind == group.verdict.kind ? 1 : 0, in: labels, "kind", kind.rawValue)
+      }
+    }
+  }
+
+  private static func exports(_ exports: [ExportCounters], _ out: inout MetricsText) {
+    let counters: [(String, String, @Sendable (ExportCounters) -> UInt64)] = [
+      ("sent", "Events that arrived.", { $0.sent }), ("failed", "Events given up.", { $0.failed }),
+      ("dropped", "Events pushed out of a full queue.", { $0.dropped }),
+      ("retried", "Tries after the first.", { $0.retried }),
+    ]
+    for (name, help, value) in counters {
+      out.family("stormfuse_export_\(name)_total", "counter", help)
+      for export in exports { out.sample(Double(value(export)), "export", export.name) }
+    }
+    out.family("stormfuse_export_queued_events", "gauge", "Events that wait to be sent.")
+    for export in exports { out.sample(Double(export.queued), "export", export.name) }
+  }
+
+  private static func process(_ process: ProcessStatistics, _ out: inout MetricsText) {
+    if let bytes = process.residentMemory_bytes {
+      out.family("process_resident_memory_bytes", "gauge", "Resident memory of the sidecar.")
+      out.sample(Double(bytes))
+    }
+    if let seconds = process.processor_s {
+      out.family("process_cpu_seconds_total", "counter", "Processor time of the sidecar.")
+      out.sample(seconds)
+    }
+  }
+}
+
+/// The format itself: families with help and type, samples with escaped labels.
+struct MetricsText {
+  private(set) var bytes: [UInt8] = []
+  private var name = ""
+
+  mutating func family(_ name: String, _ type: String, _ help: String) {
+    self.name = name
+    bytes += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n".utf8
+  }
+
+  /// A sample of the last family; `labels` is what `labels(_:)` made.
+  mutating func sample(_ value: Double, in labels: String = "", _ label: String? = nil, _ content: String = "") {
+    bytes += name.utf8
+    let own = label.map { Self.labels([($0, content)]) } ?? ""
+    if !labels.isEmpty || !own.isEmpty {
+      bytes.append(UInt8(ascii: "{"))
+      bytes += labels.utf8
+      if !labels.isEmpty, !own.isEmpty { bytes.append(UInt8(ascii: ",")) }
+      bytes += own.utf8
+      bytes.append(UInt8(ascii: "}"))
+    }
+    bytes += " \(Self.number(value))\n".utf8
+  }
+
+  mutating func sample(_ value: Double, _ label: String, _ content: String) {
+    sample(value, in: "", label, content)
+  }
+
+  /// `name="content",…` with backslash, quote and line feed escaped.
+  static func labels(_ labels: [(String, String)]) -> String {
+    var out = ""
+    for (name, content) in labels {
+      out += out.isEmpty ? "" : ","
+      out += name + "=\""
+      for scalar in content.unicodeScalars {
+        switch scalar {
+        case "\\": out += "\\\\"
+        case "\"": out += "\\\""
+        case "\n": out += "\\n"
+        default: out.unicodeScalars.append(scalar)
+        }
+      }
+      out += "\""
+    }
+    return out
+  }
+
+  /// Whole numbers without a fraction; the format's own names for what is not finite.
+  private static func number(_ value: Double) -> String {
+    if value.isNaN { return "NaN" }
+    if value.isInfinite { return value < 0 ? "-Inf" : "+Inf" }
+    return value == value.rounded() && abs(value) < 9e15 ? "\(Int64(value))" : "\(value)"
+  }
+}

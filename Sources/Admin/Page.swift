@@ -1,0 +1,68 @@
+/// The page at `/`: groups, their breakers and rates at a glance, from `/v1/breakers`, every two seconds. It loads
+/// nothing from elsewhere and writes what it gets only as text.
+enum Page {
+  static let html = """
+    <!doctype html>
+    <html lang="en">
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width">
+    <meta http-equiv="Content-Security-Policy"
+      content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'">
+    <title>stormfuse</title>
+    <style>
+      :root { color-scheme: light dark; --bad: light-dark(#b3261e, #ff8a80); --warn: light-dark(#8a5a00, #ffcb6b);
+        --good: light-dark(#146c2e, #81c995); --line: light-dark(#ddd, #444); }
+      body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; }
+      h1 { font-size: 1.3rem; margin: 0; }
+      p { margin: .3rem 0 1rem; opacity: .75; }
+      .scroll { overflow-x: auto; }
+      table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+      th, td { text-align: left; padding: .4rem .7rem; border-bottom: 1px solid var(--line); white-space: nowrap; }
+      th.n, td.n { text-align: right; }
+      .storm, .open, .forced_open { color: var(--bad); font-weight: 600; }
+      .poison, .stalled, .incomplete, .half_open { color: var(--warn); font-weight: 600; }
+      .healthy, .closed { color: var(--good); }
+    </style>
+    <h1>stormfuse</h1>
+    <p id="note" role="status">loading…</p>
+    <div class="scroll"><table>
+      <thead><tr><th>group<th>verdict<th>breaker<th>held<th class="n">error rate<th class="n">retries p95
+        <th class="n">delay p95<th class="n">in flight<th class="n">coverage</thead>
+      <tbody id="rows"></tbody>
+    </table></div>
+    <script>
+      const rows = document.getElementById("rows"), note = document.getElementById("note");
+      const share = x => x == null ? "–" : (100 * x).toFixed(1) + " %";
+      const number = (x, unit) => x == null ? "–" : +x.toFixed(1) + (unit || "");
+      function cell(row, text, name, href) {
+        const td = row.insertCell();
+        if (name) td.className = name;
+        if (href) { const a = td.appendChild(document.createElement("a")); a.href = href; a.textContent = text; }
+        else td.textContent = text;
+      }
+      async function load() {
+        try {
+          const list = await (await fetch("/v1/breakers")).json();
+          const fresh = document.createElement("tbody");
+          for (const b of list.breakers) {
+            const row = fresh.insertRow();
+            const pick = name => b.window[name] ?? b.total[name];
+            cell(row, b.key, "", b.href);
+            cell(row, b.verdict + (b.rule ? " (" + b.rule + ")" : ""), b.verdict);
+            cell(row, b.state, b.state);
+            cell(row, b.held ? "yes" : b.why ? "no: " + b.why : "no");
+            cell(row, share(pick("error_rate")), "n");
+            cell(row, number(pick("retries_p95")), "n");
+            cell(row, number(pick("consumption_delay_p95_s"), " s"), "n");
+            cell(row, b.in_flight, "n");
+            cell(row, share(b.coverage), "n");
+          }
+          rows.replaceChildren(...fresh.rows);
+          note.textContent = list.breakers.length + " group" + (list.breakers.length == 1 ? "" : "s") + " at " + list.at;
+        } catch (error) { note.textContent = "the sidecar does not answer (" + error.message + ")"; }
+        setTimeout(load, 2000);
+      }
+      load();
+    </script>
+    """
+}

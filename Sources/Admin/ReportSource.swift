@@ -1,0 +1,27 @@
+package import AdminAPI
+package import Pipeline
+
+/// Where the API gets what it shows. Called from any thread, once for each request, so each answer should be a copy of an
+/// immutable snapshot: nothing that waits for the engine.
+package protocol ReportSource: Sendable {
+  /// The whole run as it stands.
+  func report() -> Report
+  /// What the metrics need, the report included.
+  func metrics() -> MetricsInput
+  /// Whether the sidecar sees what it was pointed at.
+  func readiness() -> Readiness
+}
+
+/// What `GET /metrics` is made of.
+package struct MetricsInput: Sendable {
+  package var report: Report
+  /// Of the sidecar itself.
+  package var process: ProcessStatistics
+  package var exports: [ExportCounters]
+
+  package init(report: Report, process: ProcessStatistics = .current(), exports: [ExportCounters] = []) {
+    self.report = report
+    self.process = process
+    self.exports = exports
+  }
+}

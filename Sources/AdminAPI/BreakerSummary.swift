@@ -1,0 +1,86 @@
+package import Pipeline
+
+/// One breaker at a glance: an element of `GET /v1/breakers`.
+package struct BreakerSummary: Codable, Equatable, Sendable {
+  package var key: String
+  /// Path of its detail; with the cluster or target in it where the key alone would be ambiguous.
+  package var href: String
+  package var cluster: String
+  package var system: String
+  package var group: String
+  package var target: String
+  package var destinations: [String]
+  package var mode: String
+  package var state: BreakerState
+  package var held: Bool
+  @NullEncoded package var why: String?
+  package var revision: UInt64
+  /// When it entered its state; null if it never left the first one.
+  @NullEncoded package var since: RFC3339?
+  package var verdict: Verdict.Kind
+  @NullEncoded package var rule: Rule?
+  package var in_flight: Int
+  @NullEncoded package var oldest_in_flight_s: Double?
+  @NullEncoded package var lag: Int?
+  package var coverage: Double
+  /// Since the run began.
+  package var total: Rates
+  /// Within the rules' window, as the verdict's evidence has them; null where it has none.
+  package var window: Rates
+
+  package struct Rates: Codable, Equatable, Sendable {
+    @NullEncoded package var error_rate: Double?
+    @NullEncoded package var dead_letter_rate: Double?
+    @NullEncoded package var retries_p95: Double?
+    @NullEncoded package var consumption_delay_p95_s: Double?
+  }
+
+  package init(_ group: Report.Group, href: String) {
+    key = group.key
+    self.href = href
+    cluster = group.cluster
+    system = group.system
+    self.group = group.group
+    target = group.target
+    destinations = group.destinations
+    mode = group.mode
+    state = group.breaker.state
+    held = group.breaker.held
+    why = group.breaker.why
+    revision = group.breaker.revision
+    since = group.breaker.transitions.last?.at
+    verdict = group.verdict.kind
+    rule = group.verdict.rule
+    in_flight = group.in_flight
+    oldest_in_flight_s = group.oldest_in_flight_s
+    lag = group.lag
+    coverage = group.coverage
+    total = Rates(
+      error_rate: group.error_rate, dead_letter_rate: group.dead_letter_rate,
+      retries_p95: group.attempts.p95 > 0 ? group.attempts.p95 - 1 : nil,
+      consumption_delay_p95_s: group.consumption_delay_s.p95)
+    let evidence = group.verdict.evidence
+    func value(_ condition: String) -> Double? {
+      evidence.first { $0.condition == condition && $0.scope == "group" && $0.value != nil }?.value
+    }
+    window = Rates(
+      error_rate: value("error_rate"), dead_letter_rate: value("dead_letter_rate"), retries_p95: value("retries"),
+      consumption_delay_p95_s: value("consumption_delay"))
+  }
+}
+
+/// Answer of `GET /v1/breakers`.
+package struct BreakerList: Codable, Equatable, Sendable {
+  package var schema = BreakerList.schema
+  /// The moment of the report it comes from.
+  package var at: RFC3339
+  package var breakers: [BreakerSummary]
+  package static let schema = "stormfuse.breakers/1"
+
+  package init(_ report: Report) {
+    at = report.to
+    breakers = zip(report.groups, BreakerReference.shortest(for: report.groups)).map {
+      BreakerSummary($0, href: $1.href)
+    }
+  }
+}

@@ -1,0 +1,193 @@
+internal import AdminAPI
+internal import Pipeline
+internal import Yams
+
+extension Configuration {
+  /// The top level of the file.
+  mutating func read(_ root: Node, _ reader: Reader) {
+    reader.object(root, "") { file in
+      settings.mode = file.word("mode", Mode.self) ?? settings.mode
+      file.duration("window", &settings.window_ns, in: Bounds.window_ns)
+      settings.cluster = file.text("cluster")
+      if let node = file.take("rules") { settings.rules.read(node, "rules", reader) }
+      if let node = file.take("breaker") { settings.breaker.read(node, reader) }
+      settings.destinations.deadLetter = file.texts("dead_letter") ?? []
+      settings.destinations.retry = file.texts("retry") ?? []
+      settings.destinations.normal = file.texts("normal") ?? []
+      file.flag("conventional_names", &settings.destinations.conventional)
+      if let node = file.take("limits") { settings.limits.read(node, reader) }
+      if let node = file.take("groups") {
+        settings.groups = reader.list(node, "groups").enumerated().compactMap {
+          GroupSettings.read($0.element, "groups[\($0.offset)]", base: settings.rules, reader)
+        }
+      }
+      if let node = file.take("admin") { admin.read(node, reader) }
+      if let node = file.take("webhook") { webhook = WebhookSettings.read(node, reader) }
+      events = file.text("events")
+      if let node = file.take("capture") { capture.read(node, reader) }
+    }
+  }
+}
+
+extension BreakerSettings {
+  fileprivate mutating func read(_ node: Node, _ reader: Reader) {
+    reader.object(node, "breaker") { breaker in
+      breaker.duration("open_base", &openBase_ns, in: Bounds.openTime_ns)
+      breaker.duration("open_maximum", &openMaximum_ns, in: Bounds.openTime_ns)
+      breaker.duration("open_reset", &openReset_ns, in: Bounds.span_ns)
+      breaker.share("jitter", &jitter, in: 0...0.9)
+      var seed = 0
+      breaker.count("seed", &seed, in: 0...Int.max)
+      if breaker.mark("seed") != nil { self.seed = UInt64(seed) }
+      breaker.count("probes", &probes, in: 1...10_000)
+      breaker.duration("half_open", &halfOpen_ns, in: Bounds.span_ns)
+      breaker.duration("max_episode", &maxEpisode_ns, in: Bounds.span_ns)
+      breaker.duration("forced_open", &forcedOpen_ns, in: Bounds.span_ns)
+      if openBase_ns > openMaximum_ns {
+        reader.refuse(
+          breaker.mark("open_base") ?? breaker.mark("open_maximum"),
+          "breaker.open_base (\(Quantity.durationText(openBase_ns))) is longer than breaker.open_maximum "
+            + "(\(Quantity.durationText(openMaximum_ns))): make it at most that")
+      }
+    }
+  }
+}
+
+extension LimitSettings {
+  fileprivate mutating func read(_ node: Node, _ reader: Reader) {
+    reader.object(node, "limits") { limits in
+      limits.count("groups", &groups, in: 1...1_000_000)
+      limits.count("messages", &messages, in: 16...16_777_216)
+      limits.count("connections", &connections, in: 1...1_048_576)
+      limits.count("in_flight", &inFlight, in: 16...67_108_864)
+    }
+  }
+}
+
+extension GroupSettings {
+  /// Nil when the entry names no pattern.
+  fileprivate static func read(_ node: Node, _ path: String, base: RuleSettings, _ reader: Reader) -> GroupSettings? {
+    var settings = GroupSettings(match: "")
+    reader.object(node, path) { group in
+      if let match = group.text("match") {
+        settings.match = match
+      } else if group.mark("match") == nil {
+        reader.refuse(node.mark, "\(path) has no match: name the groups it is for, as in match: \"rabbitmq:*:orders*\"")
+      }
+      settings.mode = group.word("mode", Mode.self)
+      settings.action = group.word("action", HoldAction.self)
+      settings.owner = group.text("owner")
+      settings.runbook = group.text("runbook")
+      group.duration("window", &settings.window_ns, in: Bounds.window_ns)
+      if let node = group.take("rules") {
+        var rules = base
+        rules.read(node, "\(path).rules", reader)
+        settings.rules = rules
+      }
+    }
+    return settings.match.isEmpty ? nil : settings
+  }
+}
+
+extension AdminSettings {
+  fileprivate mutating func read(_ node: Node, _ reader: Reader) {
+    reader.object(node, "admin") { admin in
+      guard let text = admin.text("listen") else { return }
+      do throws(Listen.ParseError) {
+        listen = try Listen.parse(text)
+      } catch {
+        reader.refuse(admin.mark("listen"), "admin.listen: \(error.description)")
+      }
+    }
+  }
+}
+
+extension WebhookSettings {
+  /// Nil when it names no address.
+  fileprivate static func read(_ node: Node, _ reader: Reader) -> WebhookSettings? {
+    var settings = WebhookSettings(url: "")
+    reader.object(node, "webhook") { webhook in
+      if let url = webhook.text("url") {
+        if isAddress(url) {
+          settings.url = url
+        } else {
+          reader.refuse(webhook.mark("url"), "webhook.url must be http://HOST… or https://HOST…")
+        }
+      } else if webhook.mark("url") == nil {
+        reader.refuse(node.mark, "webhook has no url: name the address to post to, or leave webhook out")
+      }
+      webhook.duration("timeout", &settings.timeout_ns, in: .milliseconds(10) ... .seconds(300))
+      webhook.count("retries", &settings.retries, in: 0...100)
+      webhook.duration("retry_for", &settings.retryFor_ns, in: .milliseconds(10) ... .seconds(86_400))
+      if let node = webhook.take("headers") { settings.headers = readHeaders(node, reader) }
+    }
+    return settings.url.isEmpty ? nil : settings
+  }
+
+  private static func readHeaders(_ node: Node, _ reader: Reader) -> [Header] {
+    guard case .mapping(let mapping) = node else {
+      reader.refuse(node.mark, "webhook.headers must be a mapping (Name: value), not \(Reader.kind(node))")
+      return []
+    }
+    return mapping.compactMap { key, value in
+      guard case .scalar(let scalar) = key, isToken(scalar.string) else {
+        reader.refuse(key.mark, "webhook.headers: \(Reader.kind(key)) is not a header's name")
+        return nil
+      }
+      guard !scalar.string.hasPrefix(SourceText.placeholder) else { return nil }
+      guard let text = reader.text(value, "webhook.headers.\(scalar.string)") else { return nil }
+      guard text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }) else {
+        reader.refuse(value.mark, "webhook.headers.\(scalar.string) contains a line break or control character")
+        return nil
+      }
+      return Header(name: scalar.string, value: text)
+    }
+  }
+
+  /// Scheme and host are there and nothing in it would have to be escaped.
+  private static func isAddress(_ text: String) -> Bool {
+    guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else { return false }
+    for scheme in ["http://", "https://"] where text.lowercased().hasPrefix(scheme) {
+      let authority = text.dropFirst(scheme.count).prefix { !"/?#".contains($0) }
+      let host = authority.split(separator: "@", omittingEmptySubsequences: false).last ?? ""
+      return !host.isEmpty && !host.hasPrefix(":")
+    }
+    return false
+  }
+
+  /// A token of RFC 9110 section 5.6.2.
+  private static func isToken(_ text: String) -> Bool {
+    !text.isEmpty
+      && text.utf8.allSatisfy {
+        $0 >= 0x30 && $0 <= 0x39 || $0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x7a || "!#$%&'*+-.^_`|~".utf8.contains($0)
+      }
+  }
+}
+
+extension CaptureSettings {
+  fileprivate mutating func read(_ node: Node, _ reader: Reader) {
+    reader.object(node, "capture") { capture in
+      capture.bytes("ring", &ring_bytes, in: 1 << 16...1 << 30)
+      if ring_bytes.nonzeroBitCount != 1 {
+        // The kernel's ring buffer takes only powers of two (and whole pages).
+        let below = 1 << (Int.bitWidth - 1 - ring_bytes.leadingZeroBitCount)
+        let near = ring_bytes - below < 2 * below - ring_bytes ? below : 2 * below
+        reader.refuse(
+          capture.mark("ring"),
+          "capture.ring must be a power of two, which \(Quantity.bytesText(ring_bytes)) is not: did you mean "
+            + "\(Quantity.bytesText(near))?")
+      }
+    }
+  }
+}
+
+/// What is possible at all; what is sensible is the operator's to say.
+enum Bounds {
+  static let window_ns: ClosedRange<Int64> = .seconds(1) ... .seconds(86_400)
+  static let openTime_ns: ClosedRange<Int64> = .milliseconds(10) ... .seconds(3600)
+  /// Any other span.
+  static let span_ns: ClosedRange<Int64> = .milliseconds(10) ... .seconds(7 * 86_400)
+  static let evaluation_ns: ClosedRange<Int64> = .milliseconds(10) ... .seconds(60)
+  static let samples = 1...1_000_000
+  static let retries: ClosedRange<Double> = 0...1_000_000
+}

@@ -1,0 +1,64 @@
+internal import Pipeline
+internal import Yams
+
+extension RuleSettings {
+  /// `rules:`, at the top level or of a group. A rule is switched with `on` or `off`, or given as a mapping, which
+  /// switches it on.
+  mutating func read(_ node: Node, _ path: String, _ reader: Reader) {
+    reader.object(node, path) { rules in
+      rules.rule("dead-letter-storm", &deadLetterStorm, \.enabled) { $0.read(&$1) }
+      rules.rule("dead-letter-flood", &deadLetterFlood, \.enabled) { $0.read(&$1) }
+      rules.rule("slow-partition", &slowPartition, \.enabled) { $0.read(&$1) }
+      rules.rule("stalled", &stalled, \.enabled) { $0.read(&$1) }
+      rules.share("min_coverage", &minCoverage)
+      rules.duration("evaluation", &evaluation_ns, in: Bounds.evaluation_ns)
+    }
+  }
+}
+
+extension ObjectReader {
+  fileprivate mutating func rule<Rule>(
+    _ name: String, _ rule: inout Rule, _ enabled: WritableKeyPath<Rule, Bool>,
+    read: (inout ObjectReader, inout Rule) -> Void
+  ) {
+    guard let node = take(name) else { return }
+    if let flag = Reader.flag(node) {
+      rule[keyPath: enabled] = flag
+    } else if case .scalar = node {
+      reader.refuse(
+        node.mark, "\(path(of: name)) must be on, off or a mapping of its thresholds, not \(Reader.kind(node))")
+    } else {
+      rule[keyPath: enabled] = true
+      reader.object(node, path(of: name)) { read(&$0, &rule) }
+    }
+  }
+
+  fileprivate mutating func read(_ rule: inout DeadLetterStormSettings) {
+    share("error_rate", &rule.errorRate)
+    number("retries", &rule.retries, in: Bounds.retries)
+    duration("consumption_delay", &rule.consumptionDelay_ns, in: 0...Bounds.span_ns.upperBound)
+    count("min_settlements", &rule.minSettlements, in: Bounds.samples)
+    duration("window", &rule.window_ns, in: Bounds.window_ns)
+  }
+
+  fileprivate mutating func read(_ rule: inout DeadLetterFloodSettings) {
+    share("dead_letter_rate", &rule.deadLetterRate)
+    count("min_settlements", &rule.minSettlements, in: Bounds.samples)
+    count("min_distinct", &rule.minDistinct, in: Bounds.samples)
+    duration("window", &rule.window_ns, in: Bounds.window_ns)
+  }
+
+  fileprivate mutating func read(_ rule: inout SlowPartitionSettings) {
+    count("failures", &rule.failures, in: 0...1_000_000)
+    duration("settle_latency", &rule.settleLatency_ns, in: 0...Bounds.span_ns.upperBound)
+    count("min_settlements", &rule.minSettlements, in: Bounds.samples)
+    duration("window", &rule.window_ns, in: Bounds.window_ns)
+  }
+
+  fileprivate mutating func read(_ rule: inout StalledSettings) {
+    duration("minimum", &rule.minimum_ns, in: Bounds.span_ns)
+    number("gap_factor", &rule.gapFactor, in: 1...1000)
+    duration("history", &rule.history_ns, in: Bounds.span_ns)
+    duration("unknown", &rule.unknown_ns, in: Bounds.span_ns)
+  }
+}

@@ -1,0 +1,35 @@
+package import AdminAPI
+internal import Pipeline
+
+/// One transition as one line for people: time, key, from → to, the rule or cause, the evidence in words, and whether
+/// traffic is held.
+package enum TransitionLine {
+  package static func text(_ event: TransitionEvent, style: TerminalStyle = .plain) -> String {
+    let step = event.transition
+    let time = step.at.description.prefix(23) + "Z"  // milliseconds
+    let change = "\(style.paint(name(step.from), nil)) → \(style.paint(name(step.to), colour(step.to)))"
+    var text = "\(style.paint(String(time), .grey)) \(style.paint(TerminalStyle.printable(event.key), .bold)) \(change)"
+    text += "  \(reason(event))"
+    let evidence = EvidenceText.line(event.evidence)
+    if !evidence.isEmpty { text += ": \(evidence)" }
+    if step.to == .open || step.to == .forcedOpen {
+      text += event.held ? "; held" : "; not held" + (event.why.map { ": \(TerminalStyle.printable($0))" } ?? "")
+    }
+    return text
+  }
+
+  private static func reason(_ event: TransitionEvent) -> String {
+    if event.transition.cause == .rule, let rule = event.rule { return rule.rawValue }
+    return String(event.transition.cause.rawValue.map { $0 == "_" ? " " : $0 })
+  }
+
+  private static func name(_ state: BreakerState) -> String { String(state.rawValue.map { $0 == "_" ? "-" : $0 }) }
+
+  private static func colour(_ state: BreakerState) -> TerminalStyle.Colour {
+    switch state {
+    case .open, .forcedOpen: .red
+    case .halfOpen: .yellow
+    case .closed, .forcedClosed: .green
+    }
+  }
+}

@@ -1,0 +1,47 @@
+internal import AdminAPI
+internal import ArgumentParser
+
+#if canImport(FoundationEssentials)
+  internal import FoundationEssentials
+#else
+  internal import Foundation
+#endif
+
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#else
+  internal import Darwin
+#endif
+
+/// A subcommand that asks one thing and prints one text.
+protocol Command: AsyncParsableCommand {
+  var common: CommonOptions { get }
+  /// What goes to standard output, without the last line feed.
+  func output(_ client: AdminClient, _ terminal: Terminal) async throws(CommandFailure) -> String
+}
+
+/// What is known about standard output.
+struct Terminal: Equatable, Sendable {
+  var isTerminal: Bool
+  var style: TerminalStyle
+  static let none = Terminal(isTerminal: false, style: .plain)
+}
+
+extension Command {
+  func run() async throws {
+    let environment = ProcessInfo.processInfo.environment
+    let terminal = Terminal(
+      isTerminal: isatty(STDOUT_FILENO) == 1,
+      style: TerminalStyle.detect(descriptor: STDOUT_FILENO, environment: environment))
+    do throws(CommandFailure) {
+      let client = try AdminClient(option: common.admin, environment: environment)
+      print(try await output(client, terminal))
+    } catch {
+      let line = Array("fusectl: \(error.text)\n".utf8)
+      _ = line.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+      throw ExitCode(error.exitCode)
+    }
+  }
+}

@@ -1,0 +1,29 @@
+internal import ArgumentParser
+
+/// The operator's remote control: asks a running sidecar through its admin API.
+@main struct Fusectl: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "fusectl",
+    abstract: "Shows what a running stormfuse sees.",
+    discussion: """
+      The sidecar is found at --admin, else at $STORMFUSE_ADMIN, else at /run/stormfuse.sock.
+
+      Exit codes: 0 done; 1 the sidecar answered with an error (no such breaker, several with that key); 3 the sidecar \
+      can't be reached; 4 reserved; 64 the command line is wrong.
+      """,
+    subcommands: [StatusCommand.self, ShowCommand.self, ReportCommand.self])
+}
+
+/// What every subcommand takes.
+struct CommonOptions: ParsableArguments {
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Where the sidecar's admin API is: unix:PATH, a bare path, or tcp:127.0.0.1:PORT.", valueName: "address"))
+  var admin: String?
+
+  @Option(name: .long, help: "table (for people; plain lines when not on a terminal) or json.")
+  var format: Format = .table
+
+  enum Format: String, ExpressibleByArgument, CaseIterable { case table, json }
+}

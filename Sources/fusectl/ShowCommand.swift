@@ -1,0 +1,107 @@
+internal import AdminAPI
+internal import ArgumentParser
+internal import Pipeline
+
+/// `fusectl show KEY`: one breaker, why it is as it is, and how it came there.
+struct ShowCommand: Command {
+  static let configuration = CommandConfiguration(
+    commandName: "show", abstract: "Shows one breaker: verdict, evidence, totals, transitions.")
+
+  @OptionGroup var common: CommonOptions
+
+  @Argument(help: "The group's key as status shows it, or key@cluster where several clusters have it.")
+  var key: String
+
+  @Option(name: .long, help: "The target, where several targets consume that group.")
+  var target: String?
+
+  func output(_ client: AdminClient, _ terminal: Terminal) async throws(CommandFailure) -> String {
+    let path = BreakerReference(key, target: target).href
+    switch common.format {
+    case .json: return String(decoding: try await client.get(path), as: UTF8.self)
+    case .table: return Self.text(try await client.get(BreakerDetail.self, path), terminal)
+    }
+  }
+
+  static func text(_ detail: BreakerDetail, _ terminal: Terminal) -> String {
+    let group = detail.group
+    let style = terminal.style
+    let breaker = group.breaker
+    let plain = TerminalStyle.printable
+    let held = breaker.held ? "held" : "not held" + (breaker.why.map { " (\(plain($0)))" } ?? "")
+    var facts: [(String, String)] = [
+      ("key", plain(group.key)), ("cluster", plain(group.cluster)), ("target", plain(group.target)),
+      ("destinations", plain(group.destinations.joined(separator: ", "))), ("mode", group.mode),
+      ("breaker", style.paint(breaker.state.rawValue, StateColour.of(breaker.state)) + ", \(held)"),
+      (
+        "verdict",
+        style.paint(
+          StatusCommand.verdict(group.verdict.kind, group.verdict.rule), StateColour.of(group.verdict.kind))
+      ),
+    ]
+    facts += group.verdict.evidence.map { ("", ($0.met ? "✓ " : "✗ ") + EvidenceText.item($0)) }
+    if let why = group.unholdable { facts.append(("unholdable", plain(why))) }
+    facts += [("deliveries", deliveries(group)), ("in flight", inFlight(group))]
+    if let rate = group.error_rate {
+      facts.append(("error rate", EvidenceText.quantity(rate, "ratio") + " of the run"))
+    }
+    if let rate = group.dead_letter_rate {
+      facts.append(("dead letters", EvidenceText.quantity(rate, "ratio") + " of the run"))
+    }
+    let attempts = group.attempts
+    facts.append(
+      ("attempts", "p95 \(EvidenceText.number(attempts.p95)), max \(attempts.max) (\(plain(attempts.source)))"))
+    for (name, quantiles) in [
+      ("delay", group.consumption_delay_s), ("settle latency", group.settle_latency_s),
+      ("retry latency", group.retry_latency_s),
+    ] {
+      guard let p50 = quantiles.p50, let p95 = quantiles.p95, let max = quantiles.max else { continue }
+      let source = quantiles.source.map { " (\(plain($0)))" } ?? ""
+      let values = [("p50", p50), ("p95", p95), ("max", max)].map { "\($0) \(EvidenceText.duration($1))" }
+      facts.append((name, values.joined(separator: ", ") + source))
+    }
+    facts.append(("coverage", EvidenceText.quantity(group.coverage, "ratio")))
+    for poison in group.poison_messages {
+      facts.append(("poison", "\(plain(poison.message)) (\(poison.failures) failures)"))
+    }
+    for transition in breaker.transitions { facts.append(("transition", line(transition, style))) }
+    return lines(facts, terminal)
+  }
+
+  private static func deliveries(_ group: Report.Group) -> String {
+    let totals = group.totals
+    let terms: [(UInt64, String)] = [
+      (totals.acked, "acked"), (totals.requeued, "requeued"), (totals.rejected, "rejected"),
+      (totals.dead_lettered, "dead-lettered"), (totals.crashed, "crashed"), (totals.abandoned, "abandoned"),
+      (totals.expired, "expired"), (UInt64(max(0, group.in_flight)), "in flight"),
+    ]
+    let parts = terms.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
+    return "\(totals.delivered)" + (parts.isEmpty ? "" : " = " + parts.joined(separator: " + "))
+      + (totals.redelivered > 0 ? "; \(totals.redelivered) redelivered" : "")
+  }
+
+  private static func inFlight(_ group: Report.Group) -> String {
+    "\(group.in_flight)" + (group.oldest_in_flight_s.map { ", the oldest for \(EvidenceText.duration($0))" } ?? "")
+      + (group.lag.map { "; \($0) more wait" } ?? "")
+  }
+
+  private static func line(_ transition: Report.TransitionReport, _ style: TerminalStyle) -> String {
+    let cause = transition.rule?.rawValue ?? transition.cause.rawValue
+    let words = EvidenceText.line(transition.evidence)
+    let evidence = words.isEmpty ? "" : ": " + words
+    return "\(transition.revision)  \(transition.at)  \(transition.from.rawValue) → "
+      + "\(style.paint(transition.to.rawValue, StateColour.of(transition.to)))  \(cause)\(evidence)"
+  }
+
+  /// Names and values; a name is not repeated under itself. Values from outside can't steer the terminal.
+  private static func lines(_ facts: [(String, String)], _ terminal: Terminal) -> String {
+    let width = facts.map(\.0.count).max() ?? 0
+    var last = ""
+    return facts.map { name, value in
+      let shown = terminal.isTerminal && name == last ? "" : name
+      last = name.isEmpty ? last : name
+      let pad = String(repeating: " ", count: width - shown.count + 2)
+      return terminal.isTerminal ? terminal.style.paint(shown, .bold) + pad + value : "\(name)\t\(value)"
+    }.joined(separator: "\n")
+  }
+}

@@ -1,0 +1,130 @@
+import Admin
+import AdminAPI
+import ArgumentParser
+import Foundation
+import Pipeline
+import Testing
+
+@testable import fusectl
+
+@Suite(.serialized, .timeLimit(.minutes(2))) struct FusectlTests {
+  private let loopback = Listen.tcp(host: "127.0.0.1", port: 0)
+
+  private func output(_ arguments: [String], _ listen: Listen, _ terminal: Terminal = .none) async throws -> String {
+    let parsed = try Fusectl.parseAsRoot(arguments + ["--admin", listen.description])
+    let command = try #require(parsed as? any Command)
+    let client = try AdminClient(option: command.common.admin, environment: [:])
+    return try await command.output(client, terminal)
+  }
+
+  private func refusal(_ arguments: [String], _ listen: Listen) async -> CommandFailure? {
+    do {
+      _ = try await output(arguments, listen)
+      return nil
+    } catch { return error as? CommandFailure }
+  }
+
+  @Test func `status shows a line for each group, over a Unix socket`() async throws {
+    try await withTemporaryDirectory { directory in
+      let text = try await withServer(.unix(path: directory + "/s")) { try await output(["status"], $0) }
+      #expect(
+        text == """
+          KEY\tVERDICT\tBREAKER\tHELD\tERROR RATE\tRETRIES P95\tDELAY P95\tIN FLIGHT\tCOVERAGE
+          rabbitmq:%2F:orders\tstorm (dead-letter-storm)\topen\tno\t41.2 %\t5\t73 s\t4\t100 %
+          """)
+    }
+  }
+
+  @Test func `on a terminal the columns are aligned`() async throws {
+    var second = Sample.group("kafka:a", verdict: .healthy, state: .closed)
+    second.verdict.evidence = []
+    let source = Sample.Source(groups: [Sample.group(), second])
+    let text = try await withServer(loopback, source: source) {
+      try await output(["status"], $0, Terminal(isTerminal: true, style: .plain))
+    }
+    #expect(
+      text == """
+        KEY                  VERDICT                    BREAKER  HELD  ERROR RATE  RETRIES P95  DELAY P95  IN FLIGHT  COVERAGE
+        rabbitmq:%2F:orders  storm (dead-letter-storm)  open     no        41.2 %            5       73 s          4     100 %
+        kafka:a              healthy                    closed   no       ~90.6 %           ~5      ~73 s          4     100 %
+        """)
+  }
+
+  @Test func `show explains a breaker`() async throws {
+    let text = try await withServer(loopback) {
+      try await output(["show", "rabbitmq:%2F:orders"], $0, Terminal(isTerminal: true, style: .plain))
+    }
+    for line in [
+      "key             rabbitmq:%2F:orders", "breaker         open, not held (mode is observe)",
+      "verdict         storm (dead-letter-storm)", "                ✓ error rate 41.2 % > 5 % of 312",
+      "deliveries      132 = 12 acked + 96 requeued + 20 rejected + 4 in flight; 72 redelivered",
+      "delay           p50 12 s, p95 73 s, max 90.3 s (timestamp_in_ms)",
+    ] { #expect(text.split(separator: "\n").contains(Substring(line)), "\(line)\n\(text)") }
+    #expect(
+      text.contains("1  2026-11-20T23:59:59.123456789Z  closed → open  dead-letter-storm: error rate 41.2 % > 5 %"))
+  }
+
+  @Test func `report shows totals, JSON is the API's own`() async throws {
+    let (text, json) = try await withServer(loopback) { listen in
+      (try await output(["report"], listen), try await output(["report", "--format", "json"], listen))
+    }
+    #expect(text.contains("rabbitmq:%2F:orders\tstorm (dead-letter-storm)\t132\t12\t96\t20\t0\t0\t0\t0\t4\t1"))
+    #expect(text.contains("orders\tnormal\t60"))
+    #expect(try JSON.decode(Report.self, from: Array(json.utf8)) == Sample.Source().report())
+  }
+
+  @Test func `an unknown key names the nearest and fails with 1`() async throws {
+    let failure = try await withServer(loopback) { await refusal(["show", "rabbitmq:/:order"], $0) }
+    #expect(failure?.exitCode == 1)
+    #expect(
+      failure?.text == """
+        there is no breaker "rabbitmq:/:order"; GET /v1/breakers lists all 1
+        did you mean rabbitmq:%2F:orders?
+        """)
+  }
+
+  @Test func `an ambiguous key lists what to write instead`() async throws {
+    let source = Sample.Source(groups: [
+      Sample.group("b", cluster: "one"), Sample.group("b", cluster: "two", target: "x"),
+      Sample.group("b", cluster: "two", target: "y"),
+    ])
+    try await withServer(loopback, source: source) { (listen: Listen) async throws -> Void in
+      let text = await refusal(["show", "b"], listen)?.text ?? ""
+      #expect(text.contains("b@one\nb@two"), "\(text)")
+      let one = try await output(["show", "b@one"], listen)
+      #expect(one.contains("cluster\tone"))
+      let two = try await output(["show", "b@two", "--target", "y"], listen)
+      #expect(two.contains("target\ty"))
+    }
+  }
+
+  @Test func `a sidecar that can't be reached is 3 with what to do`() async throws {
+    try await withTemporaryDirectory { directory in
+      let none = await refusal(["status"], .unix(path: directory + "/none"))
+      #expect(none?.exitCode == 3 && none?.text.contains("is stormfuse running?") == true)
+      _ = FileManager.default.createFile(atPath: directory + "/file", contents: nil)
+      let file = await refusal(["status"], .unix(path: directory + "/file"))
+      #expect(file?.exitCode == 3 && file?.text.contains("is not a socket") == true)
+      // Bound, and its owner gone.
+      let linked = try await withServer(.unix(path: directory + "/s")) { _ in
+        link(directory + "/s", directory + "/stale")
+      }
+      #expect(linked == 0)
+      let refused = await refusal(["status"], .unix(path: directory + "/stale"))
+      #expect(refused?.exitCode == 3 && refused?.text.contains("nobody listens") == true, "\(refused?.text ?? "")")
+    }
+    let port = try await withServer(loopback) { $0 }
+    let closed = await refusal(["status"], port)
+    #expect(
+      closed?.exitCode == 3 && closed?.text.contains("nobody listens on tcp:127.0.0.1:") == true,
+      "\(closed?.text ?? "")")
+  }
+
+  @Test func `the address comes from the option, else the environment, else is the standard one`() throws {
+    let environment = ["STORMFUSE_ADMIN": "tcp:127.0.0.1:1"]
+    #expect(try AdminClient(option: "/a", environment: environment).address == .unix(path: "/a"))
+    #expect(try AdminClient(option: nil, environment: environment).address == .tcp(host: "127.0.0.1", port: 1))
+    #expect(try AdminClient(option: nil, environment: [:]).address == .unix(path: "/run/stormfuse.sock"))
+    #expect(throws: CommandFailure.self) { try AdminClient(option: "tcp:8.8.8.8:1", environment: [:]) }
+  }
+}
