@@ -26,6 +26,7 @@ let package = Package(
   name: "stormfuse",
   platforms: [.macOS(.v15)],
   products: [
+    .executable(name: "stormfuse", targets: ["stormfuse"]),
     .executable(name: "fusectl", targets: ["fusectl"]),
   ],
   dependencies: [
@@ -56,6 +57,13 @@ let package = Package(
       ] + nio,
       swiftSettings: settings),
     .target(name: "Export", dependencies: ["AdminAPI", "Pipeline", httpClient] + nio, swiftSettings: settings),
+    .executableTarget(
+      name: "stormfuse",
+      dependencies: [
+        "Pipeline", "Traces", "AdminAPI", "ConfigurationFile", "Admin", "Export",
+        .target(name: "Kernel", condition: .when(platforms: [.linux])), arguments,
+      ],
+      swiftSettings: settings),
     .executableTarget(
       name: "fusectl", dependencies: ["AdminAPI", "Pipeline", arguments, httpClient] + nio, swiftSettings: settings),
 
@@ -91,5 +99,6 @@ let package = Package(
       linkerSettings: [.linkedLibrary("bpf")]),
     .target(name: "Kernel", dependencies: ["Pipeline", "BPFObjects", "CProbe"], swiftSettings: settings),
     .testTarget(name: "KernelTests", dependencies: ["Kernel", "Pipeline"], swiftSettings: settings),
+    .testTarget(name: "LiveTests", exclude: ["broker", "clients", "scenario"], swiftSettings: settings),
   ]
 #endif

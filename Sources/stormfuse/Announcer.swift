@@ -1,0 +1,52 @@
+import AdminAPI
+import ConfigurationFile
+import Export
+import Pipeline
+
+/// Tells the world of transitions: a line on the terminal, a JSON line in the event log, a request to the webhook.
+///
+/// `announce` may be called from the engine's thread: it only queues. What may wait (disk, network) happens in `run`.
+final class Announcer: Sendable {
+  private let log: EventLog?
+  private let webhook: Webhook?
+  private let events: AsyncStream<TransitionEvent>
+  private let queue: AsyncStream<TransitionEvent>.Continuation
+  private let quiet: Bool
+
+  init(_ configuration: Configuration, eventsPath: String?, quiet: Bool, box: ReportBox) throws {
+    self.quiet = quiet
+    // Transitions of one breaker are at least a tenth of a second apart; a queue this long is minutes of many storms.
+    (events, queue) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(Self.queueBound))
+    log = try (eventsPath ?? configuration.events).map { try EventLog(path: $0) }
+    webhook = try configuration.webhook.map {
+      try Webhook(
+        url: $0.url, timeout_ns: $0.timeout_ns, retries: $0.retries, retryFor_ns: $0.retryFor_ns,
+        headers: $0.headers.map { ($0.name, $0.value) }, version: Stormfuse.version,
+        report: { Terminal.say("stormfuse: \($0)") })
+    }
+    if let log { box.addExport { log.counters } }
+    if let webhook { box.addExport { webhook.counters } }
+  }
+
+  func announce(_ transition: Transition, _ group: Report.Group, owner: String?, runbook: String?) {
+    queue.yield(TransitionEvent(group: group, transition: transition, owner: owner, runbook: runbook))
+  }
+
+  /// Nothing more will be announced.
+  func close() { queue.finish() }
+
+  /// Works until `close`, then until the webhook has delivered what was queued, at most five seconds.
+  func run() async {
+    await withTaskGroup(of: Void.self) { tasks in
+      if let webhook { tasks.addTask { await webhook.run() } }
+      for await event in events {
+        if !quiet { Terminal.say(TransitionLine.text(event, style: Terminal.messages)) }
+        log?.write(event)
+        webhook?.send(event)
+      }
+      await webhook?.drain(within: .seconds(5))
+    }
+  }
+
+  private static let queueBound = 8192
+}

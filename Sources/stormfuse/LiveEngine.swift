@@ -1,0 +1,174 @@
+#if os(Linux)
+  import AdminAPI
+  import Foundation
+  import Kernel
+  import Pipeline
+  import Synchronization
+  import Traces
+
+  /// The engine of a live run on a thread of its own: polls the ring, ingests, ticks, tells the kernel what is wanted,
+  /// publishes the report. Everything else only reads what it publishes.
+  final class LiveEngine: Sendable {
+    private let target: TargetChoice
+    private let settings: Settings
+    private let ringBytes: Int
+    private let box: ReportBox
+    private let announcer: Announcer
+    private let recording: Recording?
+    private let stopping = Atomic<Bool>(false)
+
+    init(
+      target: TargetChoice, settings: Settings, ringBytes: Int, box: ReportBox, announcer: Announcer,
+      recording: Recording?
+    ) {
+      self.recording = recording
+      self.target = target
+      self.settings = settings
+      self.ringBytes = ringBytes
+      self.box = box
+      self.announcer = announcer
+    }
+
+    /// Ends the run soon, in good order.
+    func stop() { stopping.store(true, ordering: .relaxed) }
+
+    /// Runs until the target is gone or `stop`. Returns the exit status to pass on: the command's, or 0.
+    func run() async throws -> Int32 {
+      try await withCheckedThrowingContinuation { continuation in
+        let thread = Thread { [self] in
+          do { continuation.resume(returning: try work()) } catch { continuation.resume(throwing: error) }
+        }
+        thread.name = "engine"
+        thread.stackSize = 8 << 20
+        thread.start()
+      }
+    }
+
+    private func work() throws -> Int32 {
+      let recorder = try recording.map {
+        try Recorder(path: $0.path, limit_bytes: $0.limit_bytes, withBodies: $0.withBodies)
+      }
+      let command = try target.start()
+      defer { report(command?.finish()) }
+      let watched = try command?.target ?? target.resolve()
+      let capture = try Capture(target: watched, ringBytes: ringBytes)
+      defer { capture.close() }
+      if let command, let reason = command.sharedBecause {
+        Terminal.say("stormfuse: the command shares its cgroup, so it is followed by its processes: \(reason)")
+      }
+      let seed = SystemRandomNumberGenerator.pair()
+      var engine = Engine(settings: settings, target: watched.name, origin: .live, hashKey: seed)
+      let watcher = Watcher(capture.discovery)
+      watcher.start()
+      defer { watcher.stop() }
+      if let command { try command.release() }
+      announceTarget(watched, capture)
+      let status = loop(&engine, capture, watcher, command, recorder)
+      try recorder?.close(at: Clock.now)
+      return status
+    }
+
+    private func loop(
+      _ engine: inout Engine, _ capture: Capture, _ watcher: Watcher, _ command: CommandTarget?, _ recorder: Recorder?
+    ) -> Int32 {
+      var published = ContinuousClock.now - .seconds(1)
+      var pause = Self.publishEvery
+      var status: Int32?
+      var emptyPolls = 0
+      while true {
+        let segments = capture.poll(timeout_ms: status == nil ? Self.patience_ms : 2) { segment, payload in
+          engine.ingest(segment, payload)
+          recorder?.take(segment, payload)
+        } loss: { loss in
+          engine.lost(loss)
+          recorder?.lost(loss)
+        }
+        // A tick behind the ring's patience, so that a segment under way is not overtaken by its clock.
+        engine.tick(at: Clock.now + -.milliseconds(3))
+        let isNews = apply(engine.takeEffects(), capture)
+        if isNews || ContinuousClock.now - published >= pause {
+          let began = ContinuousClock.now
+          publish(engine, capture, watcher)
+          recorder?.tick(at: Clock.now)
+          published = .now
+          // Publishing may take a fiftieth of the thread's time, however many groups there are.
+          pause = max(Self.publishEvery, (published - began) * 50)
+        }
+        if status == nil { status = end(command, watcher) }
+        if status != nil {
+          emptyPolls = segments == 0 ? emptyPolls + 1 : 0
+          if emptyPolls >= Self.emptyPollsAtEnd { break }
+        }
+      }
+      engine.finish()
+      _ = apply(engine.takeEffects(), capture)
+      publish(engine, capture, watcher)
+      return status ?? 0
+    }
+
+    /// The exit status once the run is over, nil before.
+    private func end(_ command: CommandTarget?, _ watcher: Watcher) -> Int32? {
+      if let command { return command.poll()?.code }
+      if stopping.load(ordering: .relaxed) { return 0 }
+      if watcher.isGone {
+        Terminal.say("stormfuse: the target's processes are gone")
+        return 0
+      }
+      return nil
+    }
+
+    private func apply(_ effects: [Effect], _ capture: Capture) -> Bool {
+      var isNews = false
+      for effect in effects {
+        switch effect {
+        case .interest(let cookie, let interest): capture.set(interest, cookie: cookie)
+        case .transition(let transition, let group, let owner, let runbook):
+          announcer.announce(transition, group, owner: owner, runbook: runbook)
+          isNews = true
+        }
+      }
+      return isNews
+    }
+
+    private func publish(_ engine: borrowing Engine, _ capture: Capture, _ watcher: Watcher) {
+      let unreached = watcher.unreached
+      box.publish(
+        engine.report(),
+        checks: [
+          .init(name: "engine", ok: true, detail: "running"),
+          .init(
+            name: "capture", ok: unreached.isEmpty,
+            detail: unreached.isEmpty
+              ? "attached to \(watcher.attached.joined(separator: ", "))" : unreached.joined(separator: "; ")),
+        ])
+    }
+
+    private func announceTarget(_ target: Target, _ capture: Capture) {
+      Terminal.say("stormfuse: watching \(target.name)")
+      for unreached in capture.discovery.status.unreached { Terminal.say("stormfuse: not seen: \(unreached)") }
+    }
+
+    private func report(_ remains: CommandTarget.Remains?) {
+      guard let remains else { return }
+      if !remains.processes.isEmpty {
+        Terminal.say("stormfuse: the command left processes running, no longer watched: \(remains.processes)")
+      }
+      if let cgroup = remains.cgroup {
+        Terminal.say("stormfuse: the cgroup \(cgroup) could not be removed: remove it by hand")
+      }
+    }
+
+    private static let publishEvery = Duration.milliseconds(250)
+    /// Longest wait for traffic: timers are judged every 100 ms.
+    private static let patience_ms = 50
+    /// The ring hands on a last segment within 2 ms; this many empty polls of 2 ms mean that nothing is left.
+    private static let emptyPollsAtEnd = 5
+  }
+
+  extension SystemRandomNumberGenerator {
+    fileprivate static func pair() -> (UInt64, UInt64) {
+      var generator = SystemRandomNumberGenerator()
+      return (generator.next(), generator.next())
+    }
+  }
+#endif

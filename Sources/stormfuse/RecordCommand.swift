@@ -1,0 +1,35 @@
+#if os(Linux)
+  import ArgumentParser
+  import Pipeline
+
+  struct RecordCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "record", abstract: "Writes a consumer's broker traffic to a capture file.",
+      discussion: """
+        The file is pcapng, mode 0600; Wireshark reads it, and 'stormfuse replay' makes the live run's report of it. \
+        Message bodies and credentials are zeroed, lengths kept; message headers and names stay. Watches the consumer as \
+        'run' does meanwhile.
+        """)
+
+    @OptionGroup var target: TargetOptions
+    @Option(name: .shortAndLong, help: "The file to write.")
+    var output: String
+    @Flag(help: "Record message bodies and credentials as well: think of who may read the file.")
+    var withBodies = false
+    @Option(help: "Stop recording at this size.")
+    var maxBytes: UInt64 = 1 << 30
+    @OptionGroup var watching: WatchOptions
+
+    func run() async throws {
+      let recording = Recording(path: output, limit_bytes: maxBytes, withBodies: withBodies)
+      try await LiveRun(choice: try target.choice, options: watching, recording: recording).run()
+    }
+  }
+
+  /// What `record` asks of a live run.
+  struct Recording: Sendable {
+    var path: String
+    var limit_bytes: UInt64
+    var withBodies: Bool
+  }
+#endif

@@ -1,0 +1,131 @@
+import AdminAPI
+import Pipeline
+
+/// The report for people: what was seen, then each group with its verdict, its counters and what its breaker did.
+struct ReportText {
+  let report: Report
+  let style: TerminalStyle
+
+  var text: String {
+    var lines = [overview]
+    if report.groups.isEmpty { lines.append("No consumer group was seen. \(whyNoGroup)") }
+    for group in report.groups { lines += section(group) }
+    if !report.producers.isEmpty {
+      lines += ["", style.paint("Published", .bold)]
+      for producer in report.producers {
+        lines.append("  \(pad(String(producer.published), -10))  \(printable(producer.destination))  \(producer.kind)")
+      }
+    }
+    if !report.unattributed.isEmpty {
+      lines += [
+        "", style.paint("Delivered, but the queue is unknown (the consumer began before the capture)", .yellow),
+      ]
+      for destination in report.unattributed {
+        lines.append("  \(pad(String(destination.delivered), -10))  \(printable(destination.destination))")
+      }
+    }
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  private var overview: String {
+    let capture = report.capture
+    var text = "\(report.from) to \(report.to): \(capture.segments) segments, \(capture.bytes) bytes, "
+    text += "\(capture.connections) connections"
+    if capture.lost_bytes > 0 {
+      let causes = capture.losses.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
+      text += style.paint("; \(capture.lost_bytes) bytes lost (\(causes))", .red)
+    }
+    for reason in capture.undecoded { text += "\n  not decoded: \(reason.connections) connections (\(reason.reason))" }
+    return text
+  }
+
+  private var whyNoGroup: String {
+    if report.capture.segments == 0 { return "The capture holds no TCP segment." }
+    return report.capture.undecoded.isEmpty ? "No broker's traffic was recognised." : "See what was not decoded."
+  }
+
+  private func section(_ group: Report.Group) -> [String] {
+    let totals = group.totals
+    var lines = [
+      "",
+      style.paint(printable(group.key), .bold) + "  at \(printable(group.cluster)), target \(printable(group.target))",
+    ]
+    lines.append(
+      "  verdict    \(style.paint(group.verdict.kind.rawValue, colour(group.verdict.kind)))"
+        + (group.verdict.rule.map { "  \($0.rawValue)" } ?? ""))
+    if !group.verdict.evidence.isEmpty { lines.append("             \(EvidenceText.line(group.verdict.evidence))") }
+    lines.append(
+      "  delivered  \(totals.delivered)  (\(totals.redelivered) redelivered, \(totals.duplicates) duplicates, \(group.in_flight) in flight)"
+    )
+    lines.append(
+      "  settled    acked \(totals.acked)  requeued \(totals.requeued)  rejected \(totals.rejected)  dead-lettered \(totals.dead_lettered)"
+        + "  crashed \(totals.crashed)  abandoned \(totals.abandoned)  expired \(totals.expired)")
+    if totals.exhausted + totals.acked_paired + totals.skewed > 0 {
+      lines.append(
+        "  besides    acks of own copies \(totals.acked_paired)  given up at the delivery limit \(totals.exhausted)  wrong clocks \(totals.skewed)"
+      )
+    }
+    lines.append(
+      "  rates      errors \(percent(group.error_rate))  dead letters \(percent(group.dead_letter_rate))"
+        + "  attempts p95 \(number(group.attempts.p95)), max \(group.attempts.max) (\(group.attempts.source))")
+    lines.append(
+      "  delay      \(quantiles(group.consumption_delay_s))"
+        + (group.consumption_delay_s.source.map { "  (\($0))" } ?? ""))
+    lines.append("  settling   \(quantiles(group.settle_latency_s))")
+    if group.retry_latency_s.samples > 0 { lines.append("  retrying   \(quantiles(group.retry_latency_s))") }
+    if group.coverage < 1 { lines.append("  coverage   " + style.paint(percent(group.coverage), .yellow)) }
+    for message in group.poison_messages {
+      lines.append("  poison     \(printable(message.message))  failed \(message.failures) times")
+    }
+    for episode in group.episodes {
+      lines.append(
+        "  episode    \(episode.from) to \(episode.to.map(\.description) ?? "now")  "
+          + style.paint(episode.kind.rawValue, colour(episode.kind)) + (episode.rule.map { "  \($0.rawValue)" } ?? ""))
+    }
+    lines.append("  breaker    \(group.breaker.state.rawValue)" + (group.breaker.why.map { ", not held: \($0)" } ?? ""))
+    for step in group.breaker.transitions.suffix(Self.transitionsShown) {
+      lines.append(
+        "    \(step.at)  \(step.from.rawValue) → \(step.to.rawValue)  \(step.rule?.rawValue ?? step.cause.rawValue)"
+          + (step.evidence.isEmpty ? "" : "  \(EvidenceText.line(step.evidence))"))
+    }
+    let hidden = group.breaker.transitions.count - Self.transitionsShown
+    if hidden > 0 { lines.append("    (\(hidden) earlier transitions: --format json has them)") }
+    return lines
+  }
+
+  private func colour(_ kind: Verdict.Kind) -> TerminalStyle.Colour {
+    switch kind {
+    case .storm: .red
+    case .poison, .stalled, .incomplete: .yellow
+    case .insufficient: .grey
+    case .healthy: .green
+    }
+  }
+
+  private func quantiles(_ quantiles: Report.Quantiles) -> String {
+    guard quantiles.samples > 0 else { return "no samples" }
+    return "p50 \(seconds(quantiles.p50))  p95 \(seconds(quantiles.p95))  max \(seconds(quantiles.max))"
+  }
+
+  private func seconds(_ value: Double?) -> String {
+    guard let value else { return "–" }
+    if value < 0.001 { return "\(number(value * 1e6)) µs" }
+    return value < 1 ? "\(number(value * 1000)) ms" : "\(number(value)) s"
+  }
+
+  private func percent(_ share: Double?) -> String { share.map { "\(number($0 * 100)) %" } ?? "–" }
+
+  /// At most one digit after the point.
+  private func number(_ value: Double) -> String {
+    let tenths = (value * 10).rounded() / 10
+    return tenths == tenths.rounded() ? String(Int64(clamping: Int(tenths))) : String(tenths)
+  }
+
+  private func pad(_ text: String, _ width: Int) -> String {
+    String(repeating: " ", count: max(0, -width - text.count)) + text
+  }
+
+  private func printable(_ text: String) -> String { TerminalStyle.printable(text) }
+
+  private static let transitionsShown = 12
+}
