@@ -1,0 +1,138 @@
+"""What tracing costs the traced, and what it costs everybody else.
+
+Ratios of pairs that run one after the other: with ÷ without. The client's CPU is its own user and system time. On
+loopback the receiving side's hook runs on the sender's time, so the client's and the server's CPU together are given as
+well; over a real network that part would be interrupts of the client's machine.
+"""
+
+import json
+import pathlib
+import sys
+import tempfile
+import time
+
+from measure import Failure, paired, ratio
+from processes import (
+    HERE, PYTHON, broker, cpu_s, finish, idle_sidecar, metered, publish, redis, sidecar,
+)  # fmt: skip
+
+CLIENT_CPU = ("≤", 1.05)
+BYSTANDER = ("≤", 1.01)
+# (body, messages a run): about a second of work each.
+PIKA = ((100, 12_000), (10_000, 6_000))
+# (pipeline, requests a run)
+REDIS = ((1, 300_000), (16, 1_500_000))
+
+
+def rows(case, pairs, each, aim):
+    """`each`: what is counted."""
+    return [
+        ratio(case, f"client CPU per {each}", pairs, "client_us", "µs", aim),
+        ratio(case, "client + server CPU", pairs, "both_us", "µs"),
+        ratio(case, "throughput", pairs, "per_s", "/s"),
+    ]
+
+
+def check_report(path, expected):
+    """The traced run must have seen what happened, or its cost means nothing."""
+    report = json.loads(path.read_text())
+    acked = sum(group["totals"]["acked"] for group in report["groups"])
+    if acked != expected or report["capture"]["connections"] == 0:
+        raise Failure(
+            f"the traced run saw {acked} acks of {expected} on {report['capture']['connections']} connections: "
+            "its cost would mean nothing; run the same with `stormfuse run` and look at its report")
+
+
+def measure_pika(port, pid, directory, queue, count, traced):
+    usage, report = directory / "usage.json", directory / "report.json"
+    command = [PYTHON, HERE / "consumer.py", port, queue, count, usage]
+    before = cpu_s(pid)
+    finish(sidecar(command, "--report", report) if traced else command)
+    server_s = cpu_s(pid) - before
+    used = json.loads(usage.read_text())
+    if traced:
+        check_report(report, count)
+    return {
+        "client_us": used["cpu_s"] / count * 1e6, "both_us": (used["cpu_s"] + server_s) / count * 1e6,
+        "per_s": count / used["wall_s"],
+    }
+
+
+def measure_redis(port, pid, directory, pipeline, count, traced):
+    usage, report = directory / "usage.json", directory / "report.json"
+    command = ["redis-benchmark", "-p", port, "-t", "set", "-d", 100, "-n", count, "-P", pipeline, "--csv"]
+    before = cpu_s(pid)
+    if traced:
+        output = finish(sidecar([sys.executable, HERE / "metered.py", usage, *command], "--report", report))
+        used = json.loads(usage.read_text())
+        check_report(report, 0)
+    else:
+        used = metered(command, directory)
+        output = used["output"]
+    server_s = cpu_s(pid) - before
+    per_s = [float(line.split(",")[1].strip('"')) for line in output.splitlines() if line.startswith('"SET"')]
+    if not per_s:
+        raise Failure(f"redis-benchmark printed no result: {output.strip()[-500:]}")
+    return {
+        "client_us": used["cpu_s"] / count * 1e6, "both_us": (used["cpu_s"] + server_s) / count * 1e6, "per_s": per_s[0],
+    }
+
+
+def with_broker(runs, sizes, case, aim, one):
+    result = []
+    with broker() as (port, pid), tempfile.TemporaryDirectory(prefix="stormfuse-bench-") as place:
+        directory = pathlib.Path(place)
+        for size, count in sizes:
+            queue = f"bench-{size}"
+            publish(port, queue, count, size)
+            measure_pika(port, pid, directory, queue, count, False)  # warms the caches; not counted
+
+            def run(variant):
+                publish(port, queue, count, size)
+                time.sleep(0.3)  # the broker tidies up after it
+                return one(variant, lambda traced: measure_pika(port, pid, directory, queue, count, traced))
+
+            pairs = paired(runs, run)
+            result += rows(case.format(size=f"{size:,} B"), pairs, "message", aim)
+    return result
+
+
+def with_redis(runs, cases, case, aim, one):
+    result = []
+    with redis() as (port, pid), tempfile.TemporaryDirectory(prefix="stormfuse-bench-") as place:
+        directory = pathlib.Path(place)
+        for pipeline, count in cases:
+            measure_redis(port, pid, directory, pipeline, count // 4, False)  # warms the caches; not counted
+            pairs = paired(
+                runs,
+                lambda variant: one(
+                    variant, lambda traced: measure_redis(port, pid, directory, pipeline, count, traced)))
+            result += rows(case.format(pipeline=pipeline, count=f"{count:,}"), pairs, "request", aim)
+    return result
+
+
+def targeted(variant, run):
+    return run(variant == "traced")
+
+
+def beside(variant, run):
+    if variant == "untraced":
+        return run(False)
+    with idle_sidecar():
+        return run(False)
+
+
+def pika(runs):
+    """A pika consumer that acks each message, traced ÷ untraced."""
+    return with_broker(runs, PIKA, "pika, {size} bodies", CLIENT_CPU, targeted)
+
+
+def redis_benchmark(runs):
+    """redis-benchmark -t set -d 100, traced ÷ untraced. Its connections are ruled out by their first bytes."""
+    return with_redis(runs, REDIS, "redis-benchmark -P {pipeline} -n {count}", CLIENT_CPU, targeted)
+
+
+def bystander(runs):
+    """The same programs, not the target, beside a sidecar that watches something idle, ÷ without a sidecar."""
+    return with_broker(runs, PIKA[:1], "pika, {size} bodies, beside", BYSTANDER, beside) + with_redis(
+        runs, REDIS[:1], "redis-benchmark -P {pipeline}, beside", BYSTANDER, beside)
