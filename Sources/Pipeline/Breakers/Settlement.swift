@@ -30,7 +30,7 @@ package struct Outcome: Sendable {
   package var settlement: Settlement
   /// An ack that only ends an own dead-letter or retry publish: counted as `acked_paired`, in no rate.
   package var paired = false
-  /// Requeued with a cause that is not known to return (a dead-letter exchange whose queue may wait): a failure, but not
+  /// Rejected into a dead-letter exchange of which nothing tells whether its queue waits and returns: a failure, but not
   /// one that `dead-letter-flood` may count.
   package var causeUnknown = false
   /// The how-manieth try this was; 1 is the first. Retries are one less.

@@ -114,11 +114,6 @@ final class Group {
   /// False while a stand-in is taken for the oldest: the next look may find another one.
   var isEarliestKnown: Bool { earliest != 0 || oldest == 0 }
 
-  func oldestInFlight_ns(_ deliveries: DeliveryTable, at: Timestamp) -> Int64? {
-    let id = earliestInFlight(deliveries, at: at)
-    return id == 0 ? nil : max(0, at.ns &- age(id, deliveries))
-  }
-
   func context(deliveries: borrowing DeliveryTable, consumers: borrowing ConsumerTable, at: Timestamp) -> JudgeContext {
     var context = JudgeContext()
     context.attemptSource = attemptSources.name

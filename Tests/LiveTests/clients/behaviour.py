@@ -20,7 +20,7 @@ The command line is the same for every client, in every language (rabbitmq_clien
   --heartbeat S
   --check-bodies   compare each body with what publisher.py made
 
-On its end a client prints one JSON line, the truth in the report's terms (SEMANTICS 3): what its own calls did.
+On its end a client prints one JSON line, the truth in the report's terms: what its own calls did.
 """
 
 import argparse
