@@ -15,7 +15,7 @@ package enum BreakerCommand: Equatable, Sendable {
 }
 
 /// Who asked, and why; carried in the transition.
-package struct OperatorNote: Equatable, Sendable {
+package struct OperatorNote: Codable, Equatable, Sendable {
   package var author: String
   package var reason: String
   package init(author: String, reason: String) {
