@@ -41,6 +41,18 @@ final class Connection: ByteSink {
     case ruledOut(Undecoded)
   }
 
+  /// Why the kernel could not hold it, and when that was.
+  var holdFailure: (why: String, at: Timestamp)?
+
+  /// The broker's end; meaningful once a protocol was detected.
+  var server: Endpoint { clientSide == .first ? second : first }
+
+  /// What it is used for; nil until a protocol was detected.
+  var use: ConnectionUse? { session?.use }
+
+  /// A segment that was held, and so is no fact. Whether it changes what the connection is used for.
+  func peek(_ payload: RawSpan) -> Bool { session?.peek(payload) ?? false }
+
   init(_ segment: Segment, first: Endpoint, second: Endpoint, serial: Int, ledger: Ledger, amqp: AMQPState) {
     self.serial = serial
     cookie = segment.cookie
@@ -131,7 +143,7 @@ final class Connection: ByteSink {
       state = .amqp
       clientSide = client
       session = AMQPSession(
-        ledger: ledger, state: amqp, server: client == .first ? second : first, process: processHash(client))
+        ledger: ledger, state: amqp, server: server, process: processHash(client))
       var decided = detector
       detector = Detector(fromStart: false)
       decided.handOver(to: self)

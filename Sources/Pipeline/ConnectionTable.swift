@@ -41,9 +41,7 @@ struct ConnectionTable {
     {
       return last
     }
-    let found =
-      segment.cookie != 0 ? byCookie[segment.cookie] : byAddress[AddressPair(segment.source, segment.destination)]
-    guard let found else { return make(segment) }
+    guard let found = find(segment) else { return make(segment) }
     // Another connection between the same endpoints: this one may be for us.
     if found.isRuledOut, segment.cookie == 0, segment.flags.contains(.syn), !segment.flags.contains(.ack) {
       forget(found)
@@ -52,6 +50,14 @@ struct ConnectionTable {
     last = found
     return found
   }
+
+  /// The segment's connection, if it was seen before.
+  func find(_ segment: Segment) -> Connection? {
+    segment.cookie != 0 ? byCookie[segment.cookie] : byAddress[AddressPair(segment.source, segment.destination)]
+  }
+
+  /// Those whose protocol is known.
+  var decoded: [Connection] { byAddress.values.filter { $0.state == .amqp } }
 
   private mutating func make(_ segment: Segment) -> Connection {
     let pair = AddressPair(segment.source, segment.destination)

@@ -12,7 +12,8 @@ package struct Engine: ~Copyable {
   let origin: Origin
   let ledger: Ledger
   private(set) var capture = CaptureCounters()
-  private var connections: ConnectionTable
+  private(set) var connections: ConnectionTable
+  var planner = HoldPlanner()
   private var nextTick: Timestamp?
   private(set) var from: Timestamp?
   private(set) var to = Timestamp.zero
@@ -75,6 +76,8 @@ package struct Engine: ~Copyable {
     while due <= to {
       connections.expire(at: due)
       let quietUntil = ledger.tick(at: due)
+      // What is held has limits in time of its own.
+      if planner.isActive { ledger.isPlanDue = true }
       if ledger.hasTransitions { collectTransitions(at: due) }
       let quiet_ns = connections.isWaiting ? 0 : min(quietUntil, to) - due
       due = due + max(1, (quiet_ns + evaluation_ns - 1) / evaluation_ns) * evaluation_ns
@@ -95,14 +98,33 @@ package struct Engine: ~Copyable {
     return segment
   }
 
+  /// Decides anew what is held, then tells of transitions: what they say of holding is so by then.
   private mutating func collectTransitions(at: Timestamp? = nil) {
-    for (group, transition) in ledger.takeTransitions() {
+    let transitions = ledger.takeTransitions()
+    let events = origin == .live ? plan(at: at ?? to, isDue: !transitions.isEmpty) : []
+    for (group, transition) in transitions {
       let settings = group.monitor.settings
       effects.append(
         .transition(
           transition, reportBuilder(ConnectionCounters(), at: at ?? to).groupReport(group), owner: settings.owner,
           runbook: settings.runbook))
     }
+    for (group, event) in events {
+      let settings = group.monitor.settings
+      effects.append(
+        .holding(
+          event, reportBuilder(ConnectionCounters(), at: at ?? to).groupReport(group), owner: settings.owner,
+          runbook: settings.runbook))
+    }
+  }
+
+  private mutating func plan(at: Timestamp, isDue: Bool) -> [(group: Group, event: HoldEvent)] {
+    guard isDue || ledger.isPlanDue else { return [] }
+    ledger.isPlanDue = false
+    var plan = ledger.whyCannotHold == nil ? planner.plan(ledger, connections, at: at) : HoldPlanner.Plan()
+    effects.append(contentsOf: plan.orders)
+    plan.events.append(contentsOf: ledger.takeUnholdable(at: at))
+    return plan.events
   }
 
   /// The capture is over: what is still held back is handed on, and everything is judged once more.
@@ -143,6 +165,15 @@ package enum Effect: Sendable {
   case interest(cookie: UInt64, Interest)
   /// A breaker changed its state: the group as it is just after, and who answers for it.
   case transition(Transition, Report.Group, owner: String?, runbook: String?)
+  /// Something about holding a group: the group as it is just after, and who answers for it.
+  case holding(HoldEvent, Report.Group, owner: String?, runbook: String?)
+  /// The connection's egress is to be held from now on, or on other terms.
+  case hold(cookie: UInt64, HoldTerms)
+  /// It is to pass again.
+  case release(cookie: UInt64)
+  /// New connections of the target to that address are to be refused, until `allow`.
+  case refuse(Endpoint)
+  case allow(Endpoint)
 }
 
 /// Bytes and segments before they were told apart by connection.

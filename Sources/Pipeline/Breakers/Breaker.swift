@@ -31,13 +31,15 @@ package struct Breaker: Sendable {
   package private(set) var dropped: UInt64 = 0
 
   /// The exponent of the next open time.
-  private var openings = 0
+  package private(set) var openings = 0
   /// When it was last let go: closed or forced closed.
-  private var closedSince: Timestamp
+  package private(set) var closedSince: Timestamp
   /// End of the open time, or of an override.
   private var until = Timestamp.distantFuture
   private var episodeEnd = Timestamp.distantFuture
   private var acksInARow = 0
+  /// Deliveries received since half-open began.
+  private var probesReceived = 0
   /// When half-open's first delivery came.
   private var firstProbe: Timestamp?
   private var random: SplitMix64
@@ -49,6 +51,46 @@ package struct Breaker: Sendable {
     closedSince = now
     random = SplitMix64(seed: mixed(settings.seed) ^ seed)
   }
+
+  /// As it was before a restart. A deadline that has passed meanwhile ends the state at the next tick, and none is longer
+  /// than settings or its own remaining time allow. A state that its settings have no deadline for gets one.
+  package init(settings: BreakerSettings, seed: UInt64, memory: BreakerMemory, at now: Timestamp) {
+    self.init(settings: settings, seed: seed, at: now)
+    state = memory.state
+    revision = memory.revision
+    // A moment that lies ahead is of a clock that was set back since: facts from now on count.
+    since = min(Timestamp(ns: memory.since_ns), now)
+    closedSince = min(Timestamp(ns: memory.closed_since_ns), now)
+    openings = max(0, min(memory.openings, 64))
+    isArmed = memory.is_armed
+    let longest_ns =
+      switch state {
+      case .open: Int64(Double(settings.openMaximum_ns) * (1 + settings.jitter))
+      case .forcedOpen: max(settings.forcedOpen_ns, Self.longestOverride_ns)
+      default: Int64.max / 2
+      }
+    if let until = memory.until {
+      self.until = until.clamped(at: now, longest_ns: longest_ns)
+    } else if state == .open || state == .forcedOpen {
+      self.until = now
+    }
+    if let end = memory.episode_end {
+      episodeEnd = end.clamped(at: now, longest_ns: settings.maxEpisode_ns)
+    } else if state == .open || state == .halfOpen {
+      episodeEnd = now + settings.maxEpisode_ns
+    }
+  }
+
+  /// What outlives the process.
+  package func deadlines(at now: Timestamp) -> (until: BreakerMemory.Deadline?, episodeEnd: BreakerMemory.Deadline?) {
+    func deadline(_ at: Timestamp) -> BreakerMemory.Deadline? {
+      at == .distantFuture ? nil : .init(at_ns: at.ns, remaining_ns: max(0, at - now))
+    }
+    return (deadline(until), deadline(episodeEnd))
+  }
+
+  /// Longest limit that an override may have.
+  package static let longestOverride_ns: Int64 = .seconds(86_400)
 
   /// When the next timer is due; `distantFuture` if none is.
   package var nextDeadline: Timestamp {
@@ -69,10 +111,16 @@ package struct Breaker: Sendable {
     return move(to: .open, .rule, at: now, verdict: verdict())
   }
 
-  /// A delivery came, settled or not. Only half-open cares.
-  @inline(__always) package mutating func delivered(at now: Timestamp) {
-    if state == .halfOpen, firstProbe == nil, now > since { beginProbing(at: now) }
+  /// A delivery came, settled or not. Only half-open cares. Answers whether it was the last of the probes.
+  @inline(__always) package mutating func delivered(at now: Timestamp) -> Bool {
+    guard state == .halfOpen, now > since else { return false }
+    if firstProbe == nil { beginProbing(at: now) }
+    probesReceived += 1
+    return probesReceived == settings.probes
   }
+
+  /// Half-open has received as many deliveries as it needs to decide.
+  package var hasAllProbes: Bool { state == .halfOpen && probesReceived >= settings.probes }
 
   /// A delivery was settled.
   @inline(__always) package mutating func outcome(_ outcome: Outcome, at now: Timestamp) -> Transition? {
@@ -139,6 +187,7 @@ extension Breaker {
     since = now
     revision += 1
     acksInARow = 0
+    probesReceived = 0
     firstProbe = nil
     until = .distantFuture
     switch next {
@@ -169,7 +218,7 @@ extension Breaker {
       dropped &+= 1
       return nil
     }
-    delivered(at: outcome.deliveredAt)
+    if firstProbe == nil { beginProbing(at: outcome.deliveredAt) }
     if outcome.settlement.isFailure { return move(to: .open, .probeFailed, at: now) }
     guard outcome.settlement == .acked, !outcome.paired else { return nil }
     acksInARow += 1

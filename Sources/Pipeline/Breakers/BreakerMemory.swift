@@ -4,6 +4,8 @@ package struct BreakerMemory: Codable, Equatable, Sendable {
   package var key: String
   /// The cluster's name as it was known.
   package var cluster: String
+  /// Addresses of its brokers: after a restart connections are joined midway, where nobody says the cluster's name.
+  package var addresses: [String]
   package var system: MessagingSystem
   package var group: String
   package var destination: String
@@ -43,12 +45,13 @@ package struct BreakerMemory: Codable, Equatable, Sendable {
   }
 
   package init(
-    key: String, cluster: String, system: MessagingSystem, group: String, destination: String, state: BreakerState,
+    key: String, cluster: String, addresses: [String] = [], system: MessagingSystem, group: String, destination: String, state: BreakerState,
     revision: UInt64, since_ns: Int64, until: Deadline?, episode_end: Deadline?, closed_since_ns: Int64, openings: Int,
     is_armed: Bool, note: OperatorNote?, transitions: [Report.TransitionReport]
   ) {
     self.key = key
     self.cluster = cluster
+    self.addresses = addresses
     self.system = system
     self.group = group
     self.destination = destination

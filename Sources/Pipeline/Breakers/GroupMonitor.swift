@@ -38,6 +38,11 @@ package struct GroupMonitor {
     judge = Judge(rules: settings.rules)
   }
 
+  /// Goes on with the breaker as it was before a restart; windows begin anew.
+  package mutating func restore(_ memory: BreakerMemory, key: String, at now: Timestamp) {
+    breaker = Breaker(settings: settings.breaker, seed: fnv1a(key), memory: memory, at: now)
+  }
+
   /// When `tick` is due besides every `evaluation_ns`.
   package var nextDeadline: Timestamp { breaker.nextDeadline }
 
@@ -46,8 +51,8 @@ package struct GroupMonitor {
     windows.addPartition(named: name, at: now)
   }
 
-  /// A delivery came.
-  @inline(__always) package mutating func delivered(at now: Timestamp) { breaker.delivered(at: now) }
+  /// A delivery came. Answers whether it was the last probe that half-open waits for.
+  @inline(__always) package mutating func delivered(at now: Timestamp) -> Bool { breaker.delivered(at: now) }
 
   /// A delivery was settled. Answers whether the breaker moved; `lastTransition` is then how. (An optional `Transition`
   /// would cost every ack a few nanoseconds to say nil.)
@@ -119,8 +124,12 @@ package struct GroupMonitor {
     judge.verdict(judge.judge(windows, context, at: now), windows, context, at: now)
   }
 
-  /// Whether traffic is to be held: the breaker is open and the mode is `enforce`.
-  package var wantsHold: Bool { isOpen && settings.mode == .enforce }
+  /// Whether traffic is to be held, where the mode is `enforce`: the breaker is open, or half-open with all its probes
+  /// out.
+  package var wantsHold: Bool { settings.mode == .enforce && (isOpen || breaker.hasAllProbes) }
+
+  /// Too little is seen of it to hold anything.
+  package var isBlind: Bool { judgement.kind == .incomplete }
 
   /// Why an open breaker does not even want to hold; nil if it does, or is not open.
   package var whyNotWanted: String? {

@@ -2,6 +2,9 @@
 package struct ResolvedSettings: Equatable, Sendable {
   package var mode: Mode
   package var action: HoldAction
+  package var rate_bytes_s: UInt64 = 0
+  package var standingRate_bytes_s: UInt64?
+  package var sharedConnections = SharedConnections.leave
   package var owner: String?
   package var runbook: String?
   package var window_ns: Int64
@@ -31,9 +34,13 @@ extension Settings {
   package func resolved(for key: String) -> ResolvedSettings {
     var resolved = ResolvedSettings(window_ns: window_ns, rules: rules, breaker: breaker)
     resolved.mode = mode
+    resolved.sharedConnections = holding.sharedConnections
     for group in groups where Glob(group.match).matches(key) {
       if let mode = group.mode { resolved.mode = mode }
       if let action = group.action { resolved.action = action }
+      if let rate_bytes_s = group.rate_bytes_s { resolved.rate_bytes_s = rate_bytes_s }
+      if let standing = group.standingRate_bytes_s { resolved.standingRate_bytes_s = standing }
+      if let shared = group.sharedConnections { resolved.sharedConnections = shared }
       if let owner = group.owner { resolved.owner = owner }
       if let runbook = group.runbook { resolved.runbook = runbook }
       if let window_ns = group.window_ns { resolved.window_ns = window_ns }

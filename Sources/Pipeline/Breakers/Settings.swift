@@ -8,6 +8,7 @@ package struct Settings: Equatable, Sendable {
   package var breaker = BreakerSettings()
   package var destinations = DestinationSettings()
   package var limits = LimitSettings()
+  package var holding = HoldSettings()
   /// Later entries win, key by key.
   package var groups: [GroupSettings] = []
   /// Name of the cluster where the wire names none.
@@ -20,6 +21,16 @@ package struct Settings: Equatable, Sendable {
 package enum Mode: String, Sendable, CaseIterable { case observe, enforce }
 
 package enum HoldAction: String, Sendable, CaseIterable { case pause, throttle, block }
+
+/// Connections of a group that others depend on: left alone, or held all the same.
+package enum SharedConnections: String, Sendable, CaseIterable { case leave, hold }
+
+package struct HoldSettings: Equatable, Sendable {
+  /// Longest hold without a break; then traffic passes until the next opening. [hold_limit]
+  package var limit_ns: Int64 = .seconds(150)
+  package var sharedConnections = SharedConnections.leave
+  package init() {}
+}
 
 package struct RuleSettings: Equatable, Sendable {
   package var deadLetterStorm = DeadLetterStormSettings()
@@ -130,6 +141,11 @@ package struct GroupSettings: Equatable, Sendable {
   package var match: String
   package var mode: Mode?
   package var action: HoldAction?
+  /// `throttle`: payload bytes per second that pass while the breaker is open. [rate]
+  package var rate_bytes_s: UInt64?
+  /// Payload bytes per second that pass whatever the breaker says, in mode `enforce`. [standing_rate]
+  package var standingRate_bytes_s: UInt64?
+  package var sharedConnections: SharedConnections?
   package var owner: String?
   package var runbook: String?
   package var window_ns: Int64?

@@ -16,6 +16,12 @@ struct Consumer {
   var lastSettled = Timestamp.zero
   var inFlight: Int32 = 0
   var isLive = true
+
+  /// Why to hold its requests would not stop deliveries; nil if it would.
+  var unholdable: String? {
+    if isGetter { return nil }
+    return noAck ? "no_ack" : prefetch == 0 ? "unlimited_prefetch" : nil
+  }
 }
 
 /// Consumers in a flat array with a free list; index 0 is none. At most `bound` of them.

@@ -16,6 +16,8 @@ final class Group {
   var delaySource: DelaySource?
   /// Why `pause` could not hold it; nil if it could.
   var unholdable: String?
+  /// What of it is held.
+  var hold = HoldStatus()
   var lastActive = Timestamp.zero
   /// Time alone changes nothing about it before this moment; whatever happens sets it back.
   var quietUntil = Timestamp.zero
@@ -24,6 +26,10 @@ final class Group {
   /// The latest transitions; what came before is counted.
   private(set) var transitions: [Transition] = []
   private(set) var transitionsDropped = 0
+  /// The latest transitions of an earlier run.
+  var remembered: [Report.TransitionReport] = []
+  /// Who asked for the breaker's state, and why; nil for rules and timers.
+  var note: OperatorNote?
   /// Deliveries in flight, linked oldest delivery first.
   private(set) var oldest: DeliveryID = 0
   private(set) var newest: DeliveryID = 0
@@ -117,6 +123,7 @@ final class Group {
   func context(deliveries: borrowing DeliveryTable, consumers: borrowing ConsumerTable, at: Timestamp) -> JudgeContext {
     var context = JudgeContext()
     context.attemptSource = attemptSources.name
+    context.held = hold.held > 0
     context.delaySource = delaySource?.name ?? DelaySource.firstSeen.name
     let id = earliestInFlight(deliveries, at: at)
     guard id != 0 else { return context }
@@ -142,6 +149,7 @@ final class Group {
   }
 
   func keep(_ transition: Transition) {
+    note = transition.note
     if transitions.count == Self.transitionBound {
       transitions.removeFirst()
       transitionsDropped += 1

@@ -28,6 +28,11 @@ final class Ledger {
   var dropped = Dropped()
   /// The latest moment that anything happened at; never goes back.
   private(set) var now = Timestamp.zero
+  /// Who consumes where has changed, or something else that decides what is held.
+  var isPlanDue = false
+  /// Why nothing can be held here; nil if it can.
+  var whyCannotHold: String?
+  private var unholdable: [Group] = []
   private var groupIndex: [GroupName: Int32] = [:]
   private var groupsMade: UInt32 = 0
 
@@ -99,15 +104,23 @@ final class Ledger {
   func addConsumer(_ consumer: Consumer, of id: GroupID) -> Int32 {
     if !consumer.isGetter {
       let group = groups[Int(id.index)]
-      if consumer.noAck {
-        group.unholdable = "no_ack"
-      } else if consumer.prefetch == 0 {
-        group.unholdable = "unlimited_prefetch"
+      if let reason = consumer.unholdable, group.unholdable == nil {
+        group.unholdable = reason
+        unholdable.append(group)
       }
     }
+    isPlanDue = true
     let index = consumers.insert(consumer)
     if index == 0 { dropped.consumers += 1 }
     return index
+  }
+
+  /// Groups of which a consumer was seen, since the last call, that `pause` could not hold.
+  func takeUnholdable(at: Timestamp) -> [(group: Group, event: HoldEvent)] {
+    defer { unholdable = [] }
+    return unholdable.map {
+      ($0, HoldEvent(at: at, kind: .unholdable, why: $0.unholdable, connections: 1, exposure: $0.inFlight))
+    }
   }
 
   /// A delivery that fits no group is counted by its destination; names past the bound under `(other)`.
@@ -142,7 +155,7 @@ final class Ledger {
     group.lastActive = at
     group.quietUntil = .zero
     if group.monitor.nextDeadline <= at { tick(arrival.group, at: at) }
-    group.monitor.delivered(at: at)
+    if group.monitor.delivered(at: at) { isPlanDue = true }
     group.totals.delivered += 1
     // The broker's mark, or a count on the wire that proves it.
     if arrival.redelivered || (arrival.attempt ?? 1) > 1 { group.totals.redelivered += 1 }

@@ -123,7 +123,20 @@ package struct Report: Codable, Equatable, Sendable {
     /// Why nothing is held although the state is open: `mode is observe`, `replay`, …; nil otherwise.
     @NullEncoded package var why: String?
     package var revision: UInt64
+    /// What is held now and what was so far; nil in a replay and where nothing ever was to be held.
+    @NullEncoded package var hold: Hold?
     package var transitions: [TransitionReport]
+  }
+
+  /// What holding comes to: connections now, packets and bytes since the run began.
+  package struct Hold: Codable, Equatable, Sendable {
+    package var connections: Int
+    /// Connections left alone although the group is to be held, by reason.
+    package var left_alone: [String: Int]
+    package var held_packets: UInt64
+    package var held_bytes: UInt64
+    package var passed_packets: UInt64
+    package var passed_bytes: UInt64
   }
 
   package struct TransitionReport: Codable, Equatable, Sendable {
@@ -134,6 +147,9 @@ package struct Report: Codable, Equatable, Sendable {
     package var cause: Transition.Cause
     @NullEncoded package var rule: Rule?
     package var evidence: [Evidence]
+    /// Who asked for it, and why; nil for rules and timers.
+    @NullEncoded package var author: String?
+    @NullEncoded package var reason: String?
   }
 
   package struct Partition: Codable, Equatable, Sendable {

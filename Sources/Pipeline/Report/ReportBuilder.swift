@@ -70,19 +70,16 @@ struct ReportBuilder {
 
   private func breakerReport(_ group: Group) -> Report.Breaker {
     Report.Breaker(
-      state: group.monitor.breaker.state, held: false, why: whyNotHeld(group), revision: group.monitor.breaker.revision,
-      transitions: group.transitions.map {
-        .init(
-          revision: $0.revision, at: RFC3339($0.at), from: $0.from, to: $0.to, cause: $0.cause, rule: $0.verdict?.rule,
-          evidence: $0.verdict?.evidence ?? [])
-      })
+      state: group.monitor.breaker.state, held: group.isHeld, why: whyNotHeld(group), revision: group.monitor.breaker.revision,
+      hold: origin == .replay ? nil : group.holdReport,
+      transitions: group.remembered + group.transitions.map(Report.TransitionReport.init))
   }
 
   /// Why nothing is held although the breaker is open; nil while it is not.
   func whyNotHeld(_ group: Group) -> String? {
     switch group.monitor.breaker.state {
     case .open, .forcedOpen:
-      group.monitor.whyNotWanted ?? (origin == .replay ? "this is a replay" : "this version only observes")
+      group.monitor.whyNotWanted ?? (origin == .replay ? "this is a replay" : group.whyNotHeld(ledger.whyCannotHold))
     case .closed, .halfOpen, .forcedClosed: nil
     }
   }
@@ -117,6 +114,16 @@ struct ReportBuilder {
   private func hex(_ number: UInt64) -> String {
     let digits = String(number, radix: 16)
     return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+}
+
+extension Report.TransitionReport {
+  init(_ transition: Transition) {
+    self.init(
+      revision: transition.revision, at: RFC3339(transition.at), from: transition.from, to: transition.to,
+      cause: transition.cause, rule: transition.verdict?.rule, evidence: transition.verdict?.evidence ?? [])
+    author = transition.note?.author
+    reason = transition.note?.reason
   }
 }
 

@@ -164,6 +164,7 @@ extension AMQPSession {
   func cancel(_ channel: AMQPChannel, tag: Text, isOver: Bool, in frame: RawSpan) {
     let index = channel.consumer(tagHash: hash(tag, in: frame))
     guard index >= 0 else { return }
+    leaves()
     ledger.consumers[channel.consumers[index].id].isCancelled = true
     guard !isOver else { return retire(index, of: channel) }
     channel.consumers[index].isCancelled = true

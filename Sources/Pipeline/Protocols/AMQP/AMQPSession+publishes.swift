@@ -88,6 +88,10 @@ extension AMQPSession {
   private func finishPublish(_ channel: AMQPChannel, at: Timestamp) {
     channel.outbound.state = .none
     guard channel.phase == .open else { return }
+    if !publishes, !mayBeCopy(channel.outbound.publication) {
+      publishes = true
+      ledger.isPlanDue = true
+    }
     if mayBeCopy(channel.outbound.publication) {
       channel.outbound.publication.body = channel.outbound.bodyHash.finish()
     }

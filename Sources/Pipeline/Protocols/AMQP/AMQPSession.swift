@@ -18,7 +18,13 @@ final class AMQPSession {
   private var fromServer = AMQPDecoder(role: .server)
   private var isFromClient = true
   private var negotiatedFrame: UInt32?
-  private var channels: [UInt16: AMQPChannel] = [:]
+  /// As both sides agreed; nil if that was not seen.
+  private(set) var heartbeat_ns: Int64?
+  /// It published to a destination that holds no copies of failed messages.
+  var publishes = false
+  /// The client tried to say that it leaves.
+  var isLeaving = false
+  private(set) var channels: [UInt16: AMQPChannel] = [:]
   private var current: AMQPChannel?
   /// Groups that this connection's consumers belong to.
   private var served: [GroupID] = []
@@ -114,6 +120,7 @@ final class AMQPSession {
   /// Everything open on the channel ends. After a crash the oldest delivery of each consumer was being worked on; the
   /// others had only been prefetched.
   private func endChannel(_ channel: AMQPChannel, crashed: Bool, at: Timestamp) {
+    leaves()
     var blamed: Set<Int32> = []
     while case let id = channel.tags.takeFirst(through: .max), id != 0 {
       guard ledger.deliveries.isLive(id) else { continue }
@@ -194,7 +201,9 @@ extension AMQPSession: AMQPFactSink {
       acknowledge(known(number), tag: tag, multiple: multiple, requeue ? .requeue : .reject, at: at)
     case .basicReject(let tag, let requeue):
       acknowledge(known(number), tag: tag, multiple: false, requeue ? .requeue : .reject, at: at)
-    case .connectionTuneOk(let tune): negotiatedFrame = tune.frameMax_bytes
+    case .connectionTuneOk(let tune):
+      negotiatedFrame = tune.frameMax_bytes
+      heartbeat_ns = .seconds(Int64(tune.heartbeat_s))
     case .connectionOpen(let vhost):
       // Once there are channels, their queues belong to the virtual host that was opened before them.
       if channels.isEmpty { topology = state.topology(vhost: vhost.string(in: frame), cluster: cluster) }

@@ -1,0 +1,29 @@
+// Holding: what the engine asks of the kernel, and what it is told back.
+
+extension Engine {
+  /// Why nothing can be held here, for people; nil if it can.
+  package var whyCannotHold: String? {
+    get { ledger.whyCannotHold }
+    set { ledger.whyCannotHold = newValue }
+  }
+
+  /// The kernel could not hold a connection; it is asked again a second later.
+  package mutating func holdFailed(cookie: UInt64, why: String) {
+    planner.failed(cookie: cookie, why: why, at: to)
+    ledger.isPlanDue = true
+  }
+
+  /// What the kernel has counted on a held connection since it is held; to be told before its release as well.
+  package mutating func holdCounted(_ counters: HoldCounters, cookie: UInt64) {
+    planner.counted(counters, cookie: cookie, ledger)
+  }
+
+  /// Connections that are held.
+  package var heldCookies: [UInt64] { planner.cookies }
+
+  /// Takes what a client tried to send and the kernel held: no fact yet, but it may show that the client takes its leave.
+  package mutating func peek(_ segment: Segment, _ payload: RawSpan) {
+    guard connections.find(segment)?.peek(payload) == true else { return }
+    ledger.isPlanDue = true
+  }
+}

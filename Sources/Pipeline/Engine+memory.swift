@@ -1,0 +1,40 @@
+// What outlives the process.
+
+extension Engine {
+  /// The breakers that have something to remember: those that ever moved.
+  package func memory() -> [BreakerMemory] {
+    ledger.groups.filter { $0.monitor.breaker.revision > 0 }.map { group in
+      let breaker = group.monitor.breaker
+      let deadlines = breaker.deadlines(at: to)
+      return BreakerMemory(
+        key: group.key, cluster: ledger.clusters.names[Int(group.cluster)], 
+        addresses: ledger.clusters.addresses(of: group.cluster, most: Self.addressesRemembered), system: group.system,
+        group: group.name,
+        destination: group.destination, state: breaker.state, revision: breaker.revision, since_ns: breaker.since.ns,
+        until: deadlines.until, episode_end: deadlines.episodeEnd, closed_since_ns: breaker.closedSince.ns,
+        openings: breaker.openings, is_armed: breaker.isArmed, note: group.note,
+        transitions: Array(
+          (group.remembered + group.transitions.suffix(Self.transitionsRemembered).map(Report.TransitionReport.init))
+            .suffix(Self.transitionsRemembered)))
+    }
+  }
+
+  /// Goes on with breakers as they were before a restart: their groups are there at once, before any traffic of theirs.
+  /// To be called once, before the first segment. Past the bound of groups the rest is forgotten, counted.
+  package mutating func restore(_ memories: [BreakerMemory], at now: Timestamp) {
+    _ = ledger.advance(to: now)
+    for memory in memories {
+      let cluster = ledger.clusters.remember(memory.cluster, addresses: memory.addresses)
+      let id = ledger.group(
+        memory.system, key: memory.key, name: memory.group, destination: memory.destination, cluster: cluster)
+      let group = ledger.groups[Int(id.index)]
+      group.monitor.restore(memory, key: memory.key, at: now)
+      group.note = memory.note
+      group.remembered = memory.transitions.suffix(Self.transitionsRemembered)
+    }
+    ledger.isPlanDue = true
+  }
+
+  private static var transitionsRemembered: Int { 16 }
+  private static var addressesRemembered: Int { 16 }
+}
