@@ -33,6 +33,8 @@ extension Engine {
       group.remembered = memory.transitions.suffix(Self.transitionsRemembered)
     }
     ledger.isPlanDue = true
+    // Deadlines count from here, whether traffic comes or not.
+    tick(at: now)
   }
 
   private static var transitionsRemembered: Int { 16 }

@@ -112,7 +112,7 @@ package struct Breaker: Sendable {
   }
 
   /// A delivery came, settled or not. Only half-open cares. Answers whether it was the last of the probes.
-  @inline(__always) package mutating func delivered(at now: Timestamp) -> Bool {
+  @discardableResult @inline(__always) package mutating func delivered(at now: Timestamp) -> Bool {
     guard state == .halfOpen, now > since else { return false }
     if firstProbe == nil { beginProbing(at: now) }
     probesReceived += 1

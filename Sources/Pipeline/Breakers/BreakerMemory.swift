@@ -40,7 +40,7 @@ package struct BreakerMemory: Codable, Equatable, Sendable {
     /// The same deadline on today's clock: never further off than it was, nor than `longest_ns`, nor in the past.
     package func clamped(at now: Timestamp, longest_ns: Int64) -> Timestamp {
       let (left_ns, overflow) = at_ns.subtractingReportingOverflow(now.ns)
-      return now + max(0, min(overflow ? remaining_ns : left_ns, remaining_ns, longest_ns))
+      return now + max(0, min(overflow ? (at_ns < 0 ? 0 : remaining_ns) : left_ns, remaining_ns, longest_ns))
     }
   }
 

@@ -52,7 +52,7 @@ package struct GroupMonitor {
   }
 
   /// A delivery came. Answers whether it was the last probe that half-open waits for.
-  @inline(__always) package mutating func delivered(at now: Timestamp) -> Bool { breaker.delivered(at: now) }
+  @discardableResult @inline(__always) package mutating func delivered(at now: Timestamp) -> Bool { breaker.delivered(at: now) }
 
   /// A delivery was settled. Answers whether the breaker moved; `lastTransition` is then how. (An optional `Transition`
   /// would cost every ack a few nanoseconds to say nil.)

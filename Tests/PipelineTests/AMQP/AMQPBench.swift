@@ -9,20 +9,21 @@ final class AMQPBench {
   var now = Timestamp(ns: 1_800_000_000 * 1_000_000_000)
   private var ports: UInt16 = 40_000
 
-  init(_ change: (inout Settings) -> Void = { _ in }) {
+  init(origin: Engine.Origin = .replay, _ change: (inout Settings) -> Void = { _ in }) {
     var settings = Settings()
     change(&settings)
-    engine = Engine(settings: settings, target: "bench", origin: .replay)
+    engine = Engine(settings: settings, target: "bench", origin: origin)
   }
 
   /// A connection that went through its handshake and opened channel 1. `vhost` nil: caught in its middle.
   func connect(
     vhost: String? = "/", cluster: String? = "rabbit@one", version: String = "3.13.7", client: UInt32 = 0x0a00_0001,
-    server: UInt32 = 0x0a00_00ff, port: UInt16? = nil, channels: [UInt16] = [1]
+    server: UInt32 = 0x0a00_00ff, port: UInt16? = nil, channels: [UInt16] = [1], cookie: UInt64 = 0
   ) -> AMQPLink {
     ports += 1
     let link = AMQPLink(
-      self, client: Endpoint(v4: client, port: port ?? ports), server: Endpoint(v4: server, port: 5672))
+      self, client: Endpoint(v4: client, port: port ?? ports), server: Endpoint(v4: server, port: 5672),
+      cookie: cookie)
     guard let vhost else { return link }
     link.handshake(vhost: vhost, cluster: cluster, version: version)
     for channel in channels { link.openChannel(channel) }
@@ -79,10 +80,13 @@ final class AMQPLink {
   unowned let bench: AMQPBench
   let client: Endpoint
   let server: Endpoint
+  /// 0 as in a capture file.
+  let cookie: UInt64
   private var sent: [UInt32] = [1000, 9000]
   private var nextTags: [UInt16: UInt64] = [:]
 
-  init(_ bench: AMQPBench, client: Endpoint, server: Endpoint) {
+  init(_ bench: AMQPBench, client: Endpoint, server: Endpoint, cookie: UInt64 = 0) {
+    self.cookie = cookie
     self.bench = bench
     self.client = client
     self.server = server
@@ -128,7 +132,8 @@ final class AMQPLink {
     let segment = Segment(
       at: bench.now, source: mine == 0 ? client : server, destination: mine == 0 ? server : client,
       sequence: sent[mine], acknowledgement: flags.contains(.ack) ? sent[1 - mine] : 0, flags: flags,
-      length: payload.count)
+      length: payload.count, cookie: cookie,
+      direction: cookie == 0 ? nil : end == .client ? .egress : .ingress)
     let takesPlace = flags.isDisjoint(with: [.syn, .fin]) ? 0 : 1
     sent[mine] &+= UInt32(payload.count + takesPlace)
     return segment

@@ -1,0 +1,61 @@
+import Testing
+
+@testable import Pipeline
+
+/// A live engine in mode `enforce`, and what it asked of the kernel so far.
+final class HoldBench {
+  let bench: AMQPBench
+  private(set) var held: [UInt64: HoldTerms] = [:]
+  private(set) var refused: Set<Endpoint> = []
+  private(set) var events: [HoldEvent] = []
+  private(set) var transitions: [Transition] = []
+  /// Whether traffic was held, as told with each transition.
+  private(set) var heldAtTransition: [Bool] = []
+
+  init(_ change: (inout Settings) -> Void = { _ in }) {
+    bench = AMQPBench(origin: .live) {
+      $0.mode = .enforce
+      $0.breaker.jitter = 0
+      change(&$0)
+    }
+  }
+
+  /// Takes what the engine wants done.
+  func settle() {
+    for effect in bench.engine.takeEffects() {
+      switch effect {
+      case .hold(let cookie, let terms): held[cookie] = terms
+      case .release(let cookie): held[cookie] = nil
+      case .refuse(let endpoint): refused.insert(endpoint)
+      case .allow(let endpoint): refused.remove(endpoint)
+      case .holding(let event, _, _, _): events.append(event)
+      case .transition(let transition, let group, _, _):
+        transitions.append(transition)
+        heldAtTransition.append(group.breaker.held)
+      case .interest: break
+      }
+    }
+  }
+
+  func pass(_ seconds: Double) {
+    bench.pass(seconds)
+    settle()
+  }
+
+  func command(_ command: BreakerCommand, _ queue: String = "q") -> CommandResult? {
+    defer { settle() }
+    return bench.engine.apply(
+      command, note: OperatorNote(author: "on call", reason: "test"),
+      key: GroupKey.rabbitmq(vhost: "/", queue: queue), cluster: nil)
+  }
+
+  func state(_ queue: String = "q") throws -> Report.Breaker {
+    try bench.group(GroupKey.rabbitmq(vhost: "/", queue: queue)).breaker
+  }
+
+  /// Rejects enough messages at the first try for `dead-letter-flood`.
+  func flood(_ link: AMQPLink) {
+    for i in 0..<50 { link.reject(link.deliver("m\(i)"), requeue: false) }
+    settle()
+  }
+}

@@ -1,0 +1,329 @@
+import Testing
+
+@testable import Pipeline
+
+/// Which connections are held, on what terms, for how long; through the whole engine.
+@Suite struct HoldPlannerTests {
+  @Test func `an opening holds the connections that consume from the group, and no others`() throws {
+    let hold = HoldBench()
+    let consumer = hold.bench.connect(cookie: 7)
+    consumer.consume("q")
+    let other = hold.bench.connect(cookie: 8)
+    other.consume("other")
+    hold.flood(consumer)
+    #expect(hold.held.keys.sorted() == [7])
+    #expect(hold.held[7] == HoldTerms(action: .pause, trickle_ns: .seconds(5)))
+    #expect(hold.transitions.map(\.to) == [.open])
+    #expect(hold.heldAtTransition == [true])
+    #expect(hold.events.map(\.kind) == [.held])
+    let state = try hold.state()
+    #expect(state.held && state.why == nil && state.hold?.connections == 1)
+    #expect(try !hold.state("other").held)
+  }
+
+  @Test func `in mode observe nothing is held, and the reason says so`() throws {
+    let hold = HoldBench { $0.mode = .observe }
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q")
+    hold.flood(link)
+    #expect(hold.held.isEmpty && hold.events.isEmpty)
+    #expect(try hold.state().why == "mode is observe")
+  }
+
+  @Test func `a replay holds nothing whatever the mode`() throws {
+    let bench = AMQPBench { $0.mode = .enforce }
+    let link = bench.connect(cookie: 7)
+    link.consume("q")
+    for i in 0..<50 { link.reject(link.deliver("m\(i)"), requeue: false) }
+    #expect(!bench.engine.takeEffects().contains { if case .hold = $0 { true } else { false } })
+    #expect(try bench.group("rabbitmq:%2F:q").breaker.why == "this is a replay")
+  }
+
+  @Test func `half-open lets go, holds again once the probes are out, and closes on their acks`() throws {
+    let hold = HoldBench()
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q")
+    hold.flood(link)
+    hold.pass(0.3)
+    #expect(try hold.state().state == .halfOpen)
+    #expect(hold.held.isEmpty)
+    let probes = (0..<5).map { link.deliver("p\($0)") }
+    #expect(hold.held.isEmpty)
+    hold.settle()
+    #expect(hold.held[7] == HoldTerms(action: .pause, trickle_ns: Trickle.probing_ns))
+    for tag in probes { link.ack(tag) }
+    hold.settle()
+    #expect(try hold.state().state == .closed)
+    #expect(hold.held.isEmpty)
+  }
+
+  @Test func `four probes hold nothing yet`() throws {
+    let hold = HoldBench()
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q")
+    hold.flood(link)
+    hold.pass(0.3)
+    for i in 0..<4 { link.deliver("p\(i)") }
+    hold.settle()
+    #expect(hold.held.isEmpty)
+  }
+
+  @Test func `a failed probe holds on at once`() throws {
+    let hold = HoldBench()
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q")
+    hold.flood(link)
+    hold.pass(0.3)
+    link.reject(link.deliver("p"), requeue: false)
+    hold.settle()
+    #expect(try hold.state().state == .open)
+    #expect(hold.held[7]?.trickle_ns == .seconds(5))
+  }
+
+  @Test func `a client that comes back on a new connection is held as soon as it consumes`() throws {
+    let hold = HoldBench { $0.breaker.openBase_ns = .seconds(20) }
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q")
+    hold.flood(link)
+    link.reset(.client)
+    hold.pass(0.1)
+    #expect(hold.held.isEmpty)
+    let again = hold.bench.connect(cookie: 9)
+    hold.settle()
+    #expect(hold.held.isEmpty)
+    again.consume("q")
+    hold.settle()
+    #expect(hold.held.keys.sorted() == [9])
+  }
+
+  @Test func `a connection that also publishes elsewhere is left alone, and said so`() throws {
+    let hold = HoldBench()
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q")
+    link.publish("an event", key: "elsewhere")
+    hold.flood(link)
+    #expect(hold.held.isEmpty)
+    #expect(hold.events.map(\.kind) == [.notHeld])
+    #expect(hold.events.first?.why == "shared: it also publishes")
+    #expect(try hold.state().why == "shared: it also publishes")
+    #expect(hold.heldAtTransition == [false])
+  }
+
+  @Test func `a publish to a dead-letter or retry destination does not make it shared`() throws {
+    let hold = HoldBench()
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q")
+    link.publish("a copy", key: "q.dlq")
+    link.publish("a copy", key: "q.retry")
+    hold.flood(link)
+    #expect(hold.held.keys.sorted() == [7])
+  }
+
+  @Test func `a first publish while it is held lets it go`() throws {
+    let hold = HoldBench { $0.breaker.openBase_ns = .seconds(20) }
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q")
+    hold.flood(link)
+    #expect(hold.held.keys.sorted() == [7])
+    link.publish("an event", key: "elsewhere")
+    hold.settle()
+    #expect(hold.held.isEmpty)
+    #expect(hold.events.map(\.kind) == [.held, .released, .notHeld])
+  }
+
+  @Test func `a connection with a consumer of a group that is not open is left alone until both are`() throws {
+    let hold = HoldBench { $0.breaker.openBase_ns = .seconds(20) }
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q", tag: "a")
+    link.consume("p", tag: "b")
+    for i in 0..<50 { link.reject(link.deliver("m\(i)", to: "a"), requeue: false) }
+    hold.settle()
+    #expect(hold.held.isEmpty)
+    #expect(try hold.state().why == "shared: it serves a group that is not open")
+    #expect(hold.command(.trip, "p") != nil)
+    #expect(hold.held.keys.sorted() == [7])
+  }
+
+  @Test func `shared connections are held where that was asked for`() throws {
+    let hold = HoldBench { $0.holding.sharedConnections = .hold }
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q")
+    link.publish("an event", key: "elsewhere")
+    hold.flood(link)
+    #expect(hold.held.keys.sorted() == [7])
+  }
+
+  @Test(arguments: [true, false])
+  func `a consumer that pause cannot hold is named when it is seen`(noAck: Bool) throws {
+    let hold = HoldBench()
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q", prefetch: noAck ? 100 : 0, noAck: noAck)
+    hold.settle()
+    #expect(hold.events.map(\.kind) == [.unholdable])
+    #expect(hold.events.first?.why == (noAck ? "no_ack" : "unlimited_prefetch"))
+    _ = hold.command(.trip)
+    #expect(hold.held.isEmpty)
+    #expect(try hold.state().why == (noAck ? "no_ack" : "unlimited_prefetch"))
+  }
+
+  @Test func `block holds all of the target's connections to that broker, acknowledgements of no-ack consumers too`()
+    throws
+  {
+    let hold = HoldBench {
+      var group = GroupSettings(match: "*:q")
+      group.action = .block
+      $0.groups = [group]
+    }
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q", noAck: true)
+    let publisher = hold.bench.connect(cookie: 8)
+    publisher.publish("an event", key: "elsewhere")
+    let elsewhere = hold.bench.connect(cluster: "rabbit@two", server: 0x0a00_00fe, cookie: 9)
+    elsewhere.consume("other")
+    _ = hold.command(.trip)
+    #expect(hold.held.keys.sorted() == [7, 8])
+    #expect(hold.held[7]?.holdsAcks == true && hold.held[8]?.holdsAcks == false)
+    #expect(hold.refused == [Endpoint(v4: 0x0a00_00ff, port: 5672)])
+    _ = hold.command(.reset)
+    #expect(hold.held.isEmpty && hold.refused.isEmpty)
+  }
+
+  @Test func `throttle carries its rate, and a standing rate holds while closed`() throws {
+    let hold = HoldBench {
+      var group = GroupSettings(match: "*:q")
+      group.action = .throttle
+      group.rate_bytes_s = 210
+      group.standingRate_bytes_s = 2100
+      $0.groups = [group]
+    }
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q")
+    hold.settle()
+    #expect(hold.held[7]?.action == .throttle && hold.held[7]?.rate_bytes_s == 2100)
+    #expect(try !hold.state().held)
+    _ = hold.command(.trip)
+    #expect(hold.held[7]?.rate_bytes_s == 210)
+    #expect(try hold.state().held)
+    _ = hold.command(.reset)
+    #expect(hold.held[7]?.rate_bytes_s == 2100)
+  }
+
+  @Test func `held for the longest that was tested, traffic passes until the next opening`() throws {
+    let hold = HoldBench()
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q")
+    _ = hold.command(.forceOpen())
+    #expect(hold.held.keys.sorted() == [7])
+    hold.pass(149)
+    #expect(hold.held.keys.sorted() == [7])
+    hold.pass(2)
+    #expect(hold.held.isEmpty)
+    #expect(hold.events.map(\.kind) == [.held, .holdLimit, .released])
+    let state = try hold.state()
+    #expect(state.state == .forcedOpen && !state.held && state.why == "hold limit")
+    hold.pass(60)
+    #expect(hold.held.isEmpty)
+    _ = hold.command(.forceOpen())
+    #expect(hold.held.keys.sorted() == [7])
+  }
+
+  @Test func `the trickle serves the heartbeat`() throws {
+    let hold = HoldBench()
+    let link = hold.bench.connect(cookie: 7)
+    link.fromClient(AMQPWire.method(0, 10, 31, AMQPWire.u16(2047) + AMQPWire.u32(131_072) + AMQPWire.u16(6)))
+    link.consume("q")
+    _ = hold.command(.trip)
+    #expect(hold.held[7]?.trickle_ns == .seconds(2))
+  }
+
+  @Test(arguments: [
+    AMQPWire.close(0), AMQPWire.close(1), AMQPWire.method(1, 60, 30, AMQPWire.short("c") + [0]),
+    AMQPWire.ack(1, 3) + AMQPWire.close(0),
+  ])
+  func `a client that is seen to take its leave while held is let go`(bytes: [UInt8]) throws {
+    let hold = HoldBench { $0.breaker.openBase_ns = .seconds(20) }
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q")
+    hold.flood(link)
+    #expect(hold.held.keys.sorted() == [7])
+    hold.bench.engine.peek(link.take(.client, bytes), bytes.span.bytes)
+    hold.settle()
+    #expect(hold.held.isEmpty)
+    #expect(try hold.state().why == "the client is closing the connection")
+  }
+
+  @Test func `acknowledgements and heartbeats that are held let nothing go`() throws {
+    let hold = HoldBench { $0.breaker.openBase_ns = .seconds(20) }
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q")
+    hold.flood(link)
+    for bytes in [AMQPWire.ack(1, 7), AMQPWire.nack(1, 9, requeue: true), AMQPWire.frame(8, 0, []), [1, 2, 3], []] {
+      hold.bench.engine.peek(link.take(.client, bytes), bytes.span.bytes)
+    }
+    hold.settle()
+    #expect(hold.held.keys.sorted() == [7])
+  }
+
+  @Test func `cancelling the last consumer releases`() throws {
+    let hold = HoldBench { $0.breaker.openBase_ns = .seconds(20) }
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q")
+    hold.flood(link)
+    link.fromClient(AMQPWire.method(1, 60, 30, AMQPWire.short("c") + [0]))
+    hold.settle()
+    #expect(hold.held.isEmpty)
+  }
+
+  @Test func `what the kernel could not hold is said, and tried again a second later`() throws {
+    let hold = HoldBench { $0.breaker.openBase_ns = .seconds(20) }
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q")
+    hold.flood(link)
+    hold.bench.engine.holdFailed(cookie: 7, why: "the table of held connections is full")
+    hold.settle()
+    let state = try hold.state()
+    #expect(!state.held && state.why == "the table of held connections is full")
+    hold.pass(0.5)
+    #expect(try !hold.state().held)
+    hold.pass(0.7)
+    #expect(try hold.state().held)
+  }
+
+  @Test func `where nothing can be held the reason is that`() throws {
+    let hold = HoldBench()
+    hold.bench.engine.whyCannotHold = "an ancestor of the cgroup allows overrides"
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q")
+    hold.flood(link)
+    #expect(hold.held.isEmpty)
+    #expect(try hold.state().why == "an ancestor of the cgroup allows overrides")
+  }
+
+  @Test func `a hold ends when too little of the traffic is seen`() throws {
+    let hold = HoldBench { $0.breaker.openBase_ns = .seconds(20) }
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q")
+    hold.flood(link)
+    link.send(.server, [UInt8](repeating: 0, count: 60_000), isLost: true)
+    hold.bench.engine.lost(
+      CaptureLoss(at: hold.bench.now, cookie: 7, segments: 1, bytes: 60_000, cause: .ringFull))
+    link.deliver("after")
+    link.segment(.client, [])
+    for _ in 0..<50 { hold.pass(0.1) }
+    #expect(hold.held.isEmpty)
+    #expect(try hold.state().why == "too little of the traffic is seen")
+  }
+
+  @Test func `counters of the kernel are summed over the connections of a group, released ones too`() throws {
+    let hold = HoldBench { $0.breaker.openBase_ns = .seconds(20) }
+    let links = [7, 8].map { hold.bench.connect(cookie: $0) }
+    for link in links { link.consume("q") }
+    hold.flood(links[0])
+    hold.bench.engine.holdCounted(HoldCounters(held_packets: 3, held_bytes: 30), cookie: 7)
+    hold.bench.engine.holdCounted(HoldCounters(held_packets: 4, held_bytes: 50, passed_packets: 1), cookie: 8)
+    #expect(try hold.state().hold?.held_packets == 7)
+    _ = hold.command(.reset)
+    let report = try #require(try hold.state().hold)
+    #expect((report.held_packets, report.held_bytes, report.passed_packets, report.connections) == (7, 80, 1, 0))
+  }
+}
