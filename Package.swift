@@ -56,6 +56,7 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ] + nio,
       swiftSettings: settings),
+    .target(name: "State", dependencies: ["Pipeline"], swiftSettings: settings),
     .target(name: "Export", dependencies: ["AdminAPI", "Pipeline", httpClient] + nio, swiftSettings: settings),
     .executableTarget(
       name: "stormfuse",
@@ -82,6 +83,7 @@ let package = Package(
         .product(name: "HTTPTypes", package: "swift-http-types"), .product(name: "NIOCore", package: "swift-nio"),
       ],
       swiftSettings: settings),
+    .testTarget(name: "StateTests", dependencies: ["State", "Pipeline"], swiftSettings: settings),
     .testTarget(
       name: "ExportTests", dependencies: ["Export", "AdminAPI", "Pipeline"] + nio, swiftSettings: settings),
   ]
