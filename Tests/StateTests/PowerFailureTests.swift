@@ -1,4 +1,4 @@
-import Glibc
+import Foundation
 import Pipeline
 import Synchronization
 import Testing
@@ -20,7 +20,7 @@ struct PowerFailureTests {
     #expect(Set(disk.image.files.keys) == ["snapshot.a", "snapshot.b"])
   }
 
-  @Test("whatever a power failure leaves, at every step of five saves, the last answered snapshot or the next one loads")
+  @Test("whatever a power failure leaves, at every step of ten saves, the last answered snapshot or the next one loads")
   func everyStep() throws {
     let (worst, looked) = try losses(SimulatedDisk())
     #expect(worst.isEmpty, "\(worst.prefix(3))")
@@ -54,7 +54,7 @@ struct PowerFailureTests {
       }
     }
     let directory = StateDirectory(files: disk)
-    for number in 1...5 {
+    for number in 1...10 {
       try directory.save(Sample.snapshot(number))
       answered.withLock { $0 = number }
     }

@@ -13,6 +13,9 @@ enum Sample {
       at: Timestamp(ns: start_ns + Int64(number) * second), breakers: (0..<count).map { breaker(number, index: $0) })
   }
 
+  /// Which number a snapshot was made of.
+  static func number(_ snapshot: Snapshot) -> Int { Int((snapshot.written_at_ns - start_ns) / second) }
+
   static func breaker(_ number: Int, index: Int = 0) -> BreakerMemory {
     let since_ns = start_ns + Int64(number) * second
     let isForced = (number + index) % 2 == 0
