@@ -61,7 +61,7 @@ let package = Package(
     .executableTarget(
       name: "stormfuse",
       dependencies: [
-        "Pipeline", "Traces", "AdminAPI", "ConfigurationFile", "Admin", "Export",
+        "Pipeline", "Traces", "AdminAPI", "ConfigurationFile", "Admin", "State", "Export",
         .target(name: "Kernel", condition: .when(platforms: [.linux])), arguments,
       ],
       swiftSettings: settings),

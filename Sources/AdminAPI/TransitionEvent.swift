@@ -2,7 +2,7 @@ package import Pipeline
 
 /// One transition of one breaker, as the event log, the webhook and later exports carry it. It holds names and numbers,
 /// never a message's body or a credential.
-package struct TransitionEvent: Codable, Equatable, Sendable {
+package struct TransitionEvent: Codable, Equatable, ExportedEvent {
   package var schema = TransitionEvent.schema
   /// The same for the same transition whenever it is sent, different for every other: time, revision and a hash of
   /// cluster, target and key.
@@ -77,7 +77,7 @@ package struct TransitionEvent: Codable, Equatable, Sendable {
     group: Report.Group, step: Step, verdict: Verdict.Kind, rule: Rule?, evidence: [Evidence], owner: String?,
     runbook: String?
   ) {
-    id = Self.identifier(of: group, step)
+    id = Self.identifier(of: group, at: step.at.timestamp, "\(step.revision)")
     key = group.key
     href = BreakerReference(key: group.key).href
     cluster = group.cluster
@@ -98,7 +98,7 @@ package struct TransitionEvent: Codable, Equatable, Sendable {
   }
 
   /// FNV-1a, 64 bits: short, and stable from run to run, which Swift's own hash is not.
-  private static func identifier(of group: Report.Group, _ step: Step) -> String {
+  static func identifier(of group: Report.Group, at: Timestamp, _ what: String) -> String {
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
     for part in [group.cluster, group.target, group.key] {
       for byte in part.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
@@ -106,6 +106,6 @@ package struct TransitionEvent: Codable, Equatable, Sendable {
     }
     let digits = String(hash, radix: 16)
     let padded = String(repeating: "0", count: 16 - digits.count) + digits
-    return "\(step.at.timestamp.ns)-\(step.revision)-\(padded)"
+    return "\(at.ns)-\(what)-\(padded)"
   }
 }

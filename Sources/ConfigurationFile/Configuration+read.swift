@@ -15,6 +15,10 @@ extension Configuration {
       settings.destinations.retry = file.texts("retry") ?? []
       settings.destinations.normal = file.texts("normal") ?? []
       file.flag("conventional_names", &settings.destinations.conventional)
+      file.duration("hold_limit", &settings.holding.limit_ns, in: Bounds.hold_ns)
+      settings.holding.sharedConnections =
+        file.word("shared_connections", SharedConnections.self) ?? settings.holding.sharedConnections
+      state = file.text("state")
       if let node = file.take("limits") { settings.limits.read(node, reader) }
       if let node = file.take("groups") {
         settings.groups = reader.list(node, "groups").enumerated().compactMap {
@@ -76,6 +80,15 @@ extension GroupSettings {
       }
       settings.mode = group.word("mode", Mode.self)
       settings.action = group.word("action", HoldAction.self)
+      settings.rate_bytes_s = readRate("rate", &group)
+      settings.standingRate_bytes_s = readRate("standing_rate", &group)
+      settings.sharedConnections = group.word("shared_connections", SharedConnections.self)
+      if settings.action == .throttle, settings.rate_bytes_s == nil, group.mark("rate") == nil {
+        reader.refuse(
+          group.mark("action"),
+          "\(path) throttles, but says not to what: add rate, in payload bytes a second (an acknowledgement takes 21: "
+            + "rate: 2KiB lets about 100 a second pass)")
+      }
       settings.owner = group.text("owner")
       settings.runbook = group.text("runbook")
       group.duration("window", &settings.window_ns, in: Bounds.window_ns)
@@ -86,6 +99,15 @@ extension GroupSettings {
       }
     }
     return settings.match.isEmpty ? nil : settings
+  }
+}
+
+extension GroupSettings {
+  private static func readRate(_ key: String, _ group: inout ObjectReader) -> UInt64? {
+    guard group.mark(key) != nil else { return nil }
+    var rate_bytes_s = 1
+    group.bytes(key, &rate_bytes_s, in: Bounds.rate_bytes_s)
+    return UInt64(rate_bytes_s)
   }
 }
 
@@ -188,6 +210,9 @@ enum Bounds {
   /// Any other span.
   static let span_ns: ClosedRange<Int64> = .milliseconds(10) ... .seconds(7 * 86_400)
   static let evaluation_ns: ClosedRange<Int64> = .milliseconds(10) ... .seconds(60)
+  /// Longer ones were not tested.
+  static let hold_ns: ClosedRange<Int64> = .seconds(1) ... .seconds(150)
+  static let rate_bytes_s = 1...1 << 40
   static let samples = 1...1_000_000
   static let retries: ClosedRange<Double> = 0...1_000_000
 }

@@ -26,6 +26,9 @@ extension Configuration {
     out.line("retry", list: settings.destinations.retry)
     out.line("normal", list: settings.destinations.normal)
     out.line("conventional_names", settings.destinations.conventional ? "on" : "off")
+    out.line("hold_limit", duration: settings.holding.limit_ns)
+    out.line("shared_connections", settings.holding.sharedConnections.rawValue)
+    if let state { out.line("state", quoted: state) }
     out.open("limits")
     out.line("groups", "\(settings.limits.groups)")
     out.line("messages", "\(settings.limits.messages)")

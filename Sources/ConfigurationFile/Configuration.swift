@@ -15,6 +15,8 @@ package struct Configuration: Equatable, Sendable {
   /// Path of the file to which transitions are appended as JSON lines; `-` is standard output. Nil: none.
   package var events: String?
   package var capture = CaptureSettings()
+  /// Directory for what outlives the process. Nil: nothing does.
+  package var state: String?
 
   package init() {}
 

@@ -73,6 +73,9 @@ struct YAMLText {
         out.line("match", quoted: group.match)
         if let mode = group.mode { out.line("mode", mode.rawValue) }
         if let action = group.action { out.line("action", action.rawValue) }
+        if let rate = group.rate_bytes_s { out.line("rate", Quantity.bytesText(Int(rate))) }
+        if let rate = group.standingRate_bytes_s { out.line("standing_rate", Quantity.bytesText(Int(rate))) }
+        if let shared = group.sharedConnections { out.line("shared_connections", shared.rawValue) }
         if let owner = group.owner { out.line("owner", quoted: owner) }
         if let runbook = group.runbook { out.line("runbook", quoted: runbook) }
         if let window_ns = group.window_ns { out.line("window", duration: window_ns) }

@@ -9,7 +9,7 @@ internal import Synchronization
   internal import Darwin
 #endif
 
-/// Transitions as JSON lines, appended to a file (mode 0640 if it is new) or written to standard output.
+/// Events as JSON lines, appended to a file (mode 0640 if it is new) or written to standard output.
 ///
 /// In: events, from any thread. Out: one whole line each, in one write where the system takes it. A file that was moved
 /// away or removed (log rotation) is opened anew. What can't be written is counted, never fatal; after half a line the
@@ -60,7 +60,7 @@ package final class EventLog: Sendable {
   package var counters: ExportCounters { state.withLock(\.counters) }
 
   /// Writes one line, or counts it as failed.
-  package func write(_ event: TransitionEvent) {
+  package func write(_ event: some ExportedEvent) {
     guard var line = try? JSON.encode(event) else {
       return state.withLock { $0.counters.failed += 1 }
     }

@@ -13,7 +13,7 @@ internal import Synchronization
   internal import Darwin
 #endif
 
-/// Posts each transition as JSON to one URL.
+/// Posts each event as JSON to one URL.
 ///
 /// In: events, from any thread, never waiting. Out: one POST each, with the event's id as `Idempotency-Key`, since a
 /// receiver may see it twice. A group's events arrive in their order: the next one waits until the one before arrived
@@ -76,7 +76,7 @@ package final class Webhook: Sendable {
   }
 
   /// Puts an event in the queue and returns at once. After `drain` it is dropped, counted.
-  package func send(_ event: TransitionEvent) {
+  package func send(_ event: some ExportedEvent) {
     guard let body = try? JSON.encode(event) else { return state.withLock { $0.counters.failed += 1 } }
     let entry = WebhookQueue.Entry(
       id: event.id, group: "\(event.cluster)\u{0}\(event.target)\u{0}\(event.key)", key: event.key, body: body,

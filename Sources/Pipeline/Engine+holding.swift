@@ -13,7 +13,7 @@ extension Engine {
     ledger.isPlanDue = true
   }
 
-  /// What the kernel has counted on a held connection since it is held; to be told before its release as well.
+  /// What the kernel has counted on a held connection since it is held; once more after its release, the last counts.
   package mutating func holdCounted(_ counters: HoldCounters, cookie: UInt64) {
     planner.counted(counters, cookie: cookie, ledger)
   }

@@ -142,12 +142,20 @@ package struct Engine: ~Copyable {
   }
 
   /// Carries out an operator's command on the group of that key; nil if there is no such group.
-  package mutating func apply(_ command: BreakerCommand, note: OperatorNote?, key: String, cluster: String?)
-    -> CommandResult?
-  {
-    guard let result = ledger.apply(command, note: note, key: key, cluster: cluster) else { return nil }
+  package mutating func apply(
+    _ command: BreakerCommand, note: OperatorNote?, key: String, cluster: String?, ifRevision: UInt64? = nil
+  ) -> CommandResult? {
+    guard
+      let result = ledger.apply(command, note: note, key: key, cluster: cluster, ifRevision: ifRevision)
+    else { return nil }
     collectTransitions()
     return result
+  }
+
+  /// One group as the report has it; nil if there is none of that name.
+  package func group(key: String, cluster: String) -> Report.Group? {
+    guard let group = ledger.find(key: key, cluster: cluster) else { return nil }
+    return reportBuilder(ConnectionCounters(), at: to).groupReport(group)
   }
 
   /// Everything seen so far, as of the latest moment.

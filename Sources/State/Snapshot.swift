@@ -90,6 +90,7 @@ private struct ReadBreaker: Decodable {
     unreadTransitions = list.count - transitions.count
     memory = BreakerMemory(
       key: try entry.decode(String.self, forKey: .key), cluster: try entry.decode(String.self, forKey: .cluster),
+      addresses: try entry.decodeIfPresent([String].self, forKey: .addresses) ?? [],
       system: try entry.decode(MessagingSystem.self, forKey: .system),
       group: try entry.decode(String.self, forKey: .group),
       destination: try entry.decode(String.self, forKey: .destination),

@@ -3,14 +3,14 @@ import ConfigurationFile
 import Export
 import Pipeline
 
-/// Tells the world of transitions: a line on the terminal, a JSON line in the event log, a request to the webhook.
+/// Tells the world of transitions and of holding: a line on the terminal, a JSON line in the event log, a request to the webhook.
 ///
 /// `announce` may be called from the engine's thread: it only queues. What may wait (disk, network) happens in `run`.
 final class Announcer: Sendable {
   private let log: EventLog?
   private let webhook: Webhook?
-  private let events: AsyncStream<TransitionEvent>
-  private let queue: AsyncStream<TransitionEvent>.Continuation
+  private let events: AsyncStream<Announcement>
+  private let queue: AsyncStream<Announcement>.Continuation
   private let quiet: Bool
 
   init(_ configuration: Configuration, eventsPath: String?, quiet: Bool, box: ReportBox) throws {
@@ -28,8 +28,18 @@ final class Announcer: Sendable {
     if let webhook { box.addExport { webhook.counters } }
   }
 
+  private enum Announcement {
+    case transition(TransitionEvent)
+    case holding(HoldingEvent)
+  }
+
   func announce(_ transition: Transition, _ group: Report.Group, owner: String?, runbook: String?) {
-    queue.yield(TransitionEvent(group: group, transition: transition, owner: owner, runbook: runbook))
+    queue.yield(
+      .transition(TransitionEvent(group: group, transition: transition, owner: owner, runbook: runbook)))
+  }
+
+  func announce(_ event: HoldEvent, _ group: Report.Group, owner: String?, runbook: String?) {
+    queue.yield(.holding(HoldingEvent(event, group: group, owner: owner, runbook: runbook)))
   }
 
   /// Nothing more will be announced.
@@ -40,12 +50,19 @@ final class Announcer: Sendable {
     await withTaskGroup(of: Void.self) { tasks in
       if let webhook { tasks.addTask { await webhook.run() } }
       for await event in events {
-        if !quiet { Terminal.say(TransitionLine.text(event, style: Terminal.messages)) }
-        log?.write(event)
-        webhook?.send(event)
+        switch event {
+        case .transition(let event): tell(event, TransitionLine.text(event, style: Terminal.messages))
+        case .holding(let event): tell(event, HoldingLine.text(event, style: Terminal.messages))
+        }
       }
       await webhook?.drain(within: .seconds(5))
     }
+  }
+
+  private func tell(_ event: some ExportedEvent, _ line: String) {
+    if !quiet { Terminal.say(line) }
+    log?.write(event)
+    webhook?.send(event)
   }
 
   private static let queueBound = 8192

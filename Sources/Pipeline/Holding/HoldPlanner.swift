@@ -8,6 +8,8 @@
 /// after transitions, after changes of who consumes where, and every `rules.evaluation_ns` in between.
 struct HoldPlanner {
   private var held: [UInt64: Held] = [:]
+  /// Released, their last counts not told yet.
+  private var retiring: [UInt64: GroupID] = [:]
   private var refused: Set<Endpoint> = []
   /// Some group's status has something in it.
   private var isAnythingTold = false
@@ -59,11 +61,13 @@ struct HoldPlanner {
     }
     for (cookie, entry) in held where kept[cookie] == nil {
       plan.orders.append(.release(cookie: cookie))
-      retire(entry, ledger)
+      retire(cookie, entry)
     }
     for endpoint in blocked where !refused.contains(endpoint) { plan.orders.append(.refuse(endpoint)) }
     for endpoint in refused where !blocked.contains(endpoint) { plan.orders.append(.allow(endpoint)) }
+    let gone = held.filter { kept[$0.key] == nil }
     held = kept
+    for entry in gone.values { sum(entry.group, ledger) }
     refused = blocked
     tell(ledger, tally, wants, at: now, &plan)
     return plan
@@ -75,24 +79,30 @@ struct HoldPlanner {
     entry.connection.holdFailure = (why, now)
   }
 
-  /// What the kernel has counted on a held connection since it is held.
+  /// What the kernel has counted on a connection since it is held, or in all if it was released.
   mutating func counted(_ counters: HoldCounters, cookie: UInt64, _ ledger: Ledger) {
+    if let id = retiring.removeValue(forKey: cookie) {
+      if ledger.isCurrent(id) { ledger.groups[Int(id.index)].hold.past += counters }
+      return
+    }
     guard let entry = held[cookie] else { return }
     held[cookie]?.counters = counters
-    guard ledger.isCurrent(entry.group) else { return }
-    var sum = HoldCounters()
-    for other in held.values where other.group == entry.group { sum += other.counters }
-    ledger.groups[Int(entry.group.index)].hold.present = sum
+    sum(entry.group, ledger)
   }
 
   /// Cookies of everything that is held.
   var cookies: [UInt64] { Array(held.keys) }
 
-  private func retire(_ entry: Held, _ ledger: Ledger) {
-    guard ledger.isCurrent(entry.group) else { return }
-    let group = ledger.groups[Int(entry.group.index)]
-    group.hold.past += entry.counters
-    group.hold.present = HoldCounters()
+  private mutating func retire(_ cookie: UInt64, _ entry: Held) {
+    if retiring.count >= Self.retiringBound { retiring.removeAll() }
+    retiring[cookie] = entry.group
+  }
+
+  private func sum(_ id: GroupID, _ ledger: Ledger) {
+    guard ledger.isCurrent(id) else { return }
+    var sum = HoldCounters()
+    for other in held.values where other.group == id { sum += other.counters }
+    ledger.groups[Int(id.index)].hold.present = sum
   }
 
   // MARK: Deciding
@@ -203,4 +213,5 @@ struct HoldPlanner {
   }
 
   private static let retry_ns: Int64 = .seconds(1)
+  private static let retiringBound = 65_536
 }

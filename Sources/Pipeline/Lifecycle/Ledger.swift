@@ -357,15 +357,22 @@ final class Ledger {
     return transitions
   }
 
-  /// Nil if no group has that key, or several have and no cluster was named.
-  func apply(_ command: BreakerCommand, note: OperatorNote?, key: String, cluster: String?) -> CommandResult? {
-    let found = groups.indices.filter {
-      groups[$0].key == key && (cluster == nil || clusters.names[Int(groups[$0].cluster)] == cluster)
+  /// The group of that key; nil if there is none, or there are several and no cluster is named.
+  func find(key: String, cluster: String?) -> Group? {
+    let found = groups.filter {
+      $0.key == key && (cluster == nil || clusters.names[Int($0.cluster)] == cluster)
     }
-    guard found.count == 1, let index = found.first else { return nil }
-    let result = groups[index].monitor.apply(command, note: note, at: now)
-    groups[index].quietUntil = .zero
-    if case .changed(let transition) = result { transitions.append((groups[index], transition)) }
+    return found.count == 1 ? found.first : nil
+  }
+
+  /// Nil if there is no such group.
+  func apply(
+    _ command: BreakerCommand, note: OperatorNote?, key: String, cluster: String?, ifRevision: UInt64?
+  ) -> CommandResult? {
+    guard let group = find(key: key, cluster: cluster) else { return nil }
+    let result = group.monitor.apply(command, note: note, ifRevision: ifRevision, at: now)
+    group.quietUntil = .zero
+    if case .changed(let transition) = result { transitions.append((group, transition)) }
     return result
   }
 

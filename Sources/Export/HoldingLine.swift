@@ -1,0 +1,22 @@
+package import AdminAPI
+internal import Pipeline
+
+/// One event about holding as one line for people.
+package enum HoldingLine {
+  package static func text(_ event: HoldingEvent, style: TerminalStyle = .plain) -> String {
+    let time = event.at.description.prefix(23) + "Z"  // milliseconds
+    let what =
+      switch event.kind {
+      case .held: style.paint("held", .red)
+      case .released: style.paint("let go", .green)
+      case .notHeld: style.paint("not held", .yellow)
+      case .holdLimit: style.paint("let go at the hold limit", .yellow)
+      case .unholdable: style.paint("could not be held by pause", .yellow)
+      }
+    var text = "\(style.paint(String(time), .grey)) \(style.paint(TerminalStyle.printable(event.key), .bold)) \(what)"
+    if event.kind != .unholdable { text += ", \(event.connections) connection\(event.connections == 1 ? "" : "s")" }
+    if let why = event.why { text += ": \(TerminalStyle.printable(why))" }
+    if event.kind == .held { text += "; \(event.exposure) delivered already will run" }
+    return text
+  }
+}

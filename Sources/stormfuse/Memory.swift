@@ -1,0 +1,53 @@
+import Admin
+import AdminAPI
+import Pipeline
+import State
+
+/// What outlives the process: breakers' states in the state directory, and who asked for what.
+///
+/// Used on the engine's thread; what waits for the disk does so elsewhere.
+final class Memory {
+  private let writer: SnapshotWriter
+  private let loaded: Snapshot?
+  /// Each breaker's revision as it was handed on for saving last.
+  private var saved: [BreakerName: UInt64] = [:]
+
+  /// Takes the state directory for this process. What it found wrong there is said.
+  init(path: String, say: (String) -> Void) throws(StateError) {
+    let directory = try StateDirectory(path: path)
+    let found = directory.load(at: SnapshotWriter.clock())
+    for notice in found.notices { say(notice) }
+    loaded = found.snapshot
+    writer = SnapshotWriter(directory: directory, audit: AuditLog(in: directory))
+  }
+
+  /// Puts the breakers back as they were.
+  func restore(_ engine: inout Engine, at now: Timestamp) {
+    guard let loaded else { return }
+    engine.restore(loaded.breakers, at: now)
+  }
+
+  /// Has the state saved. `then` hears of it, on another thread.
+  func save(_ engine: borrowing Engine, at now: Timestamp, then: @escaping SnapshotWriter.Completion = { _ in }) {
+    writer.submit(Snapshot(at: now, breakers: engine.memory()), then: then)
+  }
+
+  func record(_ entry: AuditEntry) { writer.record(entry) }
+
+  var status: SnapshotStatus { writer.status }
+
+  /// Tries to save what is not saved, up to five seconds; answers whether everything is.
+  func close() -> Bool { writer.close() }
+
+  /// For `/readyz`.
+  var check: Readiness.Check {
+    let status = status
+    if let failing = status.failing {
+      return .init(name: "state", ok: false, detail: "not saved since \(RFC3339(failing.since)): \(failing.why)")
+    }
+    if let failing = status.auditFailing {
+      return .init(name: "state", ok: false, detail: "no audit since \(RFC3339(failing.since)): \(failing.why)")
+    }
+    return .init(name: "state", ok: true, detail: "saved, generation \(status.generation)")
+  }
+}
