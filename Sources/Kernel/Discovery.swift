@@ -217,11 +217,26 @@ package final class Discovery: Sendable {
         // What lies below is covered by it then; two would record twice.
         let below = state.attachments.filter { $0.value.mode != .all && ControlGroups.covers(path, $0.key) }
         let mode: Programs.Mode = below.contains { $0.value.mode == .listedConnecting } ? .listedConnecting : .listed
-        state.attachments[path] = Attachment(number: try programs.attach(path, mode, in: groups), mode: mode)
-        for (lower, attachment) in below {
-          programs.detach(attachment.number)
-          state.attachments[lower] = nil
+        // For a moment both see the same packets: better twice than not at all. But while something is held two would
+        // decide about each, and one would record what the other drops: then a gap is better, which is found as one.
+        let isGapBetter = programs.isHolding
+        func detachBelow() {
+          for (lower, attachment) in below {
+            programs.detach(attachment.number)
+            state.attachments[lower] = nil
+          }
         }
+        if isGapBetter { detachBelow() }
+        do throws(KernelError) {
+          state.attachments[path] = Attachment(number: try programs.attach(path, mode, in: groups), mode: mode)
+        } catch {
+          for (lower, attachment) in below where state.attachments[lower] == nil {
+            let number = try? programs.attach(lower, attachment.mode, in: groups)
+            state.attachments[lower] = number.map { Attachment(number: $0, mode: attachment.mode) }
+          }
+          throw error
+        }
+        if !isGapBetter { detachBelow() }
       } catch {
         state.unreached.append(
           Unreached(
