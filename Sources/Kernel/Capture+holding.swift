@@ -79,6 +79,9 @@ extension Capture {
   /// Why nothing can be held here, and what to do; nil if it can. Asks the kernel: some tens of microseconds.
   package var whyCannotHold: String? { programs.whyCannotHold }
 
+  /// What a connection's own kernel would end it for: answers from memory, `Discovery.limits`.
+  package func socketLimits(cookie: UInt64) -> SocketLimits { discovery.limits(cookie: cookie) }
+
   private func endIfIdle() {
     guard held?.isEmpty ?? true else { return }
     held?.setLease(0)

@@ -13,7 +13,7 @@ enum Coexistence {
       let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
       guard descriptor >= 0 else { continue }
       defer { close(descriptor) }
-      for hook in [CPROBE_EGRESS, CPROBE_INGRESS, CPROBE_CONNECT4, CPROBE_CONNECT6] {
+      for hook in hooks {
         var count: UInt32 = 0
         var flags: UInt32 = 0
         guard cprobe_attached(descriptor, hook, &count, &flags) == 0, count > 0, flags & multi == 0 else { continue }
@@ -28,6 +28,22 @@ enum Coexistence {
     return nil
   }
 
+  /// Programs of the kinds that we attach, anybody's, on this very cgroup; nil if the kernel does not say.
+  static func programs(_ path: String) -> Int? {
+    let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    var sum = 0
+    for hook in hooks {
+      var count: UInt32 = 0
+      var flags: UInt32 = 0
+      guard cprobe_attached(descriptor, hook, &count, &flags) == 0 else { return nil }
+      sum += Int(count)
+    }
+    return sum
+  }
+
+  private static let hooks = [CPROBE_EGRESS, CPROBE_INGRESS, CPROBE_CONNECT4, CPROBE_CONNECT6]
   /// linux/bpf.h
   private static let override: UInt32 = 1
   private static let multi: UInt32 = 2

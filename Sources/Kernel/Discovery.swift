@@ -20,6 +20,8 @@ package final class Discovery: Sendable {
   /// Apart from the rest, since the polling thread asks while a search may be under way. Taken after `state`, never before.
   private let membership = Mutex(Membership())
   private let state: Mutex<State>
+  /// By cookie. Apart as well, and for the same reason.
+  private let limits = Mutex([UInt64: SocketLimits]())
 
   private struct State {
     /// By the cgroup's path.
@@ -165,26 +167,37 @@ package final class Discovery: Sendable {
     case .processes: processes = membership.withLock { $0.processes }
     case .cgroup(let path): processes = groups.processes(below: path).map(Array.init) ?? []
     }
-    var owners = [UInt32: Int32]()
+    var owners = [UInt32: (process: Int32, descriptor: Int32)]()
     for process in processes.sorted() {
       switch ProcessTable.sockets(process) {
-      case .inodes(let inodes): for inode in inodes where owners[inode] == nil { owners[inode] = process }
+      case .open(let sockets):
+        for (inode, descriptor) in sockets where owners[inode] == nil { owners[inode] = (process, descriptor) }
       case .refused: state.unreached.append(refused(process, state))
       case .gone: break
       }
     }
     guard !owners.isEmpty else { return }
-    let (sockets, error) = OpenSockets.list()
+    var spaces = NetworkSpaces()
+    let (sockets, error) = spaces.sockets(of: processes)
     if error != 0 {
       state.unreached.append(
         Unreached(process: 0, description: "open sockets could not be listed (sock_diag): \(KernelError.text(error))"))
     }
     var paths = [UInt64: String?]()
+    var found = [UInt64: SocketLimits]()
     for socket in sockets {
-      guard let process = owners[socket.inode] else { continue }
-      follow(socket, of: process, &state, &paths)
+      guard let owner = owners[socket.inode] else { continue }
+      follow(socket, of: owner.process, &state, &paths)
+      if found.count < Self.limitsMaximum {
+        found[socket.cookie] = spaces.limits(of: socket, process: owner.process, descriptor: owner.descriptor)
+      }
     }
+    limits.withLock { $0 = found }
   }
+
+  /// What its own kernel would end a connection for, as of the last search for sockets: at most two seconds old, and assumed
+  /// for a connection that is newer. Answers from memory.
+  package func limits(cookie: UInt64) -> SocketLimits { limits.withLock { $0[cookie] } ?? .assumed }
 
   private func follow(
     _ socket: OpenSockets.Socket, of process: Int32, _ state: inout State, _ paths: inout [UInt64: String?]
@@ -276,4 +289,6 @@ package final class Discovery: Sendable {
   }
 
   private static let search_ns: Int64 = .seconds(2)
+  /// Connections whose limits are read: as many as can be held.
+  private static let limitsMaximum = Int(HELD_MAXIMUM.rawValue)
 }
