@@ -1,21 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
- * Sees the TCP traffic of a cgroup and records what user space takes an interest in. Never changes or drops a packet.
+ * Sees the TCP traffic of a cgroup and records what user space takes an interest in. While something is held, and only
+ * then, the egress programs are replaced by those that decide first (hold.bpf.h): what is held is no fact and is not
+ * recorded as one.
  *
  * The same code is attached in two ways. `all`: the cgroup is the target's own, every connection is recorded unless its
  * entry says otherwise. `listed`: the cgroup is shared, only connections with an entry are. Every record is tied to its
  * socket's cookie, never to the addresses. See README.md for what the verifier allows here.
  */
-#include <linux/bpf.h>
-#include <linux/if_ether.h>
-#include <linux/in.h>
-#include <linux/ip.h>
-#include <linux/ipv6.h>
-#include <linux/tcp.h>
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_helpers.h>
-
 #include "events.h"
+#include "hold.bpf.h"
+#include "members.bpf.h"
+#include "tcp.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -40,40 +36,10 @@ struct {
 	__type(value, struct connection_losses);
 } lost SEC(".maps");
 
-/* The target's processes, for the `listed` programs. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, MEMBERS_MAXIMUM);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, __u32); /* thread group */
-	__type(value, __u8);
-} members SEC(".maps");
-
-const volatile struct capture_settings settings = {};
 volatile struct capture_state state = {};
-
-enum {
-	FIN = 1,
-	SYN = 2,
-	RST = 4,
-	ACK = 16,
-	EXTENSIONS_MAXIMUM = 6, /* IPv6 extension headers; what has more is not TCP to us */
-	SEGMENT_MAXIMUM = 512 << 10, /* GSO_MAX_SIZE of the kernel: 8 * 65535 */
-	FRAGMENT_OFFSET = 0x1fff,
-};
 
 static const __u64 wake_every_ns = 1000 * 1000;
 static const __u64 wake_early_ns = 100 * 1000;
-
-/* Offset and length of a packet's TCP payload, and what the records need of its headers. Filled by helpers rather than
- * by stores wherever possible: without CAP_PERFMON every first store to a stack slot costs a speculation fence. */
-struct packet {
-	union {
-		struct iphdr v4;
-		struct ipv6hdr v6;
-	} ip;
-	struct tcphdr tcp;
-};
 
 /* A segment that could not be recorded. `cause` is a constant: an index from a register, into map memory, is refused. */
 static __always_inline void count_loss(__u64 cookie, enum loss_cause cause, __u64 bytes)
@@ -143,7 +109,8 @@ static __always_inline void record(struct __sk_buff *skb, const struct packet *p
 	/* The compiler would compare other numbers than this one, and the verifier would learn nothing of its bounds. */
 	asm volatile("" : "+r"(captured));
 	if (!event) {
-		count_ring_full(r->cookie, length);
+		if (!(r->marks & SEGMENT_HELD))
+			count_ring_full(r->cookie, length);
 		return;
 	}
 	event->at_ns = r->now_ns;
@@ -174,7 +141,8 @@ static __always_inline void record(struct __sk_buff *skb, const struct packet *p
 	if (captured > 0 && captured <= class &&
 	    bpf_skb_load_bytes(skb, r->at + done, event->payload, captured)) {
 		bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
-		count_copy_failed(r->cookie, length);
+		if (!(r->marks & SEGMENT_HELD))
+			count_copy_failed(r->cookie, length);
 		return;
 	}
 	bpf_ringbuf_submit(event, wakeup(r->now_ns));
@@ -207,59 +175,23 @@ static __attribute__((noinline)) int record_large(struct __sk_buff *skb, const s
 	return 0;
 }
 
-/* Finds the TCP header: its offset, or 0 if there is none. `*end` becomes the packet's length by its own account. */
-static __always_inline __u32 find_tcp_v4(struct __sk_buff *skb, struct packet *packet, __u32 *end)
+/* Shows user space up to 4096 bytes of a held segment, from `done` on. Out of line for the reason that record_large is. */
+static __attribute__((noinline)) int show_held(struct __sk_buff *skb, const struct packet *packet,
+					       const struct recording *r, __u32 done)
 {
-	struct iphdr *ip = &packet->ip.v4;
+	__u32 left = r->length - done;
 
-	/* The whole union: TCP over IPv4 has 40 bytes of headers at least, and the verifier cannot tell afterwards which
-	 * member was filled. */
-	if (bpf_skb_load_bytes(skb, 0, &packet->ip, sizeof(packet->ip)))
-		return 0;
-	if (ip->protocol != IPPROTO_TCP || ip->ihl < 5 || ip->frag_off & bpf_htons(FRAGMENT_OFFSET))
-		return 0;
-	/* 0: larger than 64 KB, IPv4 BIG TCP (kernel 6.3) */
-	*end = ip->tot_len ? bpf_ntohs(ip->tot_len) : skb->len;
-	return ip->ihl * 4;
+	if (left <= 512)
+		record(skb, packet, r, 512, done, left, left, 0);
+	else if (left <= PART_BYTES)
+		record(skb, packet, r, PART_BYTES, done, left, left, 0);
+	else
+		record(skb, packet, r, PART_BYTES, done, PART_BYTES, PART_BYTES, 0);
+	return 0;
 }
 
-static __always_inline __u32 find_tcp_v6(struct __sk_buff *skb, struct packet *packet, __u32 *end)
-{
-	struct ipv6hdr *ip = &packet->ip.v6;
-	__u32 at = sizeof(*ip);
-	struct {
-		__u8 next, length;
-		__u16 fragment;
-	} extension;
-
-	if (bpf_skb_load_bytes(skb, 0, &packet->ip, sizeof(packet->ip)))
-		return 0;
-	/* 0: a jumbogram (RFC 2675), which is what IPv6 BIG TCP makes */
-	*end = ip->payload_len ? at + bpf_ntohs(ip->payload_len) : skb->len;
-	__u8 next = ip->nexthdr;
-	for (int i = 0; i < EXTENSIONS_MAXIMUM; i++) {
-		if (next == IPPROTO_TCP)
-			return at;
-		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS &&
-		    next != IPPROTO_AH && next != IPPROTO_FRAGMENT)
-			return 0;
-		if (bpf_skb_load_bytes(skb, at, &extension, sizeof(extension)))
-			return 0;
-		if (next == IPPROTO_FRAGMENT) {
-			if (extension.fragment & bpf_htons(0xfff8))
-				return 0;
-			at += 8;
-		} else if (next == IPPROTO_AH) {
-			at += (extension.length + 2) * 4; /* RFC 4302 section 2.2 */
-		} else {
-			at += (extension.length + 1) * 8; /* RFC 8200 section 4.2 */
-		}
-		next = extension.next;
-	}
-	return next == IPPROTO_TCP ? at : 0;
-}
-
-static __always_inline void capture(struct __sk_buff *skb, __u8 direction, _Bool listed)
+/* What becomes of the packet. `holding`: decides before it records. */
+static __always_inline int capture(struct __sk_buff *skb, __u8 direction, _Bool listed, _Bool holding)
 {
 	struct recording r;
 	struct packet packet;
@@ -272,47 +204,61 @@ static __always_inline void capture(struct __sk_buff *skb, __u8 direction, _Bool
 		if (known->epoch != state.epoch)
 			known->epoch = state.epoch;
 		interest = known->interest;
-		if (interest == INTEREST_IGNORE)
-			return;
+		if (interest == INTEREST_IGNORE && !(holding && bpf_map_lookup_elem(&held, &r.cookie)))
+			return PACKET_PASS;
 		r.marks = known->flags;
 		if (listed != !!(r.marks & CONNECTION_LISTED))
-			return;
+			return PACKET_PASS;
 		r.process = known->process;
 	} else {
 		if (listed)
-			return;
+			return PACKET_PASS;
 		r.marks = 0;
 		r.process = 0;
 	}
 
 	r.is_v4 = skb->protocol == bpf_htons(ETH_P_IP);
 	if (!r.is_v4 && skb->protocol != bpf_htons(ETH_P_IPV6))
-		return;
+		return PACKET_PASS;
 	__u32 tcp_at = r.is_v4 ? find_tcp_v4(skb, &packet, &end) : find_tcp_v6(skb, &packet, &end);
 	if (!tcp_at || bpf_skb_load_bytes(skb, tcp_at, &packet.tcp, sizeof(packet.tcp)))
-		return;
+		return PACKET_PASS;
 	__u8 flags = ((__u8 *)&packet.tcp)[13];
 	r.at = tcp_at + packet.tcp.doff * 4;
 	if (packet.tcp.doff < 5 || end < r.at)
-		return;
+		return PACKET_PASS;
 	r.length = end - r.at;
 	if (r.length > SEGMENT_MAXIMUM) {
 		count_copy_failed(r.cookie, r.length);
-		return;
+		return PACKET_PASS;
+	}
+	r.sequence = bpf_ntohl(packet.tcp.seq) + !!(flags & SYN);
+	if (holding) {
+		int known = decide(r.cookie, state.hold_lease_ns, r.length, r.sequence, flags);
+		if (known != HOLD_PASS) {
+			if (interest == INTEREST_FULL && known >= 0 && (__u32)known < r.length) {
+				r.direction = direction;
+				r.now_ns = bpf_ktime_get_ns();
+				r.marks |= SEGMENT_HELD;
+				show_held(skb, &packet, &r, known);
+			}
+			return PACKET_HOLD;
+		}
+		if (interest == INTEREST_IGNORE)
+			return PACKET_PASS;
 	}
 	/* A bare acknowledgement says nothing that the next data does not. */
 	if (!r.length && !(flags & (SYN | FIN | RST)))
-		return;
+		return PACKET_PASS;
 	/* The handshake of an accepted connection carries the listener's cookie: it can't be told whose it is. */
 	if (flags & SYN && (direction == DIRECTION_EGRESS) == !!(flags & ACK))
-		return;
+		return PACKET_PASS;
 
 	r.direction = direction;
 	r.now_ns = bpf_ktime_get_ns();
-	r.sequence = bpf_ntohl(packet.tcp.seq) + !!(flags & SYN);
 	if (interest == INTEREST_HEADERS || !r.length) {
 		record(skb, &packet, &r, 0, 0, r.length, 0, flags);
-		return;
+		return PACKET_PASS;
 	}
 
 	/* 1 to 4096 bytes, and what comes before them */
@@ -329,29 +275,21 @@ static __always_inline void capture(struct __sk_buff *skb, __u8 direction, _Bool
 		record(skb, &packet, &r, 1536, done, left, left, flags);
 	else
 		record(skb, &packet, &r, PART_BYTES, done, left, left, flags);
+	return PACKET_PASS;
 }
 
-/* A process connects: here, and only here, it is certain which one it is. */
-static __always_inline void connecting(struct bpf_sock_addr *context, _Bool listed)
+/* A process connects: here, and only here, it is certain which one it is. Whether it may. */
+static __always_inline int connecting(struct bpf_sock_addr *context, _Bool listed, _Bool is_v4)
 {
 	if (context->type != 1 /* SOCK_STREAM */ || context->protocol != IPPROTO_TCP)
-		return;
+		return 1;
 	__u64 cookie = bpf_get_socket_cookie(context);
-	struct connection fresh = {.interest = INTEREST_FULL, .epoch = state.epoch};
-	if (settings.pid_namespace_inode) {
-		struct bpf_pidns_info ids = {};
-		/* Fails for a process that our namespace cannot see: then it is not the target's either. */
-		if (bpf_get_ns_current_pid_tgid(settings.pid_namespace_device, settings.pid_namespace_inode, &ids,
-						sizeof(ids)) == 0)
-			fresh.process = ids.tgid;
-	} else {
-		fresh.process = bpf_get_current_pid_tgid() >> 32;
-	}
+	struct connection fresh = {.interest = INTEREST_FULL, .epoch = state.epoch, .process = current_process()};
 	if (listed) {
 		/* The socket may lie in a cgroup of the target's own below this shared one: that one's program ran first. */
 		struct connection *known = bpf_map_lookup_elem(&connections, &cookie);
 		if (known && !(known->flags & CONNECTION_LISTED))
-			return;
+			return 1;
 		fresh.flags = CONNECTION_LISTED;
 		if (!bpf_map_lookup_elem(&members, &fresh.process))
 			fresh.flags |= CONNECTION_UNDECIDED;
@@ -359,26 +297,28 @@ static __always_inline void connecting(struct bpf_sock_addr *context, _Bool list
 	/* Without an entry the `all` programs record all the same; only the process stays unknown. */
 	if (bpf_map_update_elem(&connections, &cookie, &fresh, BPF_ANY) && listed)
 		count_loss(cookie, LOSS_TABLE_FULL, 0);
+	/* One that is not known to be the target's is not touched. */
+	return fresh.flags & CONNECTION_UNDECIDED || !is_refused(context, state.hold_lease_ns, is_v4);
 }
 
-#define CAPTURE(name, hook, direction, listed)             \
-	SEC(hook) int name(struct __sk_buff *skb)          \
-	{                                                  \
-		capture(skb, direction, listed);           \
-		return 1; /* the packet goes on */         \
+#define CAPTURE(name, hook, direction, listed, holding)                    \
+	SEC(hook) int name(struct __sk_buff *skb)                          \
+	{                                                                  \
+		return capture(skb, direction, listed, holding);           \
 	}
-CAPTURE(ingress_all, "cgroup_skb/ingress", DIRECTION_INGRESS, 0)
-CAPTURE(egress_all, "cgroup_skb/egress", DIRECTION_EGRESS, 0)
-CAPTURE(ingress_listed, "cgroup_skb/ingress", DIRECTION_INGRESS, 1)
-CAPTURE(egress_listed, "cgroup_skb/egress", DIRECTION_EGRESS, 1)
+CAPTURE(ingress_all, "cgroup_skb/ingress", DIRECTION_INGRESS, 0, 0)
+CAPTURE(egress_all, "cgroup_skb/egress", DIRECTION_EGRESS, 0, 0)
+CAPTURE(ingress_listed, "cgroup_skb/ingress", DIRECTION_INGRESS, 1, 0)
+CAPTURE(egress_listed, "cgroup_skb/egress", DIRECTION_EGRESS, 1, 0)
+CAPTURE(hold_all, "cgroup_skb/egress", DIRECTION_EGRESS, 0, 1)
+CAPTURE(hold_listed, "cgroup_skb/egress", DIRECTION_EGRESS, 1, 1)
 
-#define CONNECTING(name, hook, listed)                     \
+#define CONNECTING(name, hook, listed, is_v4)              \
 	SEC(hook) int name(struct bpf_sock_addr *context)  \
 	{                                                  \
-		connecting(context, listed);               \
-		return 1; /* the connection is allowed */  \
+		return connecting(context, listed, is_v4); \
 	}
-CONNECTING(connect4_all, "cgroup/connect4", 0)
-CONNECTING(connect6_all, "cgroup/connect6", 0)
-CONNECTING(connect4_listed, "cgroup/connect4", 1)
-CONNECTING(connect6_listed, "cgroup/connect6", 1)
+CONNECTING(connect4_all, "cgroup/connect4", 0, 1)
+CONNECTING(connect6_all, "cgroup/connect6", 0, 0)
+CONNECTING(connect4_listed, "cgroup/connect4", 1, 1)
+CONNECTING(connect6_listed, "cgroup/connect6", 1, 0)

@@ -34,6 +34,12 @@ struct connection {
 	__u16 reserved;
 };
 
+/* The rest of segment_event.marks. */
+enum segment_mark {
+	/* These bytes were held: they have not passed, and come again as a fact when they do. */
+	SEGMENT_HELD = 128,
+};
+
 enum direction {
 	DIRECTION_INGRESS = 0,
 	DIRECTION_EGRESS = 1,
@@ -58,7 +64,7 @@ struct segment_event {
 	__u32 process;                /* as in struct connection */
 	__u8 flags;                   /* FIN 1, SYN 2, RST 4, PSH 8, ACK 16 */
 	__u8 direction;               /* enum direction, seen from the socket */
-	__u8 marks;                   /* connection.flags; 0 for a connection without an entry */
+	__u8 marks;                   /* connection.flags, 0 for a connection without an entry; enum segment_mark */
 	__u8 reserved[5];
 	__u8 payload[];
 };
@@ -86,7 +92,9 @@ struct capture_state {
 	__u64 last_wake_ns;  /* kernel writes; CLOCK_MONOTONIC */
 	__u64 wakeups;       /* kernel writes */
 	__u32 epoch;         /* user space writes */
-	__u32 reserved[11];  /* to the end of the cache line: what follows is written in bursts */
+	__u32 reserved_epoch;
+	__u64 hold_lease_ns; /* user space writes; CLOCK_MONOTONIC, past it everything passes; 0 while nothing is held */
+	__u32 reserved[8];   /* to the end of the cache line: what follows is written in bursts */
 	struct loss losses[LOSS_CAUSES]; /* kernel writes; only ever grow */
 	struct loss unattributed[LOSS_CAUSES]; /* the part of them that found no room in `lost` */
 	__u64 reserved_end[4];
@@ -137,6 +145,7 @@ _Static_assert(sizeof(struct connection_losses) == 48, "connection_losses");
 CHECK_OFFSET(capture_state, last_wake_ns, 0);
 CHECK_OFFSET(capture_state, wakeups, 8);
 CHECK_OFFSET(capture_state, epoch, 16);
+CHECK_OFFSET(capture_state, hold_lease_ns, 24);
 CHECK_OFFSET(capture_state, losses, 64);
 CHECK_OFFSET(capture_state, unattributed, 112);
 _Static_assert(sizeof(struct capture_state) == 192, "capture_state");

@@ -1,11 +1,9 @@
-#include "CProbe.h"
+#include "objects.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <poll.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,36 +16,19 @@ struct cprobe_capture {
 	struct cprobe_ring ring;
 	struct cprobe_maps maps;
 	struct capture_state *state;
-	struct bpf_link *links[ATTACHMENTS_MAXIMUM][LINKS];
+	struct cprobe_holding holding;
+	struct {
+		enum cprobe_mode mode;
+		struct bpf_link *links[LINKS];
+	} attachments[ATTACHMENTS_MAXIMUM];
 };
 
-/* libbpf's print callback has no context; what it says belongs to the thread that called libbpf. */
-static _Thread_local struct {
-	char *text;
-	size_t used, bytes;
-} said;
-
-static int keep(enum libbpf_print_level level, const char *format, va_list arguments)
-{
-	if (level == LIBBPF_DEBUG || !said.text)
-		return 0;
-	char line[8192];
-	int length = vsnprintf(line, sizeof(line), format, arguments);
-	if (length < 0)
-		return 0;
-	size_t count = (size_t)length < sizeof(line) ? (size_t)length : sizeof(line) - 1;
-	if (count >= said.bytes)
-		count = said.bytes - 1;
-	if (said.used + count >= said.bytes) { /* the end is what matters */
-		size_t drop = said.used + count + 1 - said.bytes;
-		memmove(said.text, said.text + drop, said.used - drop);
-		said.used -= drop;
-	}
-	memcpy(said.text + said.used, line, count);
-	said.used += count;
-	said.text[said.used] = 0;
-	return 0;
-}
+/* The egress program stands last: where a connection is new, its process is known before its first packet. */
+static const char *const names[][LINKS] = {
+	[CPROBE_ALL] = {"connect4_all", "connect6_all", "ingress_all", "egress_all"},
+	[CPROBE_LISTED] = {"ingress_listed", "egress_listed"},
+	[CPROBE_LISTED_CONNECTING] = {"connect4_listed", "connect6_listed", "ingress_listed", "egress_listed"},
+};
 
 static int map_ring(struct cprobe_capture *capture)
 {
@@ -71,15 +52,9 @@ static int load(struct cprobe_capture *capture, const struct cprobe_options *opt
 	struct bpf_map *connections = bpf_object__find_map_by_name(capture->object, "connections");
 	struct bpf_map *lost = bpf_object__find_map_by_name(capture->object, "lost");
 	struct bpf_map *members = bpf_object__find_map_by_name(capture->object, "members");
-	struct bpf_map *settings = NULL, *state = NULL, *map;
+	struct bpf_map *settings = objects_section(capture->object, ".rodata");
+	struct bpf_map *state = objects_section(capture->object, ".bss");
 
-	bpf_object__for_each_map(map, capture->object) {
-		/* libbpf puts part of the object's name before these. */
-		if (strstr(bpf_map__name(map), ".rodata"))
-			settings = map;
-		else if (strstr(bpf_map__name(map), ".bss"))
-			state = map;
-	}
 	if (!ring || !connections || !lost || !members || !settings || !state)
 		return -EINVAL;
 	/* Each holds one struct of events.h and nothing else. */
@@ -107,28 +82,23 @@ static int load(struct cprobe_capture *capture, const struct cprobe_options *opt
 	if (mapped == MAP_FAILED)
 		return -errno;
 	capture->state = mapped;
-	return map_ring(capture);
+	capture->holding.lease_ns = (uint64_t *)&capture->state->hold_lease_ns;
+	error = objects_map_holds(capture->object, &capture->holding);
+	return error ? error : map_ring(capture);
 }
 
 int cprobe_open(const void *object, size_t bytes, const struct cprobe_options *options,
 		struct cprobe_capture **result, char *message, size_t message_bytes)
 {
 	*result = NULL;
-	if (message_bytes < 2)
-		return -EINVAL;
-	message[0] = 0;
 	struct cprobe_capture *capture = calloc(1, sizeof(*capture));
 	if (!capture)
 		return -ENOMEM;
 
-	said.text = message;
-	said.used = 0;
-	said.bytes = message_bytes;
-	libbpf_set_print(keep);
-	LIBBPF_OPTS(bpf_object_open_opts, open_options, .object_name = "stormfuse");
-	capture->object = bpf_object__open_mem(object, bytes, &open_options);
+	objects_listen(message, message_bytes);
+	capture->object = objects_open(object, bytes, "stormfuse");
 	int error = capture->object ? load(capture, options) : -errno;
-	said.text = NULL;
+	objects_listen(NULL, 0);
 	if (error) {
 		cprobe_close(capture);
 		return error;
@@ -148,6 +118,7 @@ void cprobe_close(struct cprobe_capture *capture)
 		munmap((void *)capture->ring.producer, page + 2 * capture->ring.bytes);
 	if (capture->ring.consumer)
 		munmap(capture->ring.consumer, page);
+	objects_unmap_holds(&capture->holding);
 	if (capture->state)
 		munmap(capture->state, sizeof(struct capture_state));
 	bpf_object__close(capture->object);
@@ -157,6 +128,8 @@ void cprobe_close(struct cprobe_capture *capture)
 struct cprobe_ring cprobe_ring(const struct cprobe_capture *capture) { return capture->ring; }
 
 struct cprobe_maps cprobe_maps(const struct cprobe_capture *capture) { return capture->maps; }
+
+struct cprobe_holding cprobe_holding(const struct cprobe_capture *capture) { return capture->holding; }
 
 struct capture_state *cprobe_state(struct cprobe_capture *capture) { return capture->state; }
 
@@ -177,19 +150,12 @@ void cprobe_cost(const struct cprobe_capture *capture, uint64_t *run_ns, uint64_
 
 int cprobe_attach(struct cprobe_capture *capture, int cgroup, enum cprobe_mode mode)
 {
-	/* Egress last: where a connection is new, its process is known before its first packet. */
-	static const char *const names[][LINKS] = {
-		[CPROBE_ALL] = {"connect4_all", "connect6_all", "ingress_all", "egress_all"},
-		[CPROBE_LISTED] = {"ingress_listed", "egress_listed"},
-		[CPROBE_LISTED_CONNECTING] = {"connect4_listed", "connect6_listed", "ingress_listed",
-					      "egress_listed"},
-	};
-
 	int attachment = 0;
-	while (attachment < ATTACHMENTS_MAXIMUM && capture->links[attachment][0])
+	while (attachment < ATTACHMENTS_MAXIMUM && capture->attachments[attachment].links[0])
 		attachment++;
 	if (attachment == ATTACHMENTS_MAXIMUM)
 		return -ENOSPC;
+	capture->attachments[attachment].mode = mode;
 	for (int i = 0; i < LINKS && names[mode][i]; i++) {
 		struct bpf_program *program = bpf_object__find_program_by_name(capture->object, names[mode][i]);
 		struct bpf_link *link = program ? bpf_program__attach_cgroup(program, cgroup) : NULL;
@@ -198,45 +164,36 @@ int cprobe_attach(struct cprobe_capture *capture, int cgroup, enum cprobe_mode m
 			cprobe_detach(capture, attachment + 1);
 			return error;
 		}
-		capture->links[attachment][i] = link;
+		capture->attachments[attachment].links[i] = link;
 	}
 	return attachment + 1;
+}
+
+int cprobe_hold(struct cprobe_capture *capture, int attachment, bool holds)
+{
+	if (attachment < 1 || attachment > ATTACHMENTS_MAXIMUM || !capture->attachments[attachment - 1].links[0])
+		return -EINVAL;
+	enum cprobe_mode mode = capture->attachments[attachment - 1].mode;
+	int egress = 0;
+	while (egress + 1 < LINKS && names[mode][egress + 1])
+		egress++;
+	const char *name = !holds ? names[mode][egress] : mode == CPROBE_ALL ? "hold_all" : "hold_listed";
+	struct bpf_program *program = bpf_object__find_program_by_name(capture->object, name);
+	if (!program)
+		return -EINVAL;
+	return bpf_link__update_program(capture->attachments[attachment - 1].links[egress], program) ? -errno : 0;
 }
 
 void cprobe_detach(struct cprobe_capture *capture, int attachment)
 {
 	if (attachment < 1 || attachment > ATTACHMENTS_MAXIMUM)
 		return;
+	struct bpf_link **links = capture->attachments[attachment - 1].links;
 	for (int i = 0; i < LINKS; i++) {
-		if (capture->links[attachment - 1][i])
-			bpf_link__destroy(capture->links[attachment - 1][i]);
-		capture->links[attachment - 1][i] = NULL;
+		if (links[i])
+			bpf_link__destroy(links[i]);
+		links[i] = NULL;
 	}
-}
-
-int cprobe_map_lookup(int map, const void *key, void *value)
-{
-	return bpf_map_lookup_elem(map, key, value) ? -errno : 0;
-}
-
-int cprobe_map_update(int map, const void *key, const void *value, uint64_t flags)
-{
-	return bpf_map_update_elem(map, key, value, flags) ? -errno : 0;
-}
-
-int cprobe_map_delete(int map, const void *key) { return bpf_map_delete_elem(map, key) ? -errno : 0; }
-
-int cprobe_map_next_key(int map, const void *key, void *next)
-{
-	return bpf_map_get_next_key(map, key, next) ? -errno : 0;
-}
-
-int cprobe_map_batch(int map, uint64_t *cursor, bool *first, void *keys, void *values, uint32_t *count)
-{
-	int error = bpf_map_lookup_batch(map, *first ? NULL : cursor, cursor, keys, values, count, NULL) ? errno : 0;
-
-	*first = false;
-	return error == ENOENT ? 0 : error ? -error : 1;
 }
 
 int cprobe_wait(int ring, int timeout_ms)
@@ -248,5 +205,3 @@ int cprobe_wait(int ring, int timeout_ms)
 		return errno == EINTR ? 0 : -errno;
 	return ready > 0;
 }
-
-const char *cprobe_library_version(void) { return libbpf_version_string(); }

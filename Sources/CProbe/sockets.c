@@ -1,15 +1,28 @@
+#define _GNU_SOURCE
 #include "CProbe.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438 /* linux 5.6, the same on all architectures */
+#endif
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
 
 enum {
 	SOCKETS_MAXIMUM = 1 << 20,
@@ -44,7 +57,14 @@ static int append(struct list *list, const struct nlmsghdr *message)
 		.cookie = (uint64_t)diag->id.idiag_cookie[1] << 32 | diag->id.idiag_cookie[0],
 		.inode = diag->idiag_inode,
 		.state = diag->idiag_state,
+		.remote = {.port = diag->id.idiag_dport},
 	};
+	if (diag->idiag_family == AF_INET) {
+		socket->remote.address[2] = htonl(0xffff);
+		socket->remote.address[3] = diag->id.idiag_dst[0];
+	} else {
+		memcpy(socket->remote.address, diag->id.idiag_dst, sizeof(socket->remote.address));
+	}
 	int left = (int)(message->nlmsg_len - NLMSG_LENGTH(sizeof(*diag)));
 	for (const struct rtattr *attribute = (const struct rtattr *)(diag + 1); RTA_OK(attribute, left);
 	     attribute = RTA_NEXT(attribute, left))
@@ -107,14 +127,83 @@ done:
 	return result;
 }
 
-int cprobe_sockets(struct cprobe_socket **sockets, size_t *count)
+/* Something to do on a thread of its own that has entered another network namespace: no thread ever comes back from one. */
+struct errand {
+	int space;
+	int (*run)(void *);
+	void *context;
+	int result;
+};
+
+static void *go(void *argument)
 {
+	struct errand *errand = argument;
+
+	errand->result = setns(errand->space, CLONE_NEWNET) ? -errno : errand->run(errand->context);
+	return NULL;
+}
+
+static int run_in(int space, int (*run)(void *), void *context)
+{
+	struct errand errand = {.space = space, .run = run, .context = context};
+	pthread_t thread;
+
+	if (space < 0)
+		return run(context);
+	int error = pthread_create(&thread, NULL, go, &errand);
+	if (error)
+		return -error;
+	pthread_join(thread, NULL);
+	return errand.result;
+}
+
+static int read_retries(void *context)
+{
+	char text[16] = "";
+	int file = open("/proc/sys/net/ipv4/tcp_retries2", O_RDONLY | O_CLOEXEC);
+
+	(void)context;
+	if (file < 0)
+		return -errno;
+	ssize_t count = read(file, text, sizeof(text) - 1);
+	close(file);
+	return count > 0 ? atoi(text) : -EIO;
+}
+
+int cprobe_retries(int space) { return run_in(space, read_retries, NULL); }
+
+int cprobe_user_timeout(int process, int descriptor, uint64_t *cookie)
+{
+	int handle = (int)syscall(SYS_pidfd_open, process, 0);
+	if (handle < 0)
+		return -errno;
+	int socket = (int)syscall(SYS_pidfd_getfd, handle, descriptor, 0);
+	int error = socket < 0 ? -errno : 0;
+	close(handle);
+	if (error)
+		return error;
+	unsigned timeout_ms = 0;
+	socklen_t length = sizeof(timeout_ms), cookie_length = sizeof(*cookie);
+	if (getsockopt(socket, SOL_SOCKET, SO_COOKIE, cookie, &cookie_length) ||
+	    getsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, &length))
+		error = -errno;
+	close(socket);
+	return error ? error : timeout_ms > INT32_MAX ? INT32_MAX : (int)timeout_ms;
+}
+
+struct listing {
+	struct cprobe_socket **sockets;
+	size_t *count;
+};
+
+static int list_sockets(void *context)
+{
+	struct cprobe_socket **sockets = ((struct listing *)context)->sockets;
+	size_t *count = ((struct listing *)context)->count;
 	struct list list = {0};
 	const uint8_t families[] = {AF_INET, AF_INET6};
 	int result = 0;
 
-	*sockets = NULL;
-	*count = 0;
 	for (size_t i = 0; i < sizeof(families) && !result; i++) {
 		/* One socket for each: what an interrupted dump left behind must not meet the next. */
 		int netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
@@ -134,4 +223,13 @@ int cprobe_sockets(struct cprobe_socket **sockets, size_t *count)
 	*sockets = list.sockets;
 	*count = list.count;
 	return 0;
+}
+
+int cprobe_sockets(int space, struct cprobe_socket **sockets, size_t *count)
+{
+	struct listing listing = {.sockets = sockets, .count = count};
+
+	*sockets = NULL;
+	*count = 0;
+	return run_in(space, list_sockets, &listing);
 }

@@ -16,7 +16,7 @@ package import Pipeline
 package final class Capture {
   /// Keeps the set of cgroups, processes and open sockets right; the caller calls its `refresh` about every 100 ms.
   package let discovery: Discovery
-  private let programs: Programs
+  let programs: Programs
   private var ring: cprobe_ring
   private let descriptor: Int32
   private var state: UnsafeMutablePointer<capture_state>?
@@ -25,6 +25,8 @@ package final class Capture {
   private var clock = Clock()
   private var counted = Statistics()
   private var losses = LossLedger()
+  /// What is held; see `Capture+holding.swift`.
+  var held: HoldTable?
   /// Monotonic; when a poll last found something, and when the tables were last swept.
   private var found_ns: Int64 = 0
   private var swept_ns = Clock.monotonic_ns()
@@ -43,13 +45,15 @@ package final class Capture {
     ring = mapped.ring
     descriptor = mapped.descriptor
     state = mapped.state
+    held = programs.holding.map { HoldTable($0, shows: true) }
     discovery = try Discovery(target: target, programs: programs)
   }
 
   deinit { close() }
 
-  /// Detaches the programs and frees the ring. After that nothing is captured any more.
+  /// Detaches the programs and frees the ring. After that nothing is captured any more, and nothing is held.
   package func close() {
+    held = nil
     state = nil
     programs.close()
   }
@@ -61,8 +65,11 @@ package final class Capture {
   /// - Parameters:
   ///   - body: Takes a segment with the payload that was captured, which is valid during the call only.
   ///   - loss: Takes what the kernel has counted as lost since the last poll, at most every 5 ms.
+  ///   - held: Takes bytes that are held and have not been handed on, each at most once: up to 4096 at a time and 64 KB a
+  ///     hold, if there was room in the ring. They are no fact; they come to `body` when they pass. They count as handed on.
   package func poll(
-    timeout_ms: Int, body: (Segment, RawSpan) -> Void, loss: (CaptureLoss) -> Void
+    timeout_ms: Int, body: (Segment, RawSpan) -> Void, loss: (CaptureLoss) -> Void,
+    held: (Segment, RawSpan) -> Void = { _, _ in }
   ) -> Int {
     guard state != nil else { return 0 }
     var now_ns = Clock.monotonic_ns()
@@ -70,7 +77,7 @@ package final class Capture {
     clock.refresh(now_ns: now_ns)
     var isReady = false
     while true {
-      let (records, segments) = drain(body)
+      let (records, segments) = drain(body, held)
       now_ns = Clock.monotonic_ns()
       reportLosses(loss, now_ns: now_ns)
       if now_ns - swept_ns >= Connections.sweep_ns { sweep(now_ns: now_ns) }
@@ -108,7 +115,9 @@ package final class Capture {
     return statistics
   }
 
-  private func drain(_ body: (Segment, RawSpan) -> Void) -> (records: Int, segments: Int) {
+  private func drain(
+    _ body: (Segment, RawSpan) -> Void, _ held: (Segment, RawSpan) -> Void
+  ) -> (records: Int, segments: Int) {
     // Local copies: a class's properties are checked for overlapping access each time.
     var ring = ring
     var position = position
@@ -116,24 +125,34 @@ package final class Capture {
     var records = 0
     var segments = 0
     var bytes: UInt64 = 0
+    var shown = 0
     while records < Self.recordsPerPoll, let event = cprobe_next(&ring, &position) {
       records += 1
       let segment = Self.segment(event, offset_ns: offset_ns)
       // The common case, data of a connection that was looked at before, costs one test.
-      let isPlain = event.pointee.marks & Self.checked != 0 && event.pointee.flags & Self.opensOrEnds == 0
-      if isPlain || judge(segment, marks: event.pointee.marks) {
+      let marks = event.pointee.marks
+      let isPlain = marks & Self.checkedOrHeld == Self.checked && event.pointee.flags & Self.opensOrEnds == 0
+      if marks & Self.isHeld != 0 {
+        if connections[segment.cookie]?.role == .own {
+          shown += 1
+          held(segment, Self.payload(event).bytes)
+        }
+      } else if isPlain || judge(segment, marks: marks) {
         segments += 1
         bytes &+= UInt64(event.pointee.length)
-        let payload = UnsafeRawBufferPointer(
-          start: UnsafeRawPointer(event) + MemoryLayout<segment_event>.size, count: Int(event.pointee.captured))
-        body(segment, payload.bytes)
+        body(segment, Self.payload(event).bytes)
       }
       cprobe_release(&ring, position)
     }
     self.position = position
     counted.segments &+= UInt64(segments)
     counted.bytes &+= bytes
-    return (records, segments)
+    return (records, segments + shown)
+  }
+
+  private static func payload(_ event: UnsafePointer<segment_event>) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(
+      start: UnsafeRawPointer(event) + MemoryLayout<segment_event>.size, count: Int(event.pointee.captured))
   }
 
   private static func segment(_ event: UnsafePointer<segment_event>, offset_ns: Int64) -> Segment {
@@ -248,6 +267,8 @@ package final class Capture {
 
   private static let recordsPerPoll = 8192
   private static let checked = UInt8(CONNECTION_CHECKED.rawValue)
+  private static let isHeld = UInt8(SEGMENT_HELD.rawValue)
+  private static let checkedOrHeld = checked | isHeld
   private static let egress = UInt8(DIRECTION_EGRESS.rawValue)
   /// SYN, FIN and RST.
   private static let opensOrEnds: UInt8 = 0x07

@@ -60,6 +60,18 @@ struct ControlGroups: Sendable {
   /// Whether `path` is `ancestor` or lies below it.
   static func covers(_ ancestor: String, _ path: String) -> Bool { path == ancestor || path.hasPrefix(ancestor + "/") }
 
+  /// The cgroups above one, the nearest first, as far as they are mounted.
+  static func ancestors(of path: String) -> [String] {
+    var ancestors = [String]()
+    var path = Substring(path)
+    while let slash = path.lastIndex(of: "/"), slash != path.startIndex {
+      path = path[..<slash]
+      guard access(path + "/cgroup.controllers", F_OK) == 0 else { break }
+      ancestors.append(String(path))
+    }
+    return ancestors
+  }
+
   /// The processes of a cgroup and those below it; nil where it is gone.
   func processes(below path: String) -> Set<Int32>? {
     guard let text = Files.read(path + "/cgroup.procs") else { return nil }

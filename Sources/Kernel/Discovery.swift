@@ -20,6 +20,8 @@ package final class Discovery: Sendable {
   /// Apart from the rest, since the polling thread asks while a search may be under way. Taken after `state`, never before.
   private let membership = Mutex(Membership())
   private let state: Mutex<State>
+  /// By cookie. Apart as well, and for the same reason.
+  private let limits = Mutex([UInt64: SocketLimits]())
 
   private struct State {
     /// By the cgroup's path.
@@ -165,26 +167,37 @@ package final class Discovery: Sendable {
     case .processes: processes = membership.withLock { $0.processes }
     case .cgroup(let path): processes = groups.processes(below: path).map(Array.init) ?? []
     }
-    var owners = [UInt32: Int32]()
+    var owners = [UInt32: (process: Int32, descriptor: Int32)]()
     for process in processes.sorted() {
       switch ProcessTable.sockets(process) {
-      case .inodes(let inodes): for inode in inodes where owners[inode] == nil { owners[inode] = process }
+      case .open(let sockets):
+        for (inode, descriptor) in sockets where owners[inode] == nil { owners[inode] = (process, descriptor) }
       case .refused: state.unreached.append(refused(process, state))
       case .gone: break
       }
     }
     guard !owners.isEmpty else { return }
-    let (sockets, error) = OpenSockets.list()
+    var spaces = NetworkSpaces()
+    let (sockets, error) = spaces.sockets(of: processes)
     if error != 0 {
       state.unreached.append(
         Unreached(process: 0, description: "open sockets could not be listed (sock_diag): \(KernelError.text(error))"))
     }
     var paths = [UInt64: String?]()
+    var found = [UInt64: SocketLimits]()
     for socket in sockets {
-      guard let process = owners[socket.inode] else { continue }
-      follow(socket, of: process, &state, &paths)
+      guard let owner = owners[socket.inode] else { continue }
+      follow(socket, of: owner.process, &state, &paths)
+      if found.count < Self.limitsMaximum {
+        found[socket.cookie] = spaces.limits(of: socket, process: owner.process, descriptor: owner.descriptor)
+      }
     }
+    limits.withLock { $0 = found }
   }
+
+  /// What its own kernel would end a connection for, as of the last search for sockets: at most two seconds old, and assumed
+  /// for a connection that is newer. Answers from memory.
+  package func limits(cookie: UInt64) -> SocketLimits { limits.withLock { $0[cookie] } ?? .assumed }
 
   private func follow(
     _ socket: OpenSockets.Socket, of process: Int32, _ state: inout State, _ paths: inout [UInt64: String?]
@@ -217,11 +230,26 @@ package final class Discovery: Sendable {
         // What lies below is covered by it then; two would record twice.
         let below = state.attachments.filter { $0.value.mode != .all && ControlGroups.covers(path, $0.key) }
         let mode: Programs.Mode = below.contains { $0.value.mode == .listedConnecting } ? .listedConnecting : .listed
-        state.attachments[path] = Attachment(number: try programs.attach(path, mode, in: groups), mode: mode)
-        for (lower, attachment) in below {
-          programs.detach(attachment.number)
-          state.attachments[lower] = nil
+        // For a moment both see the same packets: better twice than not at all. But while something is held two would
+        // decide about each, and one would record what the other drops: then a gap is better, which is found as one.
+        let isGapBetter = programs.isHolding
+        func detachBelow() {
+          for (lower, attachment) in below {
+            programs.detach(attachment.number)
+            state.attachments[lower] = nil
+          }
         }
+        if isGapBetter { detachBelow() }
+        do throws(KernelError) {
+          state.attachments[path] = Attachment(number: try programs.attach(path, mode, in: groups), mode: mode)
+        } catch {
+          for (lower, attachment) in below where state.attachments[lower] == nil {
+            let number = try? programs.attach(lower, attachment.mode, in: groups)
+            state.attachments[lower] = number.map { Attachment(number: $0, mode: attachment.mode) }
+          }
+          throw error
+        }
+        if !isGapBetter { detachBelow() }
       } catch {
         state.unreached.append(
           Unreached(
@@ -261,4 +289,6 @@ package final class Discovery: Sendable {
   }
 
   private static let search_ns: Int64 = .seconds(2)
+  /// Connections whose limits are read: as many as can be held.
+  private static let limitsMaximum = Int(HELD_MAXIMUM.rawValue)
 }

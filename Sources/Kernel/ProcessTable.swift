@@ -31,7 +31,8 @@ enum ProcessTable {
   }
 
   enum Sockets {
-    case inodes(Set<UInt32>)
+    /// A descriptor of each, by inode.
+    case open([UInt32: Int32])
     case refused
     case gone
   }
@@ -41,7 +42,7 @@ enum ProcessTable {
   static func sockets(_ process: Int32) -> Sockets {
     let (names, error) = Files.list("/proc/\(process)/fd")
     if error != 0 { return error == EACCES || error == EPERM ? .refused : .gone }
-    var inodes = Set<UInt32>()
+    var descriptors = [UInt32: Int32]()
     for name in names {
       guard let link = Files.link("/proc/\(process)/fd/\(name)") else {
         // The directory may be read with less than its links.
@@ -49,8 +50,8 @@ enum ProcessTable {
         continue
       }
       guard link.hasPrefix("socket:["), let inode = UInt32(link.dropFirst(8).dropLast()) else { continue }
-      inodes.insert(inode)
+      if let descriptor = Int32(name) { descriptors[inode] = descriptor }
     }
-    return .inodes(inodes)
+    return .open(descriptors)
   }
 }

@@ -30,6 +30,28 @@ final class Programs: Sendable {
   private struct Handle: @unchecked Sendable {
     // Unchecked: a pointer that is only touched with the lock held.
     var capture: OpaquePointer?
+    var places = [Int32: Place]()
+    var isHolding = false
+    /// Why a cgroup that came while something was held is left out.
+    var leftOut: String?
+  }
+
+  /// A cgroup with our programs.
+  private final class Place {
+    let path: String
+    let mode: Mode
+    /// Kept while its egress program decides.
+    var locks: Locks?
+    init(_ path: String, _ mode: Mode) {
+      self.path = path
+      self.mode = mode
+    }
+  }
+
+  /// A box for what can't be copied.
+  private final class Locks {
+    let locks: HoldLocks
+    init(_ locks: consuming HoldLocks) { self.locks = locks }
   }
 
   /// Loads the programs; needs CAP_BPF and CAP_NET_ADMIN.
@@ -60,6 +82,8 @@ final class Programs: Sendable {
     handle.withLock {
       cprobe_close($0.capture)
       $0.capture = nil
+      $0.places = [:]
+      $0.isHolding = false
     }
   }
 
@@ -79,17 +103,92 @@ final class Programs: Sendable {
     }
   }
 
-  /// Attaches to the cgroup at `path`; the number is for `detach`.
+  /// Attaches to the cgroup at `path`; the number is for `detach`. While something is held, its egress decides at once.
   func attach(_ path: String, _ mode: Mode, in groups: ControlGroups) throws(KernelError) -> Int32 {
+    if let refusal = Coexistence.refusal(path) { throw KernelError(.unsupported, refusal) }
     let directory = try groups.open(path)
     defer { Glibc.close(directory) }
-    let result = handle.withLock { $0.capture.map { cprobe_attach($0, directory, mode.c) } ?? -EBADF }
+    let result = handle.withLock { handle -> Int32 in
+      guard let capture = handle.capture else { return -EBADF }
+      let number = cprobe_attach(capture, directory, mode.c)
+      guard number > 0 else { return number }
+      let place = Place(path, mode)
+      handle.places[number] = place
+      if handle.isHolding {
+        do throws(KernelError) { try Self.hold(capture, number, place) } catch { handle.leftOut = error.description }
+      }
+      return number
+    }
     guard result > 0 else { throw Self.refused("attach to the cgroup \(path)", error: result, said: "") }
     return result
   }
 
   func detach(_ attachment: Int32) {
-    handle.withLock { if let capture = $0.capture { cprobe_detach(capture, attachment) } }
+    handle.withLock {
+      if let capture = $0.capture { cprobe_detach(capture, attachment) }
+      $0.places[attachment] = nil
+    }
+  }
+
+  /// The tables of what is held; nil once closed. Its pointers are valid until `close`.
+  var holding: cprobe_holding? { handle.withLock { $0.capture.map { cprobe_holding($0) } } }
+
+  var isHolding: Bool { handle.withLock { $0.isHolding } }
+
+  /// From now on all egress programs decide before they record. Does all of it or nothing.
+  func beginHolding() throws(KernelError) {
+    try handle.withLock { (handle) throws(KernelError) in
+      guard let capture = handle.capture else { throw KernelError(.failed, "the capture was closed: nothing can be held") }
+      guard !handle.isHolding else { return }
+      do throws(KernelError) {
+        for (number, place) in handle.places { try Self.hold(capture, number, place) }
+      } catch {
+        for (number, place) in handle.places { Self.letGo(capture, number, place) }
+        throw error
+      }
+      handle.isHolding = true
+      handle.leftOut = nil
+    }
+  }
+
+  func endHolding() {
+    handle.withLock { handle in
+      guard let capture = handle.capture, handle.isHolding else { return }
+      for (number, place) in handle.places { Self.letGo(capture, number, place) }
+      handle.isHolding = false
+      handle.leftOut = nil
+    }
+  }
+
+  /// Why nothing can be held here, or not everywhere; nil if it can.
+  var whyCannotHold: String? {
+    handle.withLock { handle in
+      guard handle.capture != nil else { return "the capture was closed" }
+      if let leftOut = handle.leftOut { return leftOut }
+      for place in handle.places.values {
+        if let refusal = Coexistence.refusal(place.path) { return refusal }
+        if place.locks != nil { continue }
+        do throws(KernelError) { _ = try HoldLocks(place.path, isExclusive: place.mode == .all) } catch {
+          return error.description
+        }
+      }
+      return nil
+    }
+  }
+
+  private static func hold(_ capture: OpaquePointer, _ number: Int32, _ place: Place) throws(KernelError) {
+    place.locks = Locks(try HoldLocks(place.path, isExclusive: place.mode == .all))
+    let error = cprobe_hold(capture, number, true)
+    guard error == 0 else {
+      place.locks = nil
+      throw refused("hold traffic in the cgroup \(place.path)", error: error, said: "")
+    }
+  }
+
+  private static func letGo(_ capture: OpaquePointer, _ number: Int32, _ place: Place) {
+    guard place.locks != nil else { return }
+    _ = cprobe_hold(capture, number, false)
+    place.locks = nil
   }
 
   /// Nanoseconds spent in the programs and how often they ran; both 0 unless kernel.bpf_stats_enabled is 1.
@@ -101,7 +200,7 @@ final class Programs: Sendable {
     }
   }
 
-  private static func settings(ringBytes: Int) -> capture_settings {
+  static func settings(ringBytes: Int) -> capture_settings {
     var settings = capture_settings()
     settings.wake_fill_bytes = UInt64(min(256 << 10, ringBytes / 4))
     var status = stat()
@@ -114,10 +213,12 @@ final class Programs: Sendable {
     return settings
   }
 
-  private static func refused(_ what: String, error: Int32, said: String) -> KernelError {
+  static func refused(_ what: String, error: Int32, said: String) -> KernelError {
     let reason = KernelError.text(error)
     let missing = Capability.missing
-    if [EPERM, EACCES].contains(abs(error)), !missing.isEmpty {
+    // EINVAL: libbpf hides from the kernel what kind of program it loads if it lacks CAP_NET_ADMIN to ask, and the verifier
+    // then takes exception to what the program returns.
+    if [EPERM, EACCES, EINVAL].contains(abs(error)), !missing.isEmpty {
       let names = missing.map(\.name).joined(separator: " and ")
       return KernelError(
         .permission,

@@ -6,6 +6,7 @@
 #define STORMFUSE_CPROBE_H
 
 #include "../../../bpf/events.h"
+#include "../../../bpf/holding.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,6 +37,13 @@ struct cprobe_maps {
 	int ring, connections, lost, members;
 };
 
+/* The tables of bpf/holding.h: two by descriptor, one as mapped here, and where the lease stands. */
+struct cprobe_holding {
+	int held, refused;
+	struct hold *_Nonnull holds; /* HELD_MAXIMUM of them */
+	uint64_t *_Nonnull lease_ns;
+};
+
 /* Loads the programs. On failure `*capture` stays null and `message` holds what libbpf and the verifier said, as far as
  * it fits: the end of it, where the reason stands. */
 int cprobe_open(const void *object, size_t bytes, const struct cprobe_options *options,
@@ -57,6 +65,12 @@ enum cprobe_mode {
 /* Attaches the programs to the cgroup whose directory is open as `cgroup`. Returns a number above 0 for cprobe_detach. */
 int cprobe_attach(struct cprobe_capture *capture, int cgroup, enum cprobe_mode mode);
 void cprobe_detach(struct cprobe_capture *capture, int attachment);
+
+/* Has an attachment's egress program decide first (`holds`), or only record. Swapped in one step: no packet meets both, or
+ * neither. */
+int cprobe_hold(struct cprobe_capture *capture, int attachment, bool holds);
+/* Valid until cprobe_close. */
+struct cprobe_holding cprobe_holding(const struct cprobe_capture *capture);
 
 int cprobe_map_lookup(int map, const void *key, void *value);
 /* `flags`: 0 any, 1 only a new key, 2 only an existing one. */
@@ -104,6 +118,26 @@ static inline uint64_t cprobe_queued(const struct cprobe_ring *ring)
 	return __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE) - __atomic_load_n(ring->consumer, __ATOMIC_ACQUIRE);
 }
 
+enum cprobe_hook { CPROBE_EGRESS, CPROBE_INGRESS, CPROBE_CONNECT4, CPROBE_CONNECT6 };
+/* How many programs are attached to this very cgroup, and with which flags (BPF_F_ALLOW_OVERRIDE 1, _MULTI 2). */
+int cprobe_attached(int cgroup, enum cprobe_hook hook, uint32_t *count, uint32_t *flags);
+
+/* ---- The programs that only hold (enforce.c) ---- */
+
+struct cprobe_enforce;
+
+/* As cprobe_open. */
+int cprobe_enforce_open(const void *object, size_t bytes, const struct capture_settings *settings,
+			struct cprobe_enforce *_Nullable *_Nonnull enforce, char *message, size_t message_bytes);
+void cprobe_enforce_close(struct cprobe_enforce *_Nullable enforce);
+/* Valid until cprobe_enforce_close. */
+struct cprobe_holding cprobe_enforce_holding(const struct cprobe_enforce *enforce);
+/* The target's processes, for shared cgroups. */
+int cprobe_enforce_members(const struct cprobe_enforce *enforce);
+/* `exclusive`: nobody but the target is in that cgroup, so whoever connects there is. Returns a number above 0. */
+int cprobe_enforce_attach(struct cprobe_enforce *enforce, int cgroup, bool exclusive);
+void cprobe_enforce_detach(struct cprobe_enforce *enforce, int attachment);
+
 /* The version of libbpf in use, as "v1.1". */
 const char *cprobe_library_version(void);
 
@@ -114,10 +148,17 @@ struct cprobe_socket {
 	uint64_t cgroup; /* id of the cgroup that owns it; 0 if the kernel does not say */
 	uint32_t inode;
 	uint8_t state; /* TCP_ESTABLISHED is 1 */
+	struct remote remote;
 };
 
-/* All TCP sockets of this network namespace that are connected or connecting. The caller frees `*sockets`. */
-int cprobe_sockets(struct cprobe_socket *_Nullable *_Nonnull sockets, size_t *count);
+/* All TCP sockets of a network namespace that are connected or connecting. `space` is /proc/PID/ns/net opened, which takes
+ * CAP_SYS_ADMIN to enter, or -1 for our own. The caller frees `*sockets`. */
+int cprobe_sockets(int space, struct cprobe_socket *_Nullable *_Nonnull sockets, size_t *count);
+/* net.ipv4.tcp_retries2 of a network namespace, named in the same way. */
+int cprobe_retries(int space);
+/* TCP_USER_TIMEOUT in milliseconds of another process's socket, through pidfd_getfd: takes the right to trace it
+ * (CAP_SYS_PTRACE across users). The socket's own cookie goes to `*cookie`. */
+int cprobe_user_timeout(int process, int descriptor, uint64_t *cookie);
 
 /* ---- A started command (command.c) ---- */
 

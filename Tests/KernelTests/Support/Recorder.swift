@@ -15,12 +15,18 @@ final class Recorder {
   private(set) var segments: [Segment] = []
   /// Of each of `segments`.
   private(set) var payloads: [[UInt8]] = []
+  /// Bytes shown while they were held, by connection, in the order in which they came.
+  private(set) var held: [UInt64: [UInt8]] = [:]
   private(set) var losses: [CaptureLoss] = []
   private(set) var streams: [UInt64: [Segment.Direction: Stream]] = [:]
 
   /// Polls until `quiet_ms` pass without a segment.
   func record(_ capture: Capture, quiet_ms: Int = 10) {
-    while capture.poll(timeout_ms: quiet_ms, body: take, loss: { self.losses.append($0) }) > 0 {}
+    while capture.poll(timeout_ms: quiet_ms, body: take, loss: { self.losses.append($0) }, held: show) > 0 {}
+  }
+
+  private func show(_ segment: Segment, _ payload: RawSpan) {
+    held[segment.cookie, default: []] += payload.withUnsafeBytes { Array($0) }
   }
 
   func take(_ segment: Segment, _ payload: RawSpan) {

@@ -77,6 +77,35 @@ final class Wire {
     }
   }
 
+  /// Sends without anybody receiving; returns how much the kernel took.
+  @discardableResult
+  func write(_ bytes: [UInt8], from end: End = .client) -> Int {
+    max(0, Glibc.send(end == .client ? client : server, bytes, bytes.count, Int32(MSG_DONTWAIT)))
+  }
+
+  /// What arrives within `wait_ms`, or until it is `count` bytes.
+  func receive(_ count: Int = .max, at end: End = .server, wait_ms: Int) -> [UInt8] {
+    var received = [UInt8]()
+    var chunk = [UInt8](repeating: 0, count: 65536)
+    let descriptor = end == .client ? client : server
+    let deadline = ContinuousClock.now + .milliseconds(wait_ms)
+    while received.count < count, ContinuousClock.now < deadline {
+      var waited = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+      guard poll(&waited, 1, 5) == 1 else { continue }
+      let got = recv(descriptor, &chunk, chunk.count, Int32(MSG_DONTWAIT))
+      guard got > 0 else { break }
+      received += chunk[..<got]
+    }
+    return received
+  }
+
+  /// Bytes that an end has sent and the other's kernel has not acknowledged (SIOCOUTQ, the same number as TIOCOUTQ).
+  func unacknowledged(_ end: End) -> Int {
+    var count: Int32 = 0
+    _ = ioctl(end == .client ? client : server, UInt(TIOCOUTQ), &count)
+    return Int(count)
+  }
+
   func closeClient() {
     if client >= 0 { close(client) }
     client = -1

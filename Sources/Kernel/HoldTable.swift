@@ -1,0 +1,143 @@
+internal import CProbe
+internal import Glibc
+internal import Pipeline
+
+/// The kernel's tables of what is held (`bpf/holding.h`), as user space writes them: which connections, on which terms, and
+/// where new ones are refused. A change of terms is a few stores into shared memory; nothing is let go in between and no
+/// count is lost.
+///
+/// Bounds: `HELD_MAXIMUM` connections, `REFUSED_MAXIMUM` addresses. Belongs to one thread, and must not outlive the programs.
+struct HoldTable {
+  private let kernel: cprobe_holding
+  /// Whether held bytes are shown to a capture.
+  private let shows: Bool
+  private var slots = [UInt64: Int]()
+  private var refused = Set<Endpoint>()
+  /// Slots that were never used begin here; those given back wait in line, so that none is used again while a packet under
+  /// way may still look at it.
+  private var unused = 0
+  private var returned = [Int]()
+
+  init(_ kernel: cprobe_holding, shows: Bool) {
+    self.kernel = kernel
+    self.shows = shows
+  }
+
+  var isEmpty: Bool { slots.isEmpty && refused.isEmpty }
+  var cookies: [UInt64] { Array(slots.keys) }
+  var count: Int { slots.count }
+
+  /// Begins a hold or changes its terms; `until_ns` is CLOCK_MONOTONIC. Throws, and changes nothing, if the terms are
+  /// impossible or there is no room.
+  mutating func hold(_ cookie: UInt64, _ terms: HoldTerms, until_ns: Int64, now_ns: Int64) throws(KernelError) {
+    guard terms.trickle_ns >= Self.trickle_ns.lowerBound, terms.trickle_ns <= Self.trickle_ns.upperBound else {
+      throw KernelError(.failed, "a trickle every \(terms.trickle_ns) ns is not possible: choose 1 ms to 60 s")
+    }
+    guard terms.action != .throttle || terms.rate_bytes_s > 0 else {
+      throw KernelError(.failed, "a throttle to nothing is not possible: choose a rate of at least 1 byte a second, or pause")
+    }
+    let rate = terms.action == .throttle ? min(terms.rate_bytes_s, Self.rateMaximum) : 0
+    if let slot = slots[cookie] {
+      let hold = kernel.holds + slot
+      // Allowance that was saved up, or owed, belongs to the rate it was saved up at.
+      if hold.pointee.rate_bytes_s != rate { hold.pointee.due_ns = UInt64(now_ns) }
+      hold.pointee.rate_bytes_s = rate
+      hold.pointee.trickle_ns = UInt64(terms.trickle_ns)
+      hold.pointee.flags = terms.holdsAcks ? HOLD_ACKS.rawValue : 0
+      hold.pointee.until_ns = UInt64(max(until_ns, 0))
+      return
+    }
+    guard slots.count < Int(HELD_MAXIMUM.rawValue) else {
+      throw KernelError(
+        .failed, "\(slots.count) connections are held already and there is no room for more: release some first")
+    }
+    var index = UInt32(unused < Int(HELD_MAXIMUM.rawValue) ? unused : returned[0])
+    var fresh = CProbe.hold()
+    fresh.cookie = cookie
+    fresh.until_ns = UInt64(max(until_ns, 0))
+    fresh.trickle_ns = UInt64(terms.trickle_ns)
+    fresh.rate_bytes_s = rate
+    fresh.flags = terms.holdsAcks ? HOLD_ACKS.rawValue : 0
+    fresh.payload_ns = UInt64(now_ns)
+    fresh.acknowledgement_ns = UInt64(now_ns)
+    fresh.due_ns = UInt64(now_ns)
+    fresh.peek_left_bytes = shows ? PEEK_MAXIMUM.rawValue : 0
+    kernel.holds[Int(index)] = fresh
+    var key = cookie
+    let error = cprobe_map_update(kernel.held, &key, &index, 1)
+    guard error == 0 else {
+      throw KernelError(.failed, "the kernel refused to hold a connection: \(KernelError.text(error))")
+    }
+    slots[cookie] = Int(index)
+    if unused < Int(HELD_MAXIMUM.rawValue) { unused += 1 } else { returned.removeFirst() }
+  }
+
+  /// Lets go; nil if it was not held.
+  mutating func release(_ cookie: UInt64) -> HoldCounters? {
+    guard let slot = slots.removeValue(forKey: cookie) else { return nil }
+    var key = cookie
+    _ = cprobe_map_delete(kernel.held, &key)
+    let counters = Self.counters(kernel.holds[slot])
+    kernel.holds[slot].until_ns = 0
+    returned.append(slot)
+    return counters
+  }
+
+  func counters(_ cookie: UInt64) -> HoldCounters? { slots[cookie].map { Self.counters(kernel.holds[$0]) } }
+
+  /// Refuses new connections to an endpoint, or with nil to anywhere.
+  mutating func refuse(_ endpoint: Endpoint?, until_ns: Int64) throws(KernelError) {
+    var key = Self.key(endpoint)
+    var until = UInt64(max(until_ns, 0))
+    let error = cprobe_map_update(kernel.refused, &key, &until, 0)
+    guard error == 0 else {
+      throw KernelError(
+        .failed,
+        abs(error) == E2BIG || abs(error) == ENOSPC
+          ? "connections to \(refused.count) addresses are refused already and there is no room for more"
+          : "the kernel did not take an address to refuse: \(KernelError.text(error))")
+    }
+    refused.insert(endpoint ?? Self.anywhere)
+  }
+
+  mutating func allow(_ endpoint: Endpoint?) {
+    guard refused.remove(endpoint ?? Self.anywhere) != nil else { return }
+    var key = Self.key(endpoint)
+    _ = cprobe_map_delete(kernel.refused, &key)
+  }
+
+  /// Everything, the lease included.
+  mutating func releaseAll() {
+    kernel.lease_ns.pointee = 0
+    for cookie in cookies { _ = release(cookie) }
+    for endpoint in refused { allow(endpoint) }
+  }
+
+  /// Past this nothing is held, whatever the entries say.
+  func setLease(_ until_ns: Int64) { kernel.lease_ns.pointee = UInt64(max(until_ns, 0)) }
+
+  private static func counters(_ hold: hold) -> HoldCounters {
+    var counters = HoldCounters()
+    counters.held = HoldCounters.Count(packets: hold.held.packets, bytes: hold.held.bytes)
+    counters.passed = HoldCounters.Count(packets: hold.passed.packets, bytes: hold.passed.bytes)
+    return counters
+  }
+
+  private static func key(_ endpoint: Endpoint?) -> remote {
+    let endpoint = endpoint ?? anywhere
+    var key = remote()
+    key.address = (
+      UInt32(truncatingIfNeeded: endpoint.high >> 32).bigEndian, UInt32(truncatingIfNeeded: endpoint.high).bigEndian,
+      UInt32(truncatingIfNeeded: endpoint.low >> 32).bigEndian, UInt32(truncatingIfNeeded: endpoint.low).bigEndian
+    )
+    key.port = endpoint.port.bigEndian
+    return key
+  }
+
+  /// Nobody connects to port 0.
+  private static let anywhere = Endpoint(high: 0, low: 0, port: 0)
+  static let lease_ns: Int64 = .seconds(2)
+  private static let trickle_ns: ClosedRange<Int64> = .milliseconds(1) ... .seconds(60)
+  /// Beyond any network; keeps the kernel's arithmetic (bytes × 10⁹ ÷ rate) meaningful.
+  private static let rateMaximum: UInt64 = 1 << 40
+}

@@ -1,0 +1,18 @@
+/// What ends a connection whose segments do not get through: limits of its own kernel, of which a hold must stay clear.
+package struct SocketLimits: Sendable, Equatable {
+  /// net.ipv4.tcp_retries2 of the connection's network namespace: tries before the kernel gives it up.
+  package var tcpRetries2: Int
+  /// TCP_USER_TIMEOUT; 0 if the application has set none.
+  package var userTimeout_ms: Int
+  /// Whether something of this is assumed rather than read: the connection is new, or privileges do not suffice.
+  package var isDefault: Bool
+
+  package init(tcpRetries2: Int, userTimeout_ms: Int, isDefault: Bool) {
+    self.tcpRetries2 = tcpRetries2
+    self.userTimeout_ms = userTimeout_ms
+    self.isDefault = isDefault
+  }
+
+  /// The kernel's own (TCP_RETR2 in include/net/tcp.h), no user timeout.
+  package static let assumed = SocketLimits(tcpRetries2: 15, userTimeout_ms: 0, isDefault: true)
+}
