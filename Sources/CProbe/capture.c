@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -196,12 +197,28 @@ void cprobe_detach(struct cprobe_capture *capture, int attachment)
 	}
 }
 
-int cprobe_wait(int ring, int timeout_ms)
+int cprobe_wait(int ring, int wake, int timeout_ms)
 {
-	struct pollfd waited = {.fd = ring, .events = POLLIN};
-	int ready = poll(&waited, 1, timeout_ms);
+	struct pollfd waited[] = {{.fd = ring, .events = POLLIN}, {.fd = wake, .events = POLLIN}};
+	int ready = poll(waited, 2, timeout_ms);
 
 	if (ready < 0)
 		return errno == EINTR ? 0 : -errno;
-	return ready > 0;
+	return (waited[0].revents ? CPROBE_RING : 0) | (waited[1].revents ? CPROBE_WOKEN : 0);
+}
+
+int cprobe_wakeup_open(void)
+{
+	int wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	return wake < 0 ? -errno : wake;
+}
+
+void cprobe_wakeup(int wake) { eventfd_write(wake, 1); }
+
+void cprobe_wakeup_taken(int wake)
+{
+	eventfd_t count;
+
+	eventfd_read(wake, &count);
 }

@@ -16,6 +16,8 @@ package import Pipeline
 package final class Capture {
   /// Keeps the set of cgroups, processes and open sockets right; the caller calls its `refresh` about every 100 ms.
   package let discovery: Discovery
+  /// Ends a `poll` that waits; may be rung from any thread.
+  package let alarm = Alarm()
   let programs: Programs
   private var ring: cprobe_ring
   private let descriptor: Int32
@@ -76,20 +78,24 @@ package final class Capture {
     let deadline_ns = now_ns + Int64(max(0, min(timeout_ms, 3_600_000))) * 1_000_000
     clock.refresh(now_ns: now_ns)
     var isReady = false
+    var isWoken = false
     while true {
       let (records, segments) = drain(body, held)
       now_ns = Clock.monotonic_ns()
       reportLosses(loss, now_ns: now_ns)
       if now_ns - swept_ns >= Connections.sweep_ns { sweep(now_ns: now_ns) }
       if records > 0 { found_ns = now_ns }
-      if segments > 0 || now_ns >= deadline_ns { return segments }
+      if segments > 0 || isWoken || now_ns >= deadline_ns { return segments }
       // The kernel wakes us at most once a millisecond. So for two milliseconds after the last record we look ourselves;
       // what comes later wakes us for certain.
       let left_ms = (deadline_ns - now_ns + 999_999) / 1_000_000
       let wait_ms = now_ns - found_ns < Self.linger_ns ? 1 : left_ms
       // Something is there but still being written, by a process that was interrupted perhaps: let it run.
       if isReady && records == 0 { usleep(50) }
-      isReady = cprobe_wait(descriptor, Int32(min(wait_ms, left_ms))) > 0
+      let ready = cprobe_wait(descriptor, alarm.descriptor, Int32(min(wait_ms, left_ms)))
+      isReady = ready > 0 && ready & Int32(CPROBE_RING.rawValue) != 0
+      isWoken = ready > 0 && ready & Int32(CPROBE_WOKEN.rawValue) != 0
+      if isWoken { alarm.take() }
     }
   }
 

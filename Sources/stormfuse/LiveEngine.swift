@@ -15,13 +15,15 @@
     private let box: ReportBox
     private let announcer: Announcer
     private let recording: Recording?
+    private let commands: Commands
     private let stopping = Atomic<Bool>(false)
 
     init(
       target: TargetChoice, settings: Settings, ringBytes: Int, box: ReportBox, announcer: Announcer,
-      recording: Recording?
+      recording: Recording?, commands: Commands
     ) {
       self.recording = recording
+      self.commands = commands
       self.target = target
       self.settings = settings
       self.ringBytes = ringBytes
@@ -58,12 +60,20 @@
       }
       let seed = SystemRandomNumberGenerator.pair()
       var engine = Engine(settings: settings, target: watched.name, origin: .live, hashKey: seed)
+      engine.whyCannotHold = capture.whyCannotHold
+      commands.memory?.restore(&engine, at: Clock.now)
+      commands.queue.onArrival { [alarm = capture.alarm] in alarm.ring() }
+      defer { commands.queue.close() }
       let watcher = Watcher(capture.discovery)
       watcher.start()
       defer { watcher.stop() }
       if let command { try command.release() }
       announceTarget(watched, capture)
+      if let why = engine.whyCannotHold, settings.mode == .enforce || settings.groups.contains(where: { $0.mode == .enforce }) {
+        Terminal.say("stormfuse: nothing can be held here: \(why)")
+      }
       let status = loop(&engine, capture, watcher, command, recorder)
+      capture.releaseAll()
       try recorder?.close(at: Clock.now)
       return status
     }
@@ -72,6 +82,7 @@
       _ engine: inout Engine, _ capture: Capture, _ watcher: Watcher, _ command: CommandTarget?, _ recorder: Recorder?
     ) -> Int32 {
       var published = ContinuousClock.now - .seconds(1)
+      var renewed = published
       var pause = Self.publishEvery
       var status: Int32?
       var emptyPolls = 0
@@ -82,13 +93,21 @@
         } loss: { loss in
           engine.lost(loss)
           recorder?.lost(loss)
+        } held: { segment, payload in
+          engine.peek(segment, payload)
         }
         // A tick behind the ring's patience, so that a segment under way is not overtaken by its clock.
         engine.tick(at: Clock.now + -.milliseconds(3))
-        let isNews = apply(engine.takeEffects(), capture)
+        var isNews = act(&engine, capture)
+        commands.carryOut(&engine, at: Clock.now) { if act(&$0, capture) { isNews = true } }
+        // Whoever is stopped, hung or blind renews nothing: then the kernel lets everything pass.
+        if ContinuousClock.now - renewed >= Self.renewEvery {
+          capture.renewLease()
+          renewed = .now
+        }
         if isNews || ContinuousClock.now - published >= pause {
           let began = ContinuousClock.now
-          publish(engine, capture, watcher)
+          publish(&engine, capture, watcher)
           recorder?.tick(at: Clock.now)
           published = .now
           // Publishing may take a fiftieth of the thread's time, however many groups there are.
@@ -101,8 +120,8 @@
         }
       }
       engine.finish()
-      _ = apply(engine.takeEffects(), capture)
-      publish(engine, capture, watcher)
+      _ = act(&engine, capture)
+      publish(&engine, capture, watcher)
       return status ?? 0
     }
 
@@ -117,20 +136,59 @@
       return nil
     }
 
-    private func apply(_ effects: [Effect], _ capture: Capture) -> Bool {
+    /// Does what the engine wants done; whether something is worth telling at once. The kernel comes first: nothing
+    /// stands between a verdict and the hold that it asks for.
+    private func act(_ engine: inout Engine, _ capture: Capture) -> Bool {
+      let effects = engine.takeEffects()
+      guard !effects.isEmpty else { return false }
+      for effect in effects { enforce(effect, &engine, capture) }
       var isNews = false
       for effect in effects {
         switch effect {
-        case .interest(let cookie, let interest): capture.set(interest, cookie: cookie)
         case .transition(let transition, let group, let owner, let runbook):
           announcer.announce(transition, group, owner: owner, runbook: runbook)
           isNews = true
+        case .holding(let event, let group, let owner, let runbook):
+          announcer.announce(event, group, owner: owner, runbook: runbook)
+          isNews = true
+        case .interest, .hold, .release, .refuse, .allow: break
         }
       }
+      if isNews { commands.memory?.save(engine, at: Clock.now) }
       return isNews
     }
 
-    private func publish(_ engine: borrowing Engine, _ capture: Capture, _ watcher: Watcher) {
+    private func enforce(_ effect: Effect, _ engine: inout Engine, _ capture: Capture) {
+      switch effect {
+      case .interest(let cookie, let interest): capture.set(interest, cookie: cookie)
+      case .hold(let cookie, var terms):
+        let limits = capture.socketLimits(cookie: cookie)
+        terms.trickle_ns = min(
+          terms.trickle_ns,
+          Trickle.forSocket(
+            tcpRetries2: limits.tcpRetries2, userTimeout_ns: .milliseconds(Int64(limits.userTimeout_ms))))
+        do throws(KernelError) {
+          try capture.hold(cookie, terms, for_ns: settings.holding.limit_ns + Self.holdMargin_ns)
+        } catch {
+          engine.holdFailed(cookie: cookie, why: error.description)
+        }
+      case .release(let cookie):
+        if let counters = capture.release(cookie) { engine.holdCounted(counters, cookie: cookie) }
+      case .refuse(let endpoint):
+        do throws(KernelError) {
+          try capture.refuse(endpoint, for_ns: settings.holding.limit_ns + Self.holdMargin_ns)
+        } catch {
+          Terminal.say("stormfuse: new connections to \(endpoint) are not refused: \(error)")
+        }
+      case .allow(let endpoint): capture.allow(endpoint)
+      case .transition, .holding: break
+      }
+    }
+
+    private func publish(_ engine: inout Engine, _ capture: Capture, _ watcher: Watcher) {
+      for cookie in engine.heldCookies {
+        if let counters = capture.holdCounters(cookie) { engine.holdCounted(counters, cookie: cookie) }
+      }
       let unreached = watcher.unreached
       box.publish(
         engine.report(),
@@ -140,7 +198,7 @@
             name: "capture", ok: unreached.isEmpty,
             detail: unreached.isEmpty
               ? "attached to \(watcher.attached.joined(separator: ", "))" : unreached.joined(separator: "; ")),
-        ])
+        ] + (commands.memory.map { [$0.check] } ?? []))
     }
 
     private func announceTarget(_ target: Target, _ capture: Capture) {
@@ -159,6 +217,10 @@
     }
 
     private static let publishEvery = Duration.milliseconds(250)
+    /// The kernel's lease is four times as long.
+    private static let renewEvery = Duration.milliseconds(500)
+    /// The kernel's own bound of a hold: the engine ends it before that.
+    private static let holdMargin_ns: Int64 = .seconds(5)
     /// Longest wait for traffic: timers are judged every 100 ms.
     private static let patience_ms = 50
     /// The ring hands on a last segment within 2 ms; this many empty polls of 2 ms mean that nothing is left.

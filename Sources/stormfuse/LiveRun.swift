@@ -5,6 +5,7 @@
   import Foundation
   import Kernel
   import Pipeline
+  import State
   import Traces
 
   /// A live run from its options to its exit status: the engine's thread, the admin API, the announcements.
@@ -15,12 +16,15 @@
 
     func run() async throws {
       signal(SIGPIPE, SIG_IGN)
-      let configuration = try load(options.config)
+      var configuration = try load(options.config)
+      options.mode?.apply(to: &configuration.settings)
       let box = ReportBox(Engine(settings: configuration.settings, target: "", origin: .live).report())
       let announcer = try Announcer(configuration, eventsPath: options.events, quiet: false, box: box)
+      let memory = try openMemory(options.state ?? configuration.state)
+      let commands = Commands(queue: CommandQueue(), memory: memory)
       let engine = LiveEngine(
         target: choice, settings: configuration.settings, ringBytes: configuration.capture.ring_bytes, box: box,
-        announcer: announcer, recording: recording)
+        announcer: announcer, recording: recording, commands: commands)
       let signals: StopSignals? = if case .command = choice { nil } else { StopSignals { engine.stop() } }
       defer { signals?.cancel() }
       let status: Int32
@@ -33,6 +37,9 @@
       } catch let error as TraceWriteError {
         Terminal.say("stormfuse: \(error)")
         throw ExitCode(1)
+      }
+      if let memory, !memory.close() {
+        Terminal.say("stormfuse: the last state of the breakers is not on disk: \(memory.check.detail)")
       }
       if let report = options.report { try writeReport(box.report(), to: report) }
       if status != 0 { throw ExitCode(status) }

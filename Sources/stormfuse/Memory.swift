@@ -1,16 +1,14 @@
-import Admin
 import AdminAPI
+import ArgumentParser
 import Pipeline
 import State
 
 /// What outlives the process: breakers' states in the state directory, and who asked for what.
 ///
 /// Used on the engine's thread; what waits for the disk does so elsewhere.
-final class Memory {
+final class Memory: Sendable {
   private let writer: SnapshotWriter
   private let loaded: Snapshot?
-  /// Each breaker's revision as it was handed on for saving last.
-  private var saved: [BreakerName: UInt64] = [:]
 
   /// Takes the state directory for this process. What it found wrong there is said.
   init(path: String, say: (String) -> Void) throws(StateError) {
@@ -49,5 +47,18 @@ final class Memory {
       return .init(name: "state", ok: false, detail: "no audit since \(RFC3339(failing.since)): \(failing.why)")
     }
     return .init(name: "state", ok: true, detail: "saved, generation \(status.generation)")
+  }
+}
+
+/// Nil where no directory is named.
+///
+/// - Throws: `ExitCode` after saying why it can't be used: better no run than one whose overrides are lost.
+func openMemory(_ path: String?) throws -> Memory? {
+  guard let path else { return nil }
+  do throws(StateError) {
+    return try Memory(path: path) { Terminal.say("stormfuse: state: \($0)") }
+  } catch {
+    Terminal.say("stormfuse: \(error)")
+    throw ExitCode(1)
   }
 }

@@ -1,5 +1,6 @@
 #if os(Linux)
   import ArgumentParser
+  import Pipeline
 
   struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -17,6 +18,19 @@
     }
   }
 
+  enum ModeOption: String, ExpressibleByArgument, CaseIterable {
+    case observe, enforce
+
+    func apply(to settings: inout Settings) {
+      switch self {
+      case .observe:
+        settings.mode = .observe
+        for i in settings.groups.indices { settings.groups[i].mode = nil }
+      case .enforce: settings.mode = .enforce
+      }
+    }
+  }
+
   /// What `run` and `record` have in common.
   struct WatchOptions: ParsableArguments {
     @Option(help: "YAML configuration; 'stormfuse config check FILE' checks one.")
@@ -25,6 +39,10 @@
     var report: String?
     @Option(help: "Append every transition as a JSON line to this file ('-': standard output).")
     var events: String?
+    @Option(help: "Directory for what outlives the process: breakers, overrides, who asked for them.")
+    var state: String?
+    @Option(help: "observe: whatever the configuration says, nothing is held. enforce: groups for which it says nothing are.")
+    var mode: ModeOption?
     @Option(help: AdminOption.help)
     var admin: AdminOption?
   }

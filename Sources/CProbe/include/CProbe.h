@@ -82,8 +82,16 @@ int cprobe_map_next_key(int map, const void *_Nullable key, void *next);
  * Returns 1 while there is more, 0 at the end. */
 int cprobe_map_batch(int map, uint64_t *cursor, bool *first, void *keys, void *values, uint32_t *count);
 
-/* Waits until the kernel says that there is something in the ring, or for `timeout_ms`. 1, 0, or a negated errno. */
-int cprobe_wait(int ring, int timeout_ms);
+enum cprobe_ready { CPROBE_RING = 1, CPROBE_WOKEN = 2 };
+/* Waits until the kernel says that there is something in the ring, or `wake` was rung, or for `timeout_ms`: which of
+ * the two (enum cprobe_ready), or a negated errno. */
+int cprobe_wait(int ring, int wake, int timeout_ms);
+
+/* What another thread interrupts cprobe_wait with: a descriptor, to be closed with close(), or a negative errno. Stays set
+ * until it is taken. */
+int cprobe_wakeup_open(void);
+void cprobe_wakeup(int wake);
+void cprobe_wakeup_taken(int wake);
 
 /* The next record, or null if there is none, or if it is still being written. `*bytes` becomes what the reader must
  * advance by. Discarded records are passed over. */

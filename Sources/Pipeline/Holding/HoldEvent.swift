@@ -30,26 +30,3 @@ package struct HoldEvent: Equatable, Sendable {
     self.exposure = exposure
   }
 }
-
-/// What the kernel did to held connections since the hold began. Segments with payload, or those without one where they
-/// are held too; retransmissions count each time.
-package struct HoldCounters: Equatable, Sendable, Codable {
-  package var held_packets: UInt64
-  package var held_bytes: UInt64
-  package var passed_packets: UInt64
-  package var passed_bytes: UInt64
-
-  package init(held_packets: UInt64 = 0, held_bytes: UInt64 = 0, passed_packets: UInt64 = 0, passed_bytes: UInt64 = 0) {
-    self.held_packets = held_packets
-    self.held_bytes = held_bytes
-    self.passed_packets = passed_packets
-    self.passed_bytes = passed_bytes
-  }
-
-  package static func += (sum: inout HoldCounters, other: HoldCounters) {
-    sum.held_packets &+= other.held_packets
-    sum.held_bytes &+= other.held_bytes
-    sum.passed_packets &+= other.passed_packets
-    sum.passed_bytes &+= other.passed_bytes
-  }
-}

@@ -53,7 +53,7 @@ extension Group {
     let counters = hold.counters
     guard hold.held > 0 || !hold.leftAlone.isEmpty || counters != HoldCounters() else { return nil }
     return Report.Hold(
-      connections: hold.held, left_alone: hold.leftAlone, held_packets: counters.held_packets,
-      held_bytes: counters.held_bytes, passed_packets: counters.passed_packets, passed_bytes: counters.passed_bytes)
+      connections: hold.held, left_alone: hold.leftAlone, held_packets: counters.held.packets,
+      held_bytes: counters.held.bytes, passed_packets: counters.passed.packets, passed_bytes: counters.passed.bytes)
   }
 }

@@ -319,12 +319,12 @@ import Testing
     let links = [7, 8].map { hold.bench.connect(cookie: $0) }
     for link in links { link.consume("q") }
     hold.flood(links[0])
-    hold.bench.engine.holdCounted(HoldCounters(held_packets: 3, held_bytes: 30), cookie: 7)
-    hold.bench.engine.holdCounted(HoldCounters(held_packets: 4, held_bytes: 50, passed_packets: 1), cookie: 8)
+    hold.bench.engine.holdCounted(HoldCounters(held: .init(packets: 3, bytes: 30)), cookie: 7)
+    hold.bench.engine.holdCounted(HoldCounters(held: .init(packets: 4, bytes: 50), passed: .init(packets: 1)), cookie: 8)
     #expect(try hold.state().hold?.held_packets == 7)
     _ = hold.command(.reset)
-    hold.bench.engine.holdCounted(HoldCounters(held_packets: 3, held_bytes: 30), cookie: 7)
-    hold.bench.engine.holdCounted(HoldCounters(held_packets: 4, held_bytes: 50, passed_packets: 1), cookie: 8)
+    hold.bench.engine.holdCounted(HoldCounters(held: .init(packets: 3, bytes: 30)), cookie: 7)
+    hold.bench.engine.holdCounted(HoldCounters(held: .init(packets: 4, bytes: 50), passed: .init(packets: 1)), cookie: 8)
     let report = try #require(try hold.state().hold)
     #expect((report.held_packets, report.held_bytes, report.passed_packets, report.connections) == (7, 80, 1, 0))
   }

@@ -20,7 +20,10 @@ package struct HoldCounters: Equatable, Sendable {
   package var held = Count()
   package var passed = Count()
 
-  package init() {}
+  package init(held: Count = Count(), passed: Count = Count()) {
+    self.held = held
+    self.passed = passed
+  }
 
   package static func += (sum: inout HoldCounters, counters: HoldCounters) {
     sum.held += counters.held
