@@ -15,7 +15,12 @@ final class DirectoryLock: Sendable {
   ///   - directory: Open; not taken over.
   ///   - path: For the error.
   init(directory: Int32, path: String) throws(StateError) {
-    let file = openat(directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
+    var file = openat(directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
+    if file < 0, errno == EROFS {
+      // After a restart on a disk that has failed, what was saved on it is still to be loaded.
+      file = openat(directory, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+      if file < 0, errno == ENOENT { errno = EROFS }
+    }
     guard file >= 0 else { throw StateError("\(path) can't be locked", FileFailure(step: "opening lock", code: errno)) }
     while flock(file, LOCK_EX | LOCK_NB) != 0 {
       let code = errno

@@ -116,6 +116,8 @@ package final class SnapshotWriter: Sendable {
       done.signal()
     }
     guard done.wait(timeout: .now() + .nanoseconds(Int(within_ns))) == .success else { return false }
+    // Until the queue has let go of this object: who closes it and the directory may open that anew at once.
+    queue.sync {}
     return state.withLock { $0.newest == nil && $0.lines.isEmpty && !$0.isAuditUnflushed }
   }
 
@@ -156,7 +158,8 @@ package final class SnapshotWriter: Sendable {
       state.failuresInARow += 1
       guard !state.isRetrying, !state.isClosed else { return }
       state.isRetrying = true
-      schedule(delay_ns) { self.retry() }
+      // A closed writer is not kept, nor with it the lock of its directory.
+      schedule(delay_ns) { [weak self] in self?.retry() }
     }
     for completion in completions { completion(result) }
   }

@@ -52,7 +52,8 @@ struct AuditLogTests {
     #expect(bytes.last == 10)
     let lines = bytes.split(separator: 10)
     #expect(lines.count == 6)
-    #expect(lines.compactMap { try? JSONDecoder().decode(AuditEntry.self, from: Data($0)) }.map(\.revision) == [1, 2, 3])
+    #expect(
+      lines.compactMap { try? JSONDecoder().decode(AuditEntry.self, from: Data($0)) }.map(\.revision) == [1, 2, 3])
   }
 
   @Test("after a failure in the middle of a line the next one begins on its own")

@@ -9,7 +9,7 @@ import Testing
 final class Child {
   enum Role: String {
     /// Tries to open the directory, says `opened` or the error, ends.
-    case open
+    case take
     /// Opens the directory, says `opened`, keeps it until killed.
     case hold
     /// Saves as fast as it can until killed; says `saved N` when number N was answered.
@@ -69,7 +69,8 @@ final class Child {
 
   /// Whole lines that begin so.
   func lines(_ prefix: String) -> [String] {
-    text.split(separator: "\n", omittingEmptySubsequences: false).dropLast().filter { $0.hasPrefix(prefix) }.map(String.init)
+    text.split(separator: "\n", omittingEmptySubsequences: false).dropLast().filter { $0.hasPrefix(prefix) }.map(
+      String.init)
   }
 
   static func say(_ line: String) {
@@ -82,7 +83,7 @@ final class Child {
 
 /// What children do.
 @Suite(.enabled(if: Child.isHere, "run by other tests, in processes of their own")) struct Roles {
-  @Test(.enabled(if: Child.role == .open)) func open() {
+  @Test(.enabled(if: Child.role == .take)) func take() {
     do {
       let directory = try StateDirectory(path: Child.path)
       Child.say("opened \(directory.path)")
@@ -92,12 +93,14 @@ final class Child {
   }
 
   @Test(.enabled(if: Child.role == .hold)) func hold() throws {
+    alarm(60)  // Not longer, should nobody kill it.
     let directory = try StateDirectory(path: Child.path)
     Child.say("opened \(directory.path)")
     withExtendedLifetime(directory) { while true { sleep(60) } }
   }
 
   @Test(.enabled(if: Child.role == .save)) func save() throws {
+    alarm(60)
     let directory = try StateDirectory(path: Child.path)
     let loaded = directory.load(at: SnapshotWriter.clock())
     var number = loaded.snapshot.map(Sample.number) ?? 0

@@ -14,7 +14,8 @@ struct DirectoryTests {
       let directory = try StateDirectory(path: scratch.state)
       let before = directory.load(at: .distantFuture)
       #expect(before.notices.isEmpty)
-      #expect(before.snapshot?.breakers == (number == 1 ? nil : Sample.snapshot(number - 1, breakers: number - 1).breakers))
+      #expect(
+        before.snapshot?.breakers == (number == 1 ? nil : Sample.snapshot(number - 1, breakers: number - 1).breakers))
       let (generation, size_bytes) = try directory.save(Sample.snapshot(number, breakers: number))
       #expect(generation == UInt64(number))
       #expect(size_bytes == scratch.bytes(number % 2 == 1 ? "snapshot.a" : "snapshot.b").count)
@@ -67,7 +68,8 @@ struct DirectoryTests {
     let bytes = scratch.bytes("snapshot.a")
     try scratch.put(bytes, "elsewhere")
     #expect(unlink("\(scratch.state)/snapshot.a") == 0)
-    #expect(symlink("elsewhere", "\(scratch.state)/snapshot.a") == 0 && mkfifo("\(scratch.state)/snapshot.b", 0o600) == 0)
+    #expect(
+      symlink("elsewhere", "\(scratch.state)/snapshot.a") == 0 && mkfifo("\(scratch.state)/snapshot.b", 0o600) == 0)
     let loaded = try StateDirectory(path: scratch.state).load(at: .distantFuture)
     #expect(loaded.snapshot == nil && loaded.notices.count == 3)
     #expect(scratch.bytes("elsewhere") == bytes)
@@ -117,7 +119,7 @@ struct DirectoryTests {
   func lockedElsewhere() throws {
     let scratch = Scratch()
     let own = try StateDirectory(path: scratch.state)
-    let refused = try Child(.open, scratch.state)
+    let refused = try Child(.take, scratch.state)
     let line = try #require(refused.line("refused: "))
     #expect(line.contains("is in use by process \(getpid()) on ") && line.contains("state directory of its own"))
     _ = consume own
@@ -138,7 +140,8 @@ struct DirectoryTests {
       let audit = AuditLog(in: directory)
       var seen = 0
       for name in try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd") {
-        guard let file = Int32(name), let path = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(name)"),
+        guard let file = Int32(name),
+          let path = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(name)"),
           path.hasPrefix(scratch.state)
         else { continue }
         seen += 1

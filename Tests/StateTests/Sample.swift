@@ -24,7 +24,8 @@ enum Sample {
       destination: "orders.\(index)", state: isForced ? .forcedOpen : .halfOpen, revision: UInt64(number),
       since_ns: since_ns,
       until: isForced ? .init(at_ns: since_ns + 900 * second, remaining_ns: 900 * second) : nil,
-      episode_end: .init(at_ns: since_ns + 600 * second, remaining_ns: 600 * second), closed_since_ns: since_ns - second,
+      episode_end: .init(at_ns: since_ns + 600 * second, remaining_ns: 600 * second),
+      closed_since_ns: since_ns - second,
       openings: number % 9, is_armed: number % 2 == 0,
       note: isForced ? OperatorNote(author: "ana", reason: "poison\nin \"orders\" \u{1b}[31m") : nil,
       transitions: [transition(number)])
@@ -64,6 +65,8 @@ final class Scratch {
   deinit { try? FileManager.default.removeItem(atPath: path) }
 
   func names() -> [String] { ((try? FileManager.default.contentsOfDirectory(atPath: state)) ?? []).sorted() }
-  func bytes(_ name: String) -> [UInt8] { FileManager.default.contents(atPath: "\(state)/\(name)").map(Array.init) ?? [] }
+  func bytes(_ name: String) -> [UInt8] {
+    FileManager.default.contents(atPath: "\(state)/\(name)").map(Array.init) ?? []
+  }
   func put(_ bytes: [UInt8], _ name: String) throws { try Data(bytes).write(to: URL(filePath: "\(state)/\(name)")) }
 }

@@ -116,7 +116,8 @@ final class SimulatedDisk: StateFiles {
   private func step(_ name: String, _ body: (inout Disk) -> Void) throws(FileFailure) {
     let code: Int32? = with { disk in
       defer { disk.steps.append(name) }
-      if let failing = disk.failing, failing.isLasting ? disk.steps.count >= failing.step : disk.steps.count == failing.step
+      if let failing = disk.failing,
+        failing.isLasting ? disk.steps.count >= failing.step : disk.steps.count == failing.step
       {
         return failing.code
       }

@@ -68,7 +68,8 @@ struct SnapshotWriterTests {
   func threads() throws {
     let disk = SimulatedDisk()
     let writer = SnapshotWriter(directory: StateDirectory(files: disk), audit: nil)
-    let (submitted, answered) = (Mutex(0), Mutex([Int: Int]()))
+    let submitted = Mutex(0)
+    let answered = Mutex([Int: Int]())
     DispatchQueue.concurrentPerform(iterations: 400) { _ in
       submitted.withLock { number in
         number += 1
@@ -94,7 +95,11 @@ struct SnapshotWriterTests {
     let clock = Mutex(Timestamp(ns: 0))
     let writer = SnapshotWriter(
       directory: StateDirectory(files: disk), audit: nil,
-      now: { clock.withLock { $0 = $0 + 1; return $0 } }, queue: queue, schedule: timers.add)
+      now: {
+        clock.withLock {
+          $0 = $0 + 1; return $0
+        }
+      }, queue: queue, schedule: timers.add)
     writer.submit(Sample.snapshot(1), then: answers.of(1))
     queue.sync {}
     let failing = try #require(writer.status.failing)
@@ -163,7 +168,8 @@ struct SnapshotWriterTests {
     #expect(writer.status.auditLines == 20)
   }
 
-  @Test("audit lines that can't be written wait, in order, and are written when there is room; past 4096 they are counted")
+  @Test(
+    "audit lines that can't be written wait, in order, and are written when there is room; past 4096 they are counted")
   func auditRetries() throws {
     let disk = SimulatedDisk()
     let directory = StateDirectory(files: disk)

@@ -59,7 +59,7 @@ struct VersionTests {
   @Test("an entry that is no object is left out and numbered; the others stay")
   func noObject() throws {
     let (loaded, _) = load(
-      try file(4) { $0.replacingOccurrences(of: "\"breakers\":[", with: "\"breakers\":[17,null,[]," ) })
+      try file(4) { $0.replacingOccurrences(of: "\"breakers\":[", with: "\"breakers\":[17,null,[],") })
     #expect(loaded.snapshot?.breakers == Sample.snapshot(4).breakers)
     #expect(loaded.notices.count == 3 && loaded.notices[1].contains("number 2"))
   }
@@ -90,7 +90,8 @@ struct VersionTests {
     #expect(disk.image.files == ["snapshot.newer": bytes])
   }
 
-  @Test("a payload that is valid in its checksum but no snapshot is damaged", arguments: ["{}", "[]", "", "{\"schema\":7}"])
+  @Test(
+    "a payload that is valid in its checksum but no snapshot is damaged", arguments: ["{}", "[]", "", "{\"schema\":7}"])
   func noSnapshot(payload: String) throws {
     let (loaded, disk) = load(framed(try SnapshotFile.encode(Sample.snapshot(1)), Array(payload.utf8)))
     #expect(loaded.snapshot == nil && loaded.notices.count == 2)
