@@ -80,13 +80,8 @@ package final class OneShotHold {
     let now_ns = Clock.monotonic_ns()
     until_ns = now_ns + request.duration_ns
     table.setLease(now_ns + HoldTable.lease_ns)
-    do throws(KernelError) {
-      try begin()
-      search()
-    } catch {
-      programs.close()
-      throw error
-    }
+    try begin()
+    search()
   }
 
   deinit { end() }
