@@ -66,7 +66,11 @@ let package = Package(
       ],
       swiftSettings: settings),
     .executableTarget(
-      name: "fusectl", dependencies: ["AdminAPI", "Pipeline", arguments, httpClient] + nio, swiftSettings: settings),
+      name: "fusectl",
+      dependencies: [
+        "AdminAPI", "Pipeline", .target(name: "Kernel", condition: .when(platforms: [.linux])), arguments, httpClient,
+      ] + nio,
+      swiftSettings: settings),
 
     .testTarget(name: "PipelineTests", dependencies: ["Pipeline"], swiftSettings: settings),
     .testTarget(name: "TracesTests", dependencies: ["Traces", "Pipeline"], swiftSettings: settings),

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-enum { ATTACHMENTS_MAXIMUM = 64, LINKS = 3 };
+enum { ATTACHMENTS_MAXIMUM = 64, LINKS = 2 };
 
 struct cprobe_enforce {
 	struct bpf_object *object;
@@ -76,11 +76,12 @@ struct cprobe_holding cprobe_enforce_holding(const struct cprobe_enforce *enforc
 
 int cprobe_enforce_members(const struct cprobe_enforce *enforce) { return enforce->members; }
 
-int cprobe_enforce_attach(struct cprobe_enforce *enforce, int cgroup, bool exclusive)
+int cprobe_enforce_attach(struct cprobe_enforce *enforce, int cgroup, enum cprobe_part part)
 {
 	static const char *const names[][LINKS] = {
-		{"refuse4_members", "refuse6_members", "hold_only"},
-		{"refuse4_all", "refuse6_all", "hold_only"},
+		[CPROBE_HOLD] = {"hold_only"},
+		[CPROBE_REFUSE] = {"refuse4_all", "refuse6_all"},
+		[CPROBE_REFUSE_MEMBERS] = {"refuse4_members", "refuse6_members"},
 	};
 
 	int attachment = 0;
@@ -88,8 +89,8 @@ int cprobe_enforce_attach(struct cprobe_enforce *enforce, int cgroup, bool exclu
 		attachment++;
 	if (attachment == ATTACHMENTS_MAXIMUM)
 		return -ENOSPC;
-	for (int i = 0; i < LINKS; i++) {
-		struct bpf_program *program = bpf_object__find_program_by_name(enforce->object, names[exclusive][i]);
+	for (int i = 0; i < LINKS && names[part][i]; i++) {
+		struct bpf_program *program = bpf_object__find_program_by_name(enforce->object, names[part][i]);
 		struct bpf_link *link = program ? bpf_program__attach_cgroup(program, cgroup) : NULL;
 		if (!link) {
 			int error = program ? -errno : -EINVAL;

@@ -4,12 +4,14 @@ internal import Glibc
 enum Capability: Int, CaseIterable {
   case netAdmin = 12
   case sysPtrace = 19
+  case sysAdmin = 21
   case bpf = 39
 
   var name: String {
     switch self {
     case .netAdmin: "CAP_NET_ADMIN"
     case .sysPtrace: "CAP_SYS_PTRACE"
+    case .sysAdmin: "CAP_SYS_ADMIN"
     case .bpf: "CAP_BPF"
     }
   }

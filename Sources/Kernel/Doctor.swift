@@ -5,8 +5,8 @@ internal import Glibc
 /// cgroup and in the mode that records nothing; leaves nothing behind.
 package enum Doctor {
   package static func checks() -> [Check] {
-    [kernel(), hierarchy()] + [bpf(), netAdmin(), trial(), command(), ptrace(), sockets(), unprivileged(), jit()]
-      + [lockdown(), library()]
+    [kernel(), hierarchy(), bpf(), netAdmin()] + trials()
+      + [command(), ptrace(), namespaces(), sockets(), unprivileged(), jit(), lockdown(), library()]
   }
 
   /// Whether capture works: nothing is missing.
@@ -53,21 +53,54 @@ package enum Doctor {
         + "new ones are, and so is everything with --cgroup")
   }
 
+  private static func namespaces() -> Check {
+    if Capability.sysAdmin.isHeld { return Check(Capability.sysAdmin.name, .ok, "held") }
+    return Check(
+      Capability.sysAdmin.name, .limited, "not held",
+      cost:
+        "of a target in another network namespace, open connections cannot be listed ('fusectl hold' does not find them) "
+        + "and net.ipv4.tcp_retries2 is taken for 15",
+      remedy: "beside a container share its network namespace; by hand use 'nsenter --net', or be root")
+  }
+
   private static func capability(_ capability: Capability, _ state: Check.State, cost: String) -> Check {
     if capability.isHeld { return Check(capability.name, .ok, "held") }
     return Check(capability.name, state, "not held", cost: cost, remedy: Capability.grant([capability]))
   }
 
-  private static func trial() -> Check {
+  /// Capture, and whether what is captured could be held.
+  private static func trials() -> [Check] {
     do throws(KernelError) {
       let programs = try Programs(ringBytes: max(4096, Int(sysconf(Int32(_SC_PAGESIZE)))))
       defer { programs.close() }
       let groups = try ControlGroups()
       let own = try groups.path(ofProcess: getpid())
-      programs.detach(try programs.attach(own, .listedConnecting, in: groups))
-      return Check("trial", .ok, "the capture programs were loaded, and attached to \(own) for a moment")
+      let attachment = try programs.attach(own, .listedConnecting, in: groups)
+      defer { programs.detach(attachment) }
+      return [
+        Check("trial", .ok, "the capture programs were loaded, and attached to \(own) for a moment"),
+        holding(programs, own),
+      ]
     } catch {
-      return Check("trial", .missing, error.description, cost: "no live capture; replay works", remedy: nil)
+      return [
+        Check("trial", .missing, error.description, cost: "no live capture; replay works", remedy: nil),
+        Check(
+          "holding", .limited, "not tried, since capture does not work", cost: "nothing can be held", remedy: nil),
+      ]
+    }
+  }
+
+  private static func holding(_ programs: Programs, _ own: String) -> Check {
+    do throws(KernelError) {
+      try programs.beginHolding()
+      programs.endHolding()
+      return Check(
+        "holding", .ok,
+        "the programs that hold were loaded (the kernel takes egress answer 2, drop and signal congestion) and swapped in "
+          + "and out; nothing at or above \(own) stands against them")
+    } catch {
+      return Check(
+        "holding", .limited, error.description, cost: "in \(own) mode enforce and 'fusectl hold' can hold nothing")
     }
   }
 

@@ -24,7 +24,8 @@ struct HoldLocks: ~Copyable {
       descriptors.append(descriptor)
       let isOwn = index == 0 && isExclusive
       if flock(descriptor, (isOwn ? LOCK_EX : LOCK_SH) | LOCK_NB) != 0 {
-        let place = index == 0 ? (isExclusive ? "in \(path) or below it" : "in \(path)") : "in \(directory), above \(path)"
+        let own = isExclusive ? "in \(path) or below it" : "in \(path)"
+        let place = index == 0 ? own : "in \(directory), above \(path)"
         refusal =
           errno == EWOULDBLOCK
           ? "another stormfuse or 'fusectl hold' holds traffic \(place), and two would decide about the same packets: end "

@@ -34,7 +34,8 @@ struct HoldTable {
       throw KernelError(.failed, "a trickle every \(terms.trickle_ns) ns is not possible: choose 1 ms to 60 s")
     }
     guard terms.action != .throttle || terms.rate_bytes_s > 0 else {
-      throw KernelError(.failed, "a throttle to nothing is not possible: choose a rate of at least 1 byte a second, or pause")
+      throw KernelError(
+        .failed, "a throttle to nothing is not possible: choose a rate of at least 1 byte a second, or pause")
     }
     let rate = terms.action == .throttle ? min(terms.rate_bytes_s, Self.rateMaximum) : 0
     if let slot = slots[cookie] {

@@ -7,6 +7,7 @@ struct NetworkSpaces {
   /// The inode of /proc/PID/ns/net, by process.
   private var byProcess = [Int32: UInt64]()
   private var retries = [UInt64: Int]()
+  private var entered = Set<UInt64>()
   private let own = Files.inode("/proc/self/ns/net") ?? 0
 
   /// 0 if it can't be told, which is taken for our own.
@@ -37,10 +38,17 @@ struct NetworkSpaces {
       let isOwn = isOwn(space)
       guard seen.insert(isOwn ? own : space).inserted else { continue }
       guard let found = Self.entering(process, isOwn: isOwn, { OpenSockets.list($0) }) else { continue }
+      if found.error == 0 { entered.insert(space) }
       result.sockets += found.sockets
       if isOwn { result.error = found.error }
     }
     return result
+  }
+
+  /// Whether its sockets can be listed.
+  mutating func canEnter(_ process: Int32) -> Bool {
+    let space = space(of: process)
+    return isOwn(space) || entered.contains(space)
   }
 
   mutating func limits(of socket: OpenSockets.Socket, process: Int32, descriptor: Int32) -> SocketLimits {

@@ -138,7 +138,9 @@ final class Programs: Sendable {
   /// From now on all egress programs decide before they record. Does all of it or nothing.
   func beginHolding() throws(KernelError) {
     try handle.withLock { (handle) throws(KernelError) in
-      guard let capture = handle.capture else { throw KernelError(.failed, "the capture was closed: nothing can be held") }
+      guard let capture = handle.capture else {
+        throw KernelError(.failed, "the capture was closed: nothing can be held")
+      }
       guard !handle.isHolding else { return }
       do throws(KernelError) {
         for (number, place) in handle.places { try Self.hold(capture, number, place) }

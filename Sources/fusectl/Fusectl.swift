@@ -11,7 +11,8 @@ internal import ArgumentParser
       Exit codes: 0 done; 1 the sidecar answered with an error (no such breaker, several with that key); 3 the sidecar \
       can't be reached; 4 reserved; 64 the command line is wrong.
       """,
-    subcommands: [StatusCommand.self, ShowCommand.self, ReportCommand.self])
+    subcommands: [StatusCommand.self, ShowCommand.self, ReportCommand.self] + holding,
+    defaultSubcommand: bare)
 }
 
 /// What every subcommand takes.

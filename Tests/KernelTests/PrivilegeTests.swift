@@ -15,7 +15,10 @@ extension LiveKernel {
       let summary = try #require(output.split(separator: "\n").last { $0.contains("Test run with") })
       #expect(summary.contains("passed"))
       // Not an empty run.
-      for test in ["both directions are byte-identical", "told from its neighbours", "traced from its first byte", "nothing passes but the trickle"] {
+      for test in [
+        "both directions are byte-identical", "told from its neighbours", "traced from its first byte",
+        "nothing passes but the trickle", "a one-shot hold",
+      ] {
         #expect(output.split(separator: "\n").contains { $0.contains(test) && $0.contains("passed") }, "\(test)")
       }
     }
@@ -78,7 +81,8 @@ extension LiveKernel {
     }
 
     private static let executable = Files.link("/proc/self/exe") ?? CommandLine.arguments[0]
-    private static let suites = "^KernelTests[.].*(CaptureTests|TargetTests|CommandTests|HoldingTests|HoldTests)"
+    private static let suites =
+      "^KernelTests[.].*(CaptureTests|TargetTests|CommandTests|HoldingTests|OneShotHoldTests)"
   }
 }
 

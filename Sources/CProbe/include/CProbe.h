@@ -142,8 +142,13 @@ void cprobe_enforce_close(struct cprobe_enforce *_Nullable enforce);
 struct cprobe_holding cprobe_enforce_holding(const struct cprobe_enforce *enforce);
 /* The target's processes, for shared cgroups. */
 int cprobe_enforce_members(const struct cprobe_enforce *enforce);
-/* `exclusive`: nobody but the target is in that cgroup, so whoever connects there is. Returns a number above 0. */
-int cprobe_enforce_attach(struct cprobe_enforce *enforce, int cgroup, bool exclusive);
+enum cprobe_part {
+	CPROBE_HOLD,           /* egress */
+	CPROBE_REFUSE,         /* connecting, where nobody but the target is in that cgroup */
+	CPROBE_REFUSE_MEMBERS, /* connecting, by the target's processes */
+};
+/* Returns a number above 0. */
+int cprobe_enforce_attach(struct cprobe_enforce *enforce, int cgroup, enum cprobe_part part);
 void cprobe_enforce_detach(struct cprobe_enforce *enforce, int attachment);
 
 /* The version of libbpf in use, as "v1.1". */

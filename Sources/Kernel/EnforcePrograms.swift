@@ -1,0 +1,61 @@
+internal import BPFObjects
+internal import CProbe
+internal import Glibc
+
+/// The loaded programs that hold without recording (`bpf/enforce.bpf.c`). Gone, with everything attached, when this is
+/// closed or released. Belongs to one thread.
+final class EnforcePrograms {
+  private var enforce: OpaquePointer?
+
+  /// Needs CAP_BPF and CAP_NET_ADMIN.
+  init() throws(KernelError) {
+    var settings = Programs.settings(ringBytes: 0)
+    var message = [CChar](repeating: 0, count: 65536)
+    let bytes = BPFObject.enforce.bytes
+    var loaded: OpaquePointer?
+    let error = bytes.withUnsafeBytes { bytes in
+      message.withUnsafeMutableBufferPointer { message in
+        guard let object = bytes.baseAddress, let text = message.baseAddress else { return -EINVAL }
+        return cprobe_enforce_open(object, bytes.count, &settings, &loaded, text, message.count)
+      }
+    }
+    guard error == 0 else {
+      let said = message.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } ?? "" }
+      throw Programs.refused("load the holding programs", error: error, said: said)
+    }
+    enforce = loaded
+  }
+
+  deinit { close() }
+
+  func close() {
+    cprobe_enforce_close(enforce)
+    enforce = nil
+  }
+
+  /// Valid until `close`; nil after it.
+  var holding: cprobe_holding? { enforce.map { cprobe_enforce_holding($0) } }
+
+  /// Tells the kernel which processes are the target's.
+  func enter(_ processes: [Int32]) {
+    guard let enforce else { return }
+    var yes: UInt8 = 1
+    for var process in processes { _ = cprobe_map_update(cprobe_enforce_members(enforce), &process, &yes, 0) }
+  }
+
+  func leave(_ processes: [Int32]) {
+    guard let enforce else { return }
+    for var process in processes { _ = cprobe_map_delete(cprobe_enforce_members(enforce), &process) }
+  }
+
+  func attach(_ path: String, _ part: cprobe_part, in groups: ControlGroups) throws(KernelError) -> Int32 {
+    if let refusal = Coexistence.refusal(path) { throw KernelError(.unsupported, refusal) }
+    let directory = try groups.open(path)
+    defer { Glibc.close(directory) }
+    let result = enforce.map { cprobe_enforce_attach($0, directory, part) } ?? -EBADF
+    guard result > 0 else { throw Programs.refused("attach to the cgroup \(path)", error: result, said: "") }
+    return result
+  }
+
+  func detach(_ attachment: Int32) { if let enforce { cprobe_enforce_detach(enforce, attachment) } }
+}

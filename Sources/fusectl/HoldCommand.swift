@@ -1,0 +1,102 @@
+#if os(Linux)
+  internal import ArgumentParser
+  internal import Glibc
+  internal import Kernel
+  internal import Pipeline
+
+  extension HoldAction: ExpressibleByArgument {}
+
+  /// `fusectl hold`: the hand brake, without a sidecar. Also what `fusectl --cgroup …` without a subcommand does.
+  struct HoldCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "hold", abstract: "Holds a target's broker traffic for a while, without a running stormfuse.",
+      discussion: """
+        pause: requests for more are held, and everything else that is sent on these connections; throttle: at most --rate \
+        on each; block: as pause, and new connections are refused.
+
+        Without --to every open TCP connection of the target is held, also those that others opened to it: health checks \
+        among them. Connections stay alive: a segment passes at least every three seconds. What is received is never held.
+
+        It ends after --duration, on SIGINT and SIGTERM, and, whatever happens to this process, within seconds of its end. \
+        Needs CAP_BPF and CAP_NET_ADMIN.
+        """)
+
+    @OptionGroup var target: HoldTargetOptions
+
+    @Option(name: .customLong("to"), help: ArgumentHelp("Only connections to this broker.", valueName: "host:port"))
+    var destinations: [String] = []
+
+    @Option(help: "pause, throttle or block.")
+    var action: HoldAction?
+
+    @Option(help: ArgumentHelp("With throttle: payload per second and connection, as in 10kB/s.", valueName: "rate"))
+    var rate: String?
+
+    @Option(help: ArgumentHelp("How long, at most 1h, as in 30s or 5m.", valueName: "duration"))
+    var duration: String?
+
+    @Flag(help: "Leave a small guard process behind and return; 'fusectl release' ends it.")
+    var detach = false
+
+    @Flag(name: .customLong("guard"), help: .hidden)
+    var isGuard = false
+
+    func validate() throws {
+      if !target.isGiven, action == nil, duration == nil, destinations.isEmpty, rate == nil {
+        throw CleanExit.helpRequest(Fusectl.self)
+      }
+      guard target.isGiven else { throw ValidationError("Whose traffic? Give --cgroup PATH or --pid N.") }
+      guard let action else { throw ValidationError("Give --action: pause, throttle or block.") }
+      guard let duration else {
+        throw ValidationError("Give --duration, as in 30s: a hold without an end would be the next storm.")
+      }
+      do throws(HoldQuantity.Problem) {
+        _ = try HoldQuantity.duration_ns(duration)
+        switch (action, rate) {
+        case (.throttle, nil): throw HoldQuantity.Problem("--action throttle needs --rate, as in 10kB/s")
+        case (.throttle, let rate?): _ = try HoldQuantity.rate_bytes_s(rate)
+        case (_, nil): break
+        case (_, _?): throw HoldQuantity.Problem("--rate goes with --action throttle only")
+        }
+      } catch {
+        throw ValidationError(error.description)
+      }
+    }
+
+    func run() throws {
+      do {
+        if detach && !isGuard {
+          try HoldGuard.start()
+          return
+        }
+        try HoldRun(request()).run(isGuard: isGuard)
+      } catch let error as KernelError {
+        HoldRun.say("fusectl: \(error)")
+        throw ExitCode(1)
+      }
+    }
+
+    private func request() throws -> OneShotHold.Request {
+      guard let action, let duration else { throw ExitCode(64) }
+      var endpoints: [Endpoint]?
+      for destination in destinations { endpoints = try (endpoints ?? []) + BrokerAddress.endpoints(destination) }
+      return OneShotHold.Request(
+        target: try target.resolve(), endpoints: endpoints, action: action,
+        rate_bytes_s: try rate.map { try HoldQuantity.rate_bytes_s($0) } ?? 0,
+        duration_ns: try HoldQuantity.duration_ns(duration))
+    }
+  }
+
+  extension Fusectl {
+    static let holding: [any ParsableCommand.Type] = [HoldCommand.self, ReleaseCommand.self]
+    /// The bare form of runbooks: `fusectl --cgroup PATH --action block --duration 30s`.
+    static let bare: (any ParsableCommand.Type)? = HoldCommand.self
+  }
+#else
+  internal import ArgumentParser
+
+  extension Fusectl {
+    static let holding: [any ParsableCommand.Type] = []
+    static let bare: (any ParsableCommand.Type)? = nil
+  }
+#endif

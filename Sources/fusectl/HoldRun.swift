@@ -1,0 +1,98 @@
+#if os(Linux)
+  internal import Glibc
+  internal import Kernel
+  internal import Pipeline
+  internal import Synchronization
+
+  /// Set by SIGINT, SIGTERM and SIGHUP.
+  private let stopAsked = Atomic<Bool>(false)
+
+  /// A hold by hand from its beginning to its end, with what is said about it on standard error.
+  struct HoldRun {
+    private let request: OneShotHold.Request
+
+    init(_ request: OneShotHold.Request) { self.request = request }
+
+    /// - Parameter isGuard: Detached: says that it holds, once, and then nothing any more.
+    func run(isGuard: Bool) throws(KernelError) {
+      _ = stopAsked.load(ordering: .relaxed)
+      for number in [SIGINT, SIGTERM, SIGHUP] {
+        signal(number) { _ in stopAsked.store(true, ordering: .relaxed) }
+      }
+      if let other = HoldRecord.conflict(request.target) {
+        throw KernelError(
+          .failed,
+          "process \(other.process) holds \(other.cgroup ?? "some of these processes") by hand already (\(other.action)): "
+            + "end it with 'fusectl release' first")
+      }
+      let hold = try OneShotHold(request)
+      let record = HoldRecord(target: request.target, action: request.action.rawValue)
+      do throws(KernelError) {
+        try record?.write()
+      } catch {
+        // A guard that nobody finds could not be ended by hand.
+        if isGuard { throw error }
+        Self.say("fusectl: 'fusectl release' will not find this hold: \(error)")
+      }
+      defer { record?.remove() }
+      var status = hold.tick()
+      Self.say(beginning(status))
+      var said = Set(status.problems)
+      for problem in status.problems { Self.say("fusectl: \(problem)") }
+      if isGuard { HoldGuard.detach() }
+
+      let isTerminal = !isGuard && isatty(STDERR_FILENO) == 1
+      while !status.isOver && !stopAsked.load(ordering: .relaxed) {
+        usleep(200_000)
+        status = hold.tick()
+        for problem in status.problems where said.insert(problem).inserted {
+          Self.say((isTerminal ? "\r\u{1b}[K" : "") + "fusectl: \(problem)")
+        }
+        if isTerminal { Self.write("\r\u{1b}[K\(countdown(status))") }
+      }
+      let wasEnded = !status.isOver
+      let left_ns = status.left_ns
+      status = hold.end()
+      if isTerminal { Self.write("\r\u{1b}[K") }
+      if !isGuard { Self.say(ending(status, wasEnded: wasEnded, left_ns: left_ns)) }
+    }
+
+    private func beginning(_ status: OneShotHold.Status) -> String {
+      let to = request.endpoints.map { " to \($0.map(\.description).joined(separator: ", "))" } ?? ""
+      let seconds = Double(request.duration_ns / 1_000_000) / 1000
+      return "\(request.action.rawValue): \(request.target.name), \(connections(status))\(to), for \(seconds) s"
+    }
+
+    private func countdown(_ status: OneShotHold.Status) -> String {
+      "\(request.action.rawValue): \((status.left_ns + 999_999_999) / 1_000_000_000) s left, \(connections(status)), "
+        + counted(status)
+    }
+
+    private func ending(_ status: OneShotHold.Status, wasEnded: Bool, left_ns: Int64) -> String {
+      let why = wasEnded ? "let go on request" : left_ns > 0 ? "let go, the target is gone" : "let go"
+      return "\(why): \(connections(status)), \(counted(status))"
+    }
+
+    private func connections(_ status: OneShotHold.Status) -> String {
+      "\(status.connections) open connection\(status.connections == 1 ? "" : "s")"
+    }
+
+    private func counted(_ status: OneShotHold.Status) -> String {
+      let (held, passed) = (status.counters.held, status.counters.passed)
+      return "held \(held.packets) segments (\(HoldQuantity.bytesText(held.bytes)), tries included), "
+        + "passed \(passed.packets) (\(HoldQuantity.bytesText(passed.bytes)))"
+    }
+
+    static func say(_ line: String) { write(line + "\n") }
+
+    private static func write(_ text: String) {
+      var rest = Array(text.utf8)[...]
+      while !rest.isEmpty {
+        let count = rest.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        if count < 0 && errno == EINTR { continue }
+        guard count > 0 else { return }
+        rest = rest.dropFirst(count)
+      }
+    }
+  }
+#endif
