@@ -1,4 +1,3 @@
-package import AdminAPI
 package import Pipeline
 
 /// Where the API sends an operator's command. Answers once the engine has carried it out and, where there is a state
