@@ -62,8 +62,8 @@ package struct AdminServer: Sendable {
   package func run() async throws {
     if case .network = routes.policy.reach, routes.policy.token == nil {
       throw AdminError(
-        description: "the admin API can't listen on \(listen) without a token, for others could reach it: give one with "
-          + "--admin-token-file PATH, or use a Unix socket or tcp:127.0.0.1:PORT and forward the port; for scraping "
+        description: "the admin API can't listen on \(listen) without a token, for others could reach it: give one "
+          + "with --admin-token-file PATH, or use a Unix socket or tcp:127.0.0.1:PORT and forward the port; for scraping "
           + "alone there is --metrics")
     }
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)

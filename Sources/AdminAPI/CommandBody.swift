@@ -69,7 +69,8 @@ package struct CommandBody: Encodable, Equatable, Sendable {
       }
       guard text.utf8.count <= longest_bytes else {
         throw Problem(
-          kind: .badRequest, detail: "\(name) has \(text.utf8.count) bytes", hint: "at most \(longest_bytes) are allowed")
+          kind: .badRequest, detail: "\(name) has \(text.utf8.count) bytes",
+          hint: "at most \(longest_bytes) are allowed")
       }
       guard !text.unicodeScalars.contains(where: isControl) else {
         throw Problem(kind: .badRequest, detail: "\(name) contains a control character", hint: "write it in one line")

@@ -52,7 +52,8 @@ package enum Listen: Hashable, Sendable, CustomStringConvertible {
   /// Where only the metrics are served: `tcp:HOST:PORT`, any address.
   package static func parseMetrics(_ text: String) throws(ParseError) -> Listen {
     guard text.hasPrefix("tcp:") else {
-      throw ParseError(description: "\"\(text)\" is not an address for metrics: write tcp:ADDRESS:PORT, as in tcp:0.0.0.0:9464")
+      throw ParseError(
+        description: "\"\(text)\" is no address for metrics: write tcp:ADDRESS:PORT, as in tcp:0.0.0.0:9464")
     }
     return try parse(text, reach: .addresses)
   }

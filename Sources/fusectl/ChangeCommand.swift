@@ -65,7 +65,7 @@ extension ChangeCommand {
     try await outcome(client, terminal).text
   }
 
-  func outcome(_ client: AdminClient, _ terminal: Terminal) async throws(CommandFailure) -> Outcome {
+  func outcome(_ client: AdminClient, _ terminal: Terminal) async throws(CommandFailure) -> CommandOutput {
     let (method, action, body) = request()
     // The query, which names the target, stands behind the action.
     let whole = BreakerReference(change.key, target: change.target).href
@@ -74,7 +74,8 @@ extension ChangeCommand {
       let bytes = try await client.send(
         method, "\(path)/\(action)\(whole.dropFirst(path.count))", body, ifRevision: change.ifRevision)
       guard let answer = try? JSON.decode(CommandAnswer.self, from: bytes) else {
-        throw .strange("\(client.address) answered something else than expected: is it a stormfuse of the same version?")
+        throw .strange(
+          "\(client.address) answered something else than expected: is it a stormfuse of the same version?")
       }
       return outcome(answer, json: bytes, isLost: false, terminal)
     } catch {
@@ -84,7 +85,7 @@ extension ChangeCommand {
   }
 
   /// - Parameter isLost: In force, but not on disk although it should be.
-  private func outcome(_ answer: CommandAnswer, json: [UInt8], isLost: Bool, _ terminal: Terminal) -> Outcome {
+  private func outcome(_ answer: CommandAnswer, json: [UInt8], isLost: Bool, _ terminal: Terminal) -> CommandOutput {
     let exitCode: Int32 =
       switch (isReached(answer.breaker.group.breaker.state), wantsHeld && !answer.held, isLost) {
       case (false, _, _): 1
@@ -93,8 +94,8 @@ extension ChangeCommand {
       case (true, false, false): 0
       }
     switch common.format {
-    case .json: return Outcome(text: String(decoding: json, as: UTF8.self), exitCode: exitCode)
-    case .table: return Outcome(text: words(answer, terminal), exitCode: exitCode)
+    case .json: return CommandOutput(text: String(decoding: json, as: UTF8.self), exitCode: exitCode)
+    case .table: return CommandOutput(text: words(answer, terminal), exitCode: exitCode)
     }
   }
 

@@ -21,11 +21,11 @@ protocol Command: AsyncParsableCommand {
   /// What goes to standard output, without the last line feed.
   func output(_ client: AdminClient, _ terminal: Terminal) async throws(CommandFailure) -> String
   /// The same with the exit code that goes with it; 0 unless the subcommand says otherwise.
-  func outcome(_ client: AdminClient, _ terminal: Terminal) async throws(CommandFailure) -> Outcome
+  func outcome(_ client: AdminClient, _ terminal: Terminal) async throws(CommandFailure) -> CommandOutput
 }
 
 /// What a subcommand came to.
-struct Outcome: Equatable, Sendable {
+struct CommandOutput: Equatable, Sendable {
   var text: String
   var exitCode: Int32 = 0
 }
@@ -38,8 +38,8 @@ struct Terminal: Equatable, Sendable {
 }
 
 extension Command {
-  func outcome(_ client: AdminClient, _ terminal: Terminal) async throws(CommandFailure) -> Outcome {
-    Outcome(text: try await output(client, terminal))
+  func outcome(_ client: AdminClient, _ terminal: Terminal) async throws(CommandFailure) -> CommandOutput {
+    CommandOutput(text: try await output(client, terminal))
   }
 
   func run() async throws {
@@ -47,7 +47,7 @@ extension Command {
     let terminal = Terminal(
       isTerminal: isatty(STDOUT_FILENO) == 1,
       style: TerminalStyle.detect(descriptor: STDOUT_FILENO, environment: environment))
-    let outcome: Outcome
+    let outcome: CommandOutput
     do throws(CommandFailure) {
       let client = try AdminClient(option: common.admin, tokenFile: common.tokenFile, environment: environment)
       outcome = try await self.outcome(client, terminal)

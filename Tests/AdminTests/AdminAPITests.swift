@@ -127,8 +127,8 @@ import Testing
     ("tcp:[example.com]:80", false, true), ("tcp:127.0.0.1:80", true, true),
   ])
   func `with a token an address may reach further, a name only to connect to`(text: String, bind: Bool, connect: Bool) {
-    #expect((try? Listen.parse(text, reach: .addresses)) != nil == bind)
-    #expect((try? Listen.parse(text, reach: .names)) != nil == connect)
+    #expect(((try? Listen.parse(text, reach: .addresses)) != nil) == bind)
+    #expect(((try? Listen.parse(text, reach: .names)) != nil) == connect)
     #expect((try? Listen.parse(text))?.isBeyondLoopback != true)
   }
 

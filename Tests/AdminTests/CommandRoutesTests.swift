@@ -11,7 +11,7 @@ import Testing
   static let orders = "/v1/breakers/rabbitmq%3A%252F%3Aorders"
 
   private func ask(
-    _ method: HTTPRequest.Method, _ path: String, _ body: String? = nil, _ sink: FakeSink,
+    _ method: HTTPRequest.Method, _ path: String, _ sink: FakeSink, _ body: String? = nil,
     fields: HTTPFields = [:], policy: AccessPolicy = AccessPolicy(reach: .unixSocket), host: String? = "localhost"
   ) async -> Answer {
     let body = body ?? Self.note
@@ -64,7 +64,7 @@ import Testing
     ]
     for (method, action, body, command) in commands {
       let sink = FakeSink()
-      #expect(await ask(method, Self.orders + action, body, sink).status == .ok)
+      #expect(await ask(method, Self.orders + action, sink, body).status == .ok)
       #expect(
         sink.calls == [
           FakeSink.Call(
@@ -126,7 +126,7 @@ import Testing
   @Test func `reading a breaker gives the revision that a change may name`() async throws {
     let sink = FakeSink()
     _ = await ask(.post, Self.orders + "/trip", sink)
-    #expect(await ask(.get, Self.orders, "", sink).fields[.eTag] == "\"1\"")
+    #expect(await ask(.get, Self.orders, sink, "").fields[.eTag] == "\"1\"")
   }
 
   @Test func `an unknown key is 404 with the nearest, and no new breaker`() async throws {
@@ -136,7 +136,7 @@ import Testing
       #expect(problem.status == 404 && problem.nearest == ["rabbitmq:%2F:orders"])
     }
     let body = #"{"state":"forced_open","reason":"r","author":"a"}"#
-    #expect(await ask(.put, "/v1/breakers/new/override", body, sink).status == .notFound)
+    #expect(await ask(.put, "/v1/breakers/new/override", sink, body).status == .notFound)
     #expect(await ask(.delete, "/v1/breakers/new/override", sink).status == .notFound)
     #expect(sink.calls.isEmpty && sink.groups.count == 1)
   }
@@ -153,7 +153,9 @@ import Testing
   }
 
   @Test func `any key goes there and back`() async throws {
-    let names = ["/", "%", "%2F", "a b", "@", "a@b", "?", "#", "é", "🐇", "\u{1}\n", "..", ".", "trip", "\"", "\\", "+&="]
+    let names = [
+      "/", "%", "%2F", "a b", "@", "a@b", "?", "#", "é", "🐇", "\u{1}\n", "..", ".", "trip", "\"", "\\", "+&=",
+    ]
     for name in names {
       let key = "rabbitmq:\(PercentEncoding.encode(name)):\(PercentEncoding.encode(name))"
       let sink = FakeSink([Sample.group(key, target: "cgroup:/\(name)"), Sample.group("other")])
@@ -168,12 +170,16 @@ import Testing
   }
 
   @Test(arguments: [
-    "text/plain", "text/plain;charset=utf-8", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "",
+    "text/plain", "text/plain;charset=utf-8", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
+    "",
     "application/jsonp", "application/json; charset=utf-16", "text/plain, application/json",
   ])
   func `only JSON is read`(type: String) async throws {
     let sink = FakeSink()
-    for (method, action) in [(HTTPRequest.Method.post, "/trip"), (.post, "/reset"), (.put, "/override"), (.delete, "/override")] {
+    let routes: [(HTTPRequest.Method, String)] = [
+      (.post, "/trip"), (.post, "/reset"), (.put, "/override"), (.delete, "/override"),
+    ]
+    for (method, action) in routes {
       let answer = await ask(method, Self.orders + action, sink, fields: [.contentType: type])
       #expect(try problem(answer).status == 415)
     }
@@ -217,7 +223,7 @@ import Testing
   @Test func `an override in force stands in the way of trip and reset, which say so`() async throws {
     let sink = FakeSink()
     let body = #"{"state":"forced_closed","reason":"r","author":"a"}"#
-    #expect(try answer(await ask(.put, Self.orders + "/override", body, sink)).changed)
+    #expect(try answer(await ask(.put, Self.orders + "/override", sink, body)).changed)
     let trip = try answer(await ask(.post, Self.orders + "/trip", sink))
     #expect(!trip.changed && trip.unchanged_why?.contains("clear it first") == true)
     #expect(try answer(await ask(.delete, Self.orders + "/override", sink)).changed)

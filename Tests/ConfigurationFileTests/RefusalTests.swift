@@ -15,7 +15,7 @@ import Testing
       "rules: {dead-letter-storm: {error_rte: 1}}",
       "f:1:29: unknown key \"error_rte\" in rules.dead-letter-storm: did you mean \"error_rate\"?"
     ),
-    ("admin: {zzz: 1}", "f:1:9: unknown key \"zzz\" in admin: known are listen"),
+    ("admin: {zzz: 1}", "f:1:9: unknown key \"zzz\" in admin: known are hosts, listen, metrics, token_file"),
     ("window: 60", "f:1:9: window: \"60\" has no unit: did you mean 60s? (units are ms, s, m, h, d)"),
     ("window: 60 sec", "f:1:9: window: \"60 sec\" has an unknown unit \"sec\": did you mean 60s?"),
     ("window: 5parsecs", "f:1:9: window: \"5parsecs\" has an unknown unit \"parsecs\": units are ms, s, m, h, d"),
