@@ -80,7 +80,7 @@ import Testing
     (request("\(json)\(bearer)", body: String(repeating: " ", count: 16_385)), "413 "),
     (request("\(json)\(bearer)", body: String(repeating: "x", count: 100_000)), "413 "),
     (
-      trip + "Host: localhost\r\n" + "\(json)\(bearer)" + last + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+      "\(trip)Host: localhost\r\n\(json)\(bearer)\(last)Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
       "411 Length Required"
     ),
   ]

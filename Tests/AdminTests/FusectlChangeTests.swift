@@ -59,6 +59,22 @@ import Testing
         """)
   }
 
+  @Test func `the process ends with that status`() async throws {
+    try await withTemporaryDirectory { directory in
+      let sink = FakeSink(holds: false)
+      try await withServer(.unix(path: directory + "/s"), source: sink, commands: sink) { listen in
+        for (words, code) in [(["trip", key], Int32(4)), (["trip", "none"], 1), (["reset", key], 0)] {
+          let arguments = words + ["--reason", "r", "--admin", listen.description]
+          var command = try #require(try Fusectl.parseAsRoot(arguments) as? any AsyncParsableCommand)
+          do {
+            try await command.run()
+            #expect(code == 0)
+          } catch { #expect((error as? ExitCode)?.rawValue == code) }
+        }
+      }
+    }
+  }
+
   @Test func `what an override stands in the way of is 1`() async throws {
     let outcomes = try await run(
       FakeSink(), [["override", key, "closed"], ["trip", key], ["override", key, "open"], ["reset", key]])
