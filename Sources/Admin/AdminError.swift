@@ -28,7 +28,7 @@ package struct AdminError: Error, Equatable, CustomStringConvertible {
       switch (code, listen) {
       case (EADDRINUSE, .tcp(_, let port)):
         "port \(port) is in use: stop what listens there (ss -ltnp), or choose another with --admin"
-      case (EADDRNOTAVAIL, _): "this machine has no such address: use 127.0.0.1"
+      case (EADDRNOTAVAIL, _): "this machine has no such address: use one of its own (ip address), or 127.0.0.1"
       case (EACCES, .tcp), (EPERM, .tcp): "ports below 1024 need a privilege: choose a higher one with --admin"
       case (EACCES, .unix(let path)), (EPERM, .unix(let path)):
         "this user may not create files in \(Self.directory(of: path)): choose another directory with --admin unix:PATH"

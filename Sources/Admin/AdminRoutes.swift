@@ -2,43 +2,80 @@ internal import AdminAPI
 internal import HTTPTypes
 internal import Pipeline
 
-/// From a request's head to an answer: no I/O, so that all of it can be tested as values.
+/// From a request's head to an answer, or to a command that then needs its body: no I/O, so that all of it can be tested
+/// as values. `AdminRoutes+commands` goes on from there.
 struct AdminRoutes: Sendable {
   let source: any ReportSource
+  /// Nil where nothing takes commands.
+  let commands: (any CommandSink)?
   let version: String
-  /// On TCP a browser can be made to send requests here under a name of somebody else's (DNS rebinding): only loopback's
-  /// own names are answered. A Unix socket is out of a browser's reach.
-  let checksHost: Bool
+  let policy: AccessPolicy
 
-  func answer(_ request: HTTPRequest) -> Answer {
+  enum Step: Sendable {
+    case answer(Answer)
+    /// Collect the body, at most `CommandBody.most_bytes`, and go on with `order`.
+    case body(Pending)
+  }
+
+  /// A command that is permitted, for a breaker that exists; its body is still to come.
+  struct Pending: Sendable {
+    var path: String
+    var name: CommandAnswer.Name
+    var breaker: BreakerName
+    var href: String
+    var ifRevision: UInt64?
+    /// Of the body, as announced.
+    var length_bytes: Int
+  }
+
+  func begin(_ request: HTTPRequest) -> Step {
     let target = request.path ?? ""
     let path = String(target.prefix { $0 != "?" })
+    var allow: [HTTPRequest.Method] = [.get, .head]
     do {
-      return try answer(request, path, query: target.dropFirst(path.count + 1))
+      try policy.checkSource(request)
+      let route = try route(target, request)
+      allow = route.methods
+      guard allow.contains(request.method) else {
+        throw Problem(
+          kind: .methodNotAllowed, detail: "\(request.method.rawValue) is not possible here",
+          hint: "use \(allow.map(\.rawValue).joined(separator: " or "))")
+      }
+      switch route {
+      case .trip(let reference): return .body(try pending(.trip, reference, request, path))
+      case .reset(let reference): return .body(try pending(.reset, reference, request, path))
+      case .override(let reference):
+        return .body(try pending(request.method == .put ? .override : .clearOverride, reference, request, path))
+      default: return .answer(try read(route, request))
+      }
     } catch let problem as Problem {
-      var problem = problem
-      problem.instance = path
-      return Answer(problem)
+      return .answer(Answer(problem.at(path), allow: allow))
     } catch {
-      return Answer(Problem(kind: .failed, detail: "the answer could not be written: \(error)", instance: path))
+      return .answer(
+        Answer(Problem(kind: .failed, detail: "the answer could not be written: \(error)", instance: path)))
     }
   }
 
-  private func answer(_ request: HTTPRequest, _ path: String, query: Substring) throws -> Answer {
-    if checksHost, !isOwnHost(request.authority) {
-      throw Problem(
-        kind: .wrongHost, detail: "this API answers only to localhost, 127.0.0.1 and [::1]",
-        hint: "use one of them in the address")
+  /// Who has no token learns of no path either.
+  private func route(_ target: String, _ request: HTTPRequest) throws(Problem) -> Route {
+    let route: Route
+    do throws(Problem) {
+      route = try Route(target)
+    } catch {
+      try policy.checkRead(request, isOpen: false)
+      throw error
     }
-    let route = try route(path, query)
-    guard request.method == .get || request.method == .head else {
+    try policy.checkRead(request, isOpen: route.isOpen)
+    if policy.reach == .metricsOnly, !route.isOpen {
       throw Problem(
-        kind: .methodNotAllowed, detail: "\(request.method.rawValue) is not possible here", hint: "use GET or HEAD")
+        kind: .noSuchPath, detail: "this address serves only /metrics, /healthz and /readyz",
+        hint: "the rest is on the address of --admin")
     }
-    guard accepts(request.headerFields[.accept], route.mediaType) else {
-      throw Problem(
-        kind: .notAcceptable, detail: "this path gives \(route.mediaType)", hint: "ask for that, or for */*")
-    }
+    return route
+  }
+
+  private func read(_ route: Route, _ request: HTTPRequest) throws -> Answer {
+    try checkAccept(request, route)
     switch route {
     case .page: return Answer(.ok, "text/html; charset=utf-8", Array(Page.html.utf8))
     case .health: return try Answer(json: Health(version: version))
@@ -48,57 +85,20 @@ struct AdminRoutes: Sendable {
     case .metrics: return Answer(.ok, Metrics.mediaType, Metrics.text(source.metrics(), version: version))
     case .report: return try Answer(json: source.report())
     case .breakers: return try Answer(json: BreakerList(source.report()))
-    case .breaker(let reference): return try Answer(json: detail(reference, source.report()))
+    case .breaker(let reference), .trip(let reference), .reset(let reference), .override(let reference):
+      let report = source.report()
+      let (group, href) = try find(reference, report)
+      var answer = try Answer(json: BreakerDetail(group, href: href, at: report.to))
+      answer.fields[.eTag] = Answer.entityTag(group.breaker.revision)
+      return answer
     }
   }
 
-  private enum Route {
-    case page, health, readiness, metrics, report, breakers
-    case breaker(BreakerReference)
-
-    var mediaType: String {
-      switch self {
-      case .page: "text/html"
-      case .metrics: "text/plain"
-      default: "application/json"
-      }
-    }
-  }
-
-  private func route(_ path: String, _ query: Substring) throws -> Route {
-    switch path {
-    case "/": return .page
-    case "/healthz": return .health
-    case "/readyz": return .readiness
-    case "/metrics": return .metrics
-    case "/v1/report": return .report
-    case "/v1/breakers": return .breakers
-    default: break
-    }
-    let rest = path.hasPrefix(BreakerReference.path) ? path.dropFirst(BreakerReference.path.count) : ""
-    guard !rest.isEmpty, !rest.contains("/") else {
-      throw Problem(
-        kind: .noSuchPath, detail: "there is nothing at this path",
-        hint: "paths are / /healthz /readyz /metrics /v1/report /v1/breakers /v1/breakers/{key}; a key is "
-          + "percent-encoded once more in a path")
-    }
-    let targets = query.split(separator: "&").filter { $0.hasPrefix("target=") }.map { $0.dropFirst("target=".count) }
-    guard let name = PercentEncoding.decode(rest), targets.count < 2,
-      let target = targets.isEmpty ? .some(nil) : PercentEncoding.decode(targets[0]).map(Optional.some)
-    else {
-      throw Problem(
-        kind: .badRequest, detail: "the path is not percent-encoded UTF-8",
-        hint: "encode the key, % included: rabbitmq:%2F:orders becomes rabbitmq%3A%252F%3Aorders")
-    }
-    return .breaker(BreakerReference(name, target: target))
-  }
-
-  private func detail(_ reference: BreakerReference, _ report: Report) throws -> BreakerDetail {
+  /// The one group that a reference names, and its shortest href.
+  func find(_ reference: BreakerReference, _ report: Report) throws(Problem) -> (Report.Group, href: String) {
     let groups = report.groups
     switch reference.resolve(in: groups) {
-    case .one(let index):
-      let href = BreakerReference.shortest(for: groups)[index].href
-      return BreakerDetail(groups[index], href: href, at: report.to)
+    case .one(let index): return (groups[index], BreakerReference.shortest(for: groups)[index].href)
     case .several(let indices):
       let shortest = BreakerReference.shortest(for: groups)
       throw Problem(
@@ -125,18 +125,11 @@ struct AdminRoutes: Sendable {
       + "the key exists in cluster \(clusters), target \(targets)"
   }
 
-  private func isOwnHost(_ authority: String?) -> Bool {
-    guard let authority else { return false }
-    var host = Substring(authority)
-    // After the name, a colon and a number; an IPv6 address stands in brackets.
-    if let colon = host.lastIndex(of: ":"), host.last != "]" {
-      guard UInt16(host[host.index(after: colon)...]) != nil else { return false }
-      host = host[..<colon]
+  func checkAccept(_ request: HTTPRequest, _ route: Route) throws(Problem) {
+    guard accepts(request.headerFields[.accept], route.mediaType) else {
+      throw Problem(
+        kind: .notAcceptable, detail: "this path gives \(route.mediaType)", hint: "ask for that, or for */*")
     }
-    if host.hasPrefix("["), host.hasSuffix("]") {
-      return host == "[::1]"
-    }
-    return !host.contains(":") && Listen.isLoopback(host)
   }
 
   /// Whether an Accept header (RFC 9110 section 12.5.1) allows a media type. No header allows everything; weights other
@@ -155,28 +148,10 @@ struct AdminRoutes: Sendable {
   private static let mostNames = 20
 }
 
-/// What goes back: status, fields and body.
-struct Answer: Sendable {
-  var status: HTTPResponse.Status
-  var fields: HTTPFields
-  var body: [UInt8]
-
-  init(_ status: HTTPResponse.Status, _ mediaType: String, _ body: [UInt8]) {
-    self.status = status
-    self.body = body
-    fields = [
-      .contentType: mediaType, .contentLength: "\(body.count)", .cacheControl: "no-store",
-      .xContentTypeOptions: "nosniff",
-    ]
-  }
-
-  init(_ status: HTTPResponse.Status = .ok, json value: some Encodable) throws {
-    self.init(status, "application/json", try JSON.encode(value))
-  }
-
-  init(_ problem: Problem) {
-    let body = (try? JSON.encode(problem)) ?? Array(#"{"title":"The sidecar failed to answer"}"#.utf8)
-    self.init(HTTPResponse.Status(code: problem.status), Problem.mediaType, body)
-    if problem.status == 405 { fields[.allow] = "GET, HEAD" }
+extension Problem {
+  func at(_ path: String) -> Problem {
+    var problem = self
+    problem.instance = path
+    return problem
   }
 }

@@ -24,6 +24,12 @@ enum Metrics {
     gauges(groups, &out)
     breakers(groups, &out)
     exports(input.exports, &out)
+    for family in input.families {
+      out.family(family.name, family.kind.rawValue, family.help)
+      for sample in family.samples.prefix(mostGroups) {
+        out.sample(sample.value, in: MetricsText.labels(sample.labels.map { ($0.name, $0.value) }))
+      }
+    }
     process(input.process, &out)
     return out.bytes
   }

@@ -18,8 +18,14 @@ package struct MetricsInput: Sendable {
   /// Of the sidecar itself.
   package var process: ProcessStatistics
   package var exports: [ExportCounters]
+  /// What else there is to count: commands, holding, ….
+  package var families: [MetricFamily]
 
-  package init(report: Report, process: ProcessStatistics = .current(), exports: [ExportCounters] = []) {
+  package init(
+    report: Report, process: ProcessStatistics = .current(), exports: [ExportCounters] = [],
+    families: [MetricFamily] = []
+  ) {
+    self.families = families
     self.report = report
     self.process = process
     self.exports = exports

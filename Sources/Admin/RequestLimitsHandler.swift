@@ -2,7 +2,7 @@ internal import NIOCore
 internal import NIOHTTPTypes
 
 /// Closes a connection whose request has too large a body or takes too long to arrive, or whose client doesn't take the
-/// answer. Sits behind the HTTP decoder; slow heads are the idle timeout's.
+/// answer. Sits behind the HTTP decoder; puts a `HeadDeadlineHandler` before it for slow heads.
 final class RequestLimitsHandler: ChannelDuplexHandler, RemovableChannelHandler {
   typealias InboundIn = HTTPRequestPart
   typealias InboundOut = HTTPRequestPart
@@ -10,15 +10,29 @@ final class RequestLimitsHandler: ChannelDuplexHandler, RemovableChannelHandler 
   typealias OutboundOut = HTTPResponsePart
 
   private let limits: AdminServer.Limits
+  private let heads: HeadDeadlineHandler
   private var body_bytes = 0
   private var receiving: Scheduled<Void>?
   private var sending: Scheduled<Void>?
 
-  init(_ limits: AdminServer.Limits) { self.limits = limits }
+  init(_ limits: AdminServer.Limits) {
+    self.limits = limits
+    heads = HeadDeadlineHandler(limits.transfer)
+  }
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    do {
+      try context.pipeline.syncOperations.addHandler(heads, position: .first)
+    } catch {
+      // Not without its limits.
+      context.close(promise: nil)
+    }
+  }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     switch unwrapInboundIn(data) {
     case .head:
+      heads.headArrived()
       body_bytes = 0
       receiving?.cancel()
       receiving = closeLater(context)
@@ -27,6 +41,7 @@ final class RequestLimitsHandler: ChannelDuplexHandler, RemovableChannelHandler 
       if body_bytes > limits.body_bytes { return context.close(promise: nil) }
     case .end:
       receiving?.cancel()
+      heads.requestArrived()
     }
     context.fireChannelRead(data)
   }

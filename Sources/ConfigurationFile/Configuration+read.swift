@@ -114,11 +114,25 @@ extension GroupSettings {
 extension AdminSettings {
   fileprivate mutating func read(_ node: Node, _ reader: Reader) {
     reader.object(node, "admin") { admin in
-      guard let text = admin.text("listen") else { return }
-      do throws(Listen.ParseError) {
-        listen = try Listen.parse(text)
-      } catch {
-        reader.refuse(admin.mark("listen"), "admin.listen: \(error.description)")
+      tokenFile = admin.text("token_file")
+      if let text = admin.text("listen") {
+        do throws(Listen.ParseError) {
+          listen = try Listen.parse(text, reach: tokenFile == nil ? .loopback : .addresses)
+        } catch {
+          reader.refuse(admin.mark("listen"), "admin.listen: \(error.description)")
+        }
+      }
+      hosts = admin.texts("hosts") ?? []
+      for host in hosts where !Listen.isName(host) && Listen.addressBytes(host) == nil {
+        reader.refuse(
+          admin.mark("hosts"), "admin.hosts: \"\(host)\" is not a host's name: write it without scheme and port")
+      }
+      if let text = admin.text("metrics") {
+        do throws(Listen.ParseError) {
+          metrics = try Listen.parseMetrics(text)
+        } catch {
+          reader.refuse(admin.mark("metrics"), "admin.metrics: \(error.description)")
+        }
       }
     }
   }

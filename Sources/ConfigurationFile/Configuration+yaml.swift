@@ -38,6 +38,9 @@ extension Configuration {
     out.write(settings.groups)
     out.open("admin")
     out.line("listen", quoted: admin.listen.description)
+    if let file = admin.tokenFile { out.line("token_file", quoted: file) }
+    out.line("hosts", list: admin.hosts)
+    if let metrics = admin.metrics { out.line("metrics", quoted: metrics.description) }
     out.close()
     if let webhook { out.write(webhook) }
     if let events { out.line("events", quoted: events) }

@@ -43,8 +43,14 @@ package struct Configuration: Equatable, Sendable {
 
 /// `admin:`
 package struct AdminSettings: Equatable, Sendable {
-  /// [listen]
+  /// Beyond loopback only with a token file. [listen]
   package var listen = Listen.standard
+  /// File of the token that permits changes over TCP. Its content is read at the start, not here. [token_file]
+  package var tokenFile: String?
+  /// Names, besides loopback's own, under which the API may be asked over TCP: without port. [hosts]
+  package var hosts: [String] = []
+  /// Where a second listener serves only /metrics, /healthz and /readyz; any address. Nil: none. [metrics]
+  package var metrics: Listen?
   package init() {}
 }
 

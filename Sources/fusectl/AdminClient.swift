@@ -13,26 +13,52 @@ internal import NIOPosix
   internal import Darwin
 #endif
 
-/// One question to the admin API over a Unix socket or loopback TCP.
+/// One question or command to the admin API over a Unix socket or TCP.
 struct AdminClient: Sendable {
   let address: Listen
+  private let token: AccessToken?
 
-  /// `--admin`, else `STORMFUSE_ADMIN`, else the standard socket.
-  init(option: String?, environment: [String: String]) throws(CommandFailure) {
+  /// `--admin`, else `STORMFUSE_ADMIN`, else the standard socket; `--token-file`, else `STORMFUSE_TOKEN_FILE`, else no
+  /// token. Without a token an address beyond loopback is refused.
+  init(option: String?, tokenFile: String? = nil, environment: [String: String]) throws(CommandFailure) {
     let named = option.map { ("--admin", $0) } ?? environment["STORMFUSE_ADMIN"].map { ("STORMFUSE_ADMIN", $0) }
+    if let path = tokenFile ?? environment["STORMFUSE_TOKEN_FILE"], !path.isEmpty {
+      do throws(AccessToken.ReadError) {
+        token = try AccessToken.read(path: path)
+      } catch {
+        throw .wrongToken(error.description)
+      }
+    } else {
+      token = nil
+    }
     guard let (source, text) = named, !text.isEmpty else {
       address = .standard
       return
     }
     do throws(Listen.ParseError) {
-      address = try Listen.parse(text)
+      address = try Listen.parse(text, reach: token == nil ? .loopback : .names)
     } catch {
       throw .wrongAddress("\(source): \(error)")
     }
   }
 
   /// The body of a 2xx answer.
-  func get(_ path: String) async throws(CommandFailure) -> [UInt8] {
+  func get(_ path: String) async throws(CommandFailure) -> [UInt8] { try await ask(.GET, path) }
+
+  /// A command; the body of a 2xx answer.
+  ///
+  /// - Parameter ifRevision: Refused if the breaker is at another one.
+  func send(
+    _ method: HTTPMethod, _ path: String, _ body: CommandBody, ifRevision: UInt64?
+  ) async throws(CommandFailure) -> [UInt8] {
+    let bytes: [UInt8]
+    do { bytes = try JSON.encode(body) } catch { throw .strange("the command can't be written as JSON: \(error)") }
+    return try await ask(method, path, bytes, ifRevision: ifRevision)
+  }
+
+  private func ask(
+    _ method: HTTPMethod, _ path: String, _ body: [UInt8]? = nil, ifRevision: UInt64? = nil
+  ) async throws(CommandFailure) -> [UInt8] {
     if let failure = unreachableSocket() { throw failure }
     var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
     configuration.timeout.connect = .seconds(3)
@@ -42,7 +68,15 @@ struct AdminClient: Sendable {
     let answer: Result<[UInt8], CommandFailure>
     do {
       var request = HTTPClientRequest(url: base + path)
+      request.method = method
       request.headers.add(name: "Accept", value: "application/json")
+      // The socket's mode is the permission there; the token is not for whoever made that socket.
+      if let token, case .tcp = address { request.headers.add(name: "Authorization", value: token.authorization) }
+      if let ifRevision { request.headers.add(name: "If-Match", value: "\"\(ifRevision)\"") }
+      if let body {
+        request.headers.add(name: "Content-Type", value: CommandBody.mediaType)
+        request.body = .bytes(ByteBuffer(bytes: body))
+      }
       let response = try await client.execute(request, timeout: .seconds(10))
       let body = try await response.body.collect(upTo: Self.largestAnswer_bytes)
       answer = read(Array(body.readableBytesView), status: Int(response.status.code))

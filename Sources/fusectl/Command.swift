@@ -20,6 +20,14 @@ protocol Command: AsyncParsableCommand {
   var common: CommonOptions { get }
   /// What goes to standard output, without the last line feed.
   func output(_ client: AdminClient, _ terminal: Terminal) async throws(CommandFailure) -> String
+  /// The same with the exit code that goes with it; 0 unless the subcommand says otherwise.
+  func outcome(_ client: AdminClient, _ terminal: Terminal) async throws(CommandFailure) -> CommandOutput
+}
+
+/// What a subcommand came to.
+struct CommandOutput: Equatable, Sendable {
+  var text: String
+  var exitCode: Int32 = 0
 }
 
 /// What is known about standard output.
@@ -30,18 +38,25 @@ struct Terminal: Equatable, Sendable {
 }
 
 extension Command {
+  func outcome(_ client: AdminClient, _ terminal: Terminal) async throws(CommandFailure) -> CommandOutput {
+    CommandOutput(text: try await output(client, terminal))
+  }
+
   func run() async throws {
     let environment = ProcessInfo.processInfo.environment
     let terminal = Terminal(
       isTerminal: isatty(STDOUT_FILENO) == 1,
       style: TerminalStyle.detect(descriptor: STDOUT_FILENO, environment: environment))
+    let outcome: CommandOutput
     do throws(CommandFailure) {
-      let client = try AdminClient(option: common.admin, environment: environment)
-      print(try await output(client, terminal))
+      let client = try AdminClient(option: common.admin, tokenFile: common.tokenFile, environment: environment)
+      outcome = try await self.outcome(client, terminal)
     } catch {
       let line = Array("fusectl: \(error.text)\n".utf8)
       _ = line.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
       throw ExitCode(error.exitCode)
     }
+    print(outcome.text)
+    if outcome.exitCode != 0 { throw ExitCode(outcome.exitCode) }
   }
 }

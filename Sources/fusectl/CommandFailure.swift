@@ -8,12 +8,14 @@ enum CommandFailure: Error, Equatable {
   case strange(String)
   case unreachable(String)
   case wrongAddress(String)
+  /// The token's file can't be used.
+  case wrongToken(String)
 
   var exitCode: Int32 {
     switch self {
     case .refused, .strange: 1
     case .unreachable: 3
-    case .wrongAddress: 64
+    case .wrongAddress, .wrongToken: 64
     }
   }
 
@@ -28,7 +30,7 @@ enum CommandFailure: Error, Equatable {
           ? "\ndid you mean \(names.joined(separator: ", "))?" : "\n" + names.joined(separator: "\n")
       }
       return text
-    case .strange(let text), .unreachable(let text), .wrongAddress(let text): return text
+    case .strange(let text), .unreachable(let text), .wrongAddress(let text), .wrongToken(let text): return text
     }
   }
 }

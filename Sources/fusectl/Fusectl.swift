@@ -4,14 +4,18 @@ internal import ArgumentParser
 @main struct Fusectl: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "fusectl",
-    abstract: "Shows what a running stormfuse sees.",
+    abstract: "Shows what a running stormfuse sees, and moves its breakers.",
     discussion: """
       The sidecar is found at --admin, else at $STORMFUSE_ADMIN, else at /run/stormfuse.sock.
 
-      Exit codes: 0 done; 1 the sidecar answered with an error (no such breaker, several with that key); 3 the sidecar \
-      can't be reached; 4 reserved; 64 the command line is wrong.
+      Exit codes: 0 done; 1 the sidecar answered with an error or did not do it (no such breaker, several with that key, \
+      another revision, not permitted, an override in the way); 3 the sidecar can't be reached; 4 done, but traffic is \
+      not really held; 5 in force, but not on disk; 64 the command line is wrong.
       """,
-    subcommands: [StatusCommand.self, ShowCommand.self, ReportCommand.self] + holding,
+    subcommands: [
+      StatusCommand.self, ShowCommand.self, ReportCommand.self, TripCommand.self, ResetCommand.self,
+      OverrideCommand.self,
+    ] + holding,
     defaultSubcommand: bare)
 }
 
@@ -22,6 +26,12 @@ struct CommonOptions: ParsableArguments {
     help: ArgumentHelp(
       "Where the sidecar's admin API is: unix:PATH, a bare path, or tcp:127.0.0.1:PORT.", valueName: "address"))
   var admin: String?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "File of the token for a sidecar reached over TCP; else $STORMFUSE_TOKEN_FILE.", valueName: "path"))
+  var tokenFile: String?
 
   @Option(name: .long, help: "table (for people; plain lines when not on a terminal) or json.")
   var format: Format = .table

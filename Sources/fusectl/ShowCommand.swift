@@ -33,6 +33,7 @@ struct ShowCommand: Command {
       ("key", plain(group.key)), ("cluster", plain(group.cluster)), ("target", plain(group.target)),
       ("destinations", plain(group.destinations.joined(separator: ", "))), ("mode", group.mode),
       ("breaker", style.paint(breaker.state.rawValue, StateColour.of(breaker.state)) + ", \(held)"),
+      ("revision", "\(breaker.revision)"),
       (
         "verdict",
         style.paint(

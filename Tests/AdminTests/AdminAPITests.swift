@@ -120,6 +120,26 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    ("tcp:0.0.0.0:80", true, true), ("tcp:10.0.0.1:80", true, true), ("tcp:[2001:db8::1]:80", true, true),
+    ("tcp:[::]:80", true, true), ("tcp:example.com:80", false, true), ("tcp:stormfuse.prod.svc:80", false, true),
+    ("tcp::80", false, false), ("tcp:a/b:80", false, false), ("tcp:a b:80", false, false),
+    ("tcp:[example.com]:80", false, true), ("tcp:127.0.0.1:80", true, true),
+  ])
+  func `with a token an address may reach further, a name only to connect to`(text: String, bind: Bool, connect: Bool) {
+    #expect(((try? Listen.parse(text, reach: .addresses)) != nil) == bind)
+    #expect(((try? Listen.parse(text, reach: .names)) != nil) == connect)
+    #expect((try? Listen.parse(text))?.isBeyondLoopback != true)
+  }
+
+  @Test func `metrics may be served anywhere, but on TCP`() throws {
+    #expect(try Listen.parseMetrics("tcp:0.0.0.0:9464") == .tcp(host: "0.0.0.0", port: 9464))
+    #expect(try Listen.parseMetrics("tcp:[::1]:9464") == .tcp(host: "::1", port: 9464))
+    for text in ["/run/x", "unix:/run/x", "tcp:somewhere:1", "0.0.0.0:1"] {
+      #expect(throws: Listen.ParseError.self) { try Listen.parseMetrics(text) }
+    }
+  }
+
   @Test func `an event carries names and numbers in a shape of its own`() throws {
     let group = Sample.group()
     let event = TransitionEvent(group: group, transition: group.breaker.transitions[0], owner: "oncall")

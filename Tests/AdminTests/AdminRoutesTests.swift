@@ -12,7 +12,12 @@ import Testing
   ) -> Answer {
     var request = HTTPRequest(method: method, scheme: "http", authority: host, path: path)
     request.headerFields[.accept] = accept
-    return AdminRoutes(source: source, version: "1.2.3", checksHost: tcp).answer(request)
+    let policy = AccessPolicy(reach: tcp ? .loopback : .unixSocket)
+    let routes = AdminRoutes(source: source, commands: nil, version: "1.2.3", policy: policy)
+    switch routes.begin(request) {
+    case .answer(let answer): return answer
+    case .body: return Answer(Problem(kind: .failed, detail: "a body is asked for"))
+    }
   }
 
   private func problem(_ answer: Answer) throws -> Problem {

@@ -7,11 +7,15 @@ import Testing
 
 /// Runs a server while `body` runs.
 func withServer<Result: Sendable>(
-  _ listen: Listen, source: any ReportSource = Sample.Source(), limits: AdminServer.Limits = .init(),
+  _ listen: Listen, source: any ReportSource = Sample.Source(), commands: (any CommandSink)? = nil,
+  policy: AccessPolicy? = nil, limits: AdminServer.Limits = .init(),
   _ body: @Sendable @escaping (Listen) async throws -> Result
 ) async throws -> Result {
   let (ready, announce) = AsyncStream<Listen>.makeStream()
-  let server = AdminServer(listen: listen, source: source, version: "1.2.3", limits: limits) { announce.yield($0) }
+  let server = AdminServer(
+    listen: listen, policy: policy ?? AccessPolicy(listen, token: nil, hosts: []), source: source, commands: commands,
+    version: "1.2.3", limits: limits
+  ) { announce.yield($0) }
   let running = Task {
     defer { announce.finish() }
     try await server.run()

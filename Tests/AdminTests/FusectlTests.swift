@@ -56,6 +56,7 @@ import Testing
     }
     for line in [
       "key             rabbitmq:%2F:orders", "breaker         open, not held (mode is observe)",
+      "revision        1",
       "verdict         storm (dead-letter-storm)", "                ✓ error rate 41.2 % > 5 % of 312",
       "deliveries      132 = 12 acked + 96 requeued + 20 rejected + 4 in flight; 72 redelivered",
       "delay           p50 12 s, p95 73 s, max 90.3 s (timestamp_in_ms)",

@@ -15,7 +15,7 @@ import Testing
       "rules: {dead-letter-storm: {error_rte: 1}}",
       "f:1:29: unknown key \"error_rte\" in rules.dead-letter-storm: did you mean \"error_rate\"?"
     ),
-    ("admin: {zzz: 1}", "f:1:9: unknown key \"zzz\" in admin: known are listen"),
+    ("admin: {zzz: 1}", "f:1:9: unknown key \"zzz\" in admin: known are hosts, listen, metrics, token_file"),
     ("window: 60", "f:1:9: window: \"60\" has no unit: did you mean 60s? (units are ms, s, m, h, d)"),
     ("window: 60 sec", "f:1:9: window: \"60 sec\" has an unknown unit \"sec\": did you mean 60s?"),
     ("window: 5parsecs", "f:1:9: window: \"5parsecs\" has an unknown unit \"parsecs\": units are ms, s, m, h, d"),
@@ -75,7 +75,19 @@ import Testing
     ),
     (
       "admin: {listen: tcp:0.0.0.0:80}",
-      "f:1:17: admin.listen: \"0.0.0.0\" is not loopback, and the admin API has no passwords: use tcp:127.0.0.1:80 or a Unix socket, and forward the port if you need it from elsewhere"
+      "f:1:17: admin.listen: \"0.0.0.0\" is not loopback, and without a token reach is the admin API's protection: use tcp:127.0.0.1:80 or a Unix socket and forward the port if you need it from elsewhere, or give a token file"
+    ),
+    (
+      "admin: {listen: \"tcp:example.com:80\", token_file: /t}",
+      "f:1:17: admin.listen: \"example.com\" in \"tcp:example.com:80\" is not an IP address: write one of this machine's, or 0.0.0.0 for all"
+    ),
+    (
+      "admin: {hosts: [\"http://a\"]}",
+      "f:1:16: admin.hosts: \"http://a\" is not a host's name: write it without scheme and port"
+    ),
+    (
+      "admin: {metrics: /run/m.sock}",
+      "f:1:18: admin.metrics: \"/run/m.sock\" is no address for metrics: write tcp:ADDRESS:PORT, as in tcp:0.0.0.0:9464"
     ),
     ("webhook: {timeout: 1s}", "f:1:10: webhook has no url: name the address to post to, or leave webhook out"),
     ("webhook: {url: example.com}", "f:1:16: webhook.url must be http://HOST… or https://HOST…"),
