@@ -136,6 +136,18 @@ enum Metrics {
       out.family("stormfuse_\(name)", "gauge", help)
       for (labels, group) in groups { if let value = value(group) { out.sample(value, in: labels) } }
     }
+    let holds: [(String, String, KeyPath<Report.Hold, UInt64>)] = [
+      ("held_segments", "Segments that were held; one that is tried again counts again.", \.held_packets),
+      ("held_bytes", "Payload bytes that were held; tried again, they count again.", \.held_bytes),
+      ("held_passed_segments", "Segments of held connections that were let through.", \.passed_packets),
+      ("held_passed_bytes", "Payload bytes of held connections that were let through.", \.passed_bytes),
+    ]
+    out.family("stormfuse_held_connections", "gauge", "Connections that are held.")
+    for (labels, group) in groups { out.sample(Double(group.breaker.hold?.connections ?? 0), in: labels) }
+    for (name, help, path) in holds {
+      out.family("stormfuse_\(name)_total", "counter", help)
+      for (labels, group) in groups { out.sample(Double(group.breaker.hold?[keyPath: path] ?? 0), in: labels) }
+    }
     let quantiles: [(String, String, KeyPath<Report.Group, Report.Quantiles>)] = [
       ("consumption_delay", "Enqueue time to settlement.", \.consumption_delay_s),
       ("settle_latency", "Delivery to settlement, waiting in the prefetch queue taken off.", \.settle_latency_s),

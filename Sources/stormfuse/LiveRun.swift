@@ -21,6 +21,7 @@
       let box = ReportBox(Engine(settings: configuration.settings, target: "", origin: .live).report())
       let announcer = try Announcer(configuration, eventsPath: options.events, quiet: false, box: box)
       let memory = try openMemory(options.state ?? configuration.state)
+      if let memory { box.addFamilies { memory.families } }
       let commands = Commands(queue: CommandQueue(), memory: memory)
       let engine = LiveEngine(
         target: choice, settings: configuration.settings, ringBytes: configuration.capture.ring_bytes, box: box,
@@ -29,10 +30,13 @@
       defer { signals?.cancel() }
       let status: Int32
       do {
-        status = try await serve(engine, announcer, box, configuration.admin.listen)
+        status = try await serve(engine, announcer, box, commands.queue, configuration.admin)
       } catch let error as KernelError {
         Terminal.say("stormfuse: \(error)")
         if case .cannotStart(let code) = error.kind { throw ExitCode(code) }
+        throw ExitCode(1)
+      } catch let error as Failure {
+        Terminal.say("stormfuse: \(error)")
         throw ExitCode(1)
       } catch let error as TraceWriteError {
         Terminal.say("stormfuse: \(error)")
@@ -47,12 +51,12 @@
 
     /// The engine decides when it is over; the admin API and the announcements end after it.
     private func serve(
-      _ engine: LiveEngine, _ announcer: Announcer, _ box: ReportBox, _ listen: Listen
+      _ engine: LiveEngine, _ announcer: Announcer, _ box: ReportBox, _ commands: CommandQueue, _ settings: AdminSettings
     ) async throws -> Int32 {
       let announcing = Task { await announcer.run() }
       let serving = Task {
         do {
-          try await AdminService(source: box, asked: options.admin, configured: listen).run()
+          try await AdminService(source: box, commands: commands, options: options.admin, settings: settings).run()
         } catch is CancellationError {
         } catch {
           // An address that was asked for can't be served: better no run than one that nobody can ask.

@@ -1,3 +1,4 @@
+import Admin
 import AdminAPI
 import ArgumentParser
 import Pipeline
@@ -36,6 +37,22 @@ final class Memory: Sendable {
 
   /// Tries to save what is not saved, up to five seconds; answers whether everything is.
   func close() -> Bool { writer.close() }
+
+  /// For `/metrics`.
+  var families: [MetricFamily] {
+    let status = status
+    func family(_ name: String, _ kind: MetricFamily.Kind, _ help: String, _ value: Double) -> MetricFamily {
+      MetricFamily(name: "stormfuse_state_\(name)", kind: kind, help: help, samples: [.init(value)])
+    }
+    return [
+      family("saves_total", .counter, "Snapshots of the breakers' state that reached the disk.", Double(status.saves)),
+      family("save_failures_total", .counter, "Tries to save a snapshot that failed.", Double(status.failures)),
+      family("unsaved", .gauge, "1 while the newest state is not on disk.", status.isUnsaved ? 1 : 0),
+      family("failing", .gauge, "1 while saving fails.", status.failing == nil ? 0 : 1),
+      family("audit_lines_total", .counter, "Commands written to the audit file.", Double(status.auditLines)),
+      family("audit_dropped_total", .counter, "Commands missing in the audit file.", Double(status.auditDropped)),
+    ]
+  }
 
   /// For `/readyz`.
   var check: Readiness.Check {

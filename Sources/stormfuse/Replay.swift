@@ -1,5 +1,6 @@
 import AdminAPI
 import Pipeline
+import State
 import Traces
 
 /// Runs the engine over capture files.
@@ -9,10 +10,13 @@ struct Replay {
   let speed: Speed
   let box: ReportBox
   let announcer: Announcer
+  let commands: Commands
 
-  /// Returns when the files have been read to their end, or `isStopped`, and the last report is published.
-  func run(_ reader: TraceReader, isStopped: () -> Bool) async {
+  /// Returns when the files have been read to their end, or `isStopped`, and the last report is published; with the
+  /// engine as it is then.
+  func run(_ reader: TraceReader, isStopped: () -> Bool) async -> Engine {
     var engine = Engine(settings: settings, target: target, origin: .replay)
+    if let first = reader.nextAt { commands.memory?.restore(&engine, at: first) }
     switch speed {
     case .max:
       var sinceEffects = 0
@@ -21,7 +25,8 @@ struct Replay {
         sinceEffects += 1
         if sinceEffects == Self.batch {
           sinceEffects = 0
-          announce(engine.takeEffects())
+          act(&engine)
+          commands.carryOut(&engine, at: SnapshotWriter.clock(), act: act)
           return !isStopped()
         }
         return true
@@ -29,8 +34,22 @@ struct Replay {
     case .factor(let factor): await pace(reader, &engine, factor, isStopped)
     }
     engine.finish()
-    announce(engine.takeEffects())
+    act(&engine)
     publish(engine.report(), detail: "the capture was read to its end")
+    return engine
+  }
+
+  /// Commands still apply after the end; the clock stands, and timers do not run. Returns when `isStopped`.
+  func obey(_ engine: inout Engine, isStopped: () -> Bool) async {
+    while !isStopped() {
+      var isNews = false
+      commands.carryOut(&engine, at: SnapshotWriter.clock()) {
+        act(&$0)
+        isNews = true
+      }
+      if isNews { publish(engine.report(), detail: "the capture was read to its end") }
+      do { try await Task.sleep(for: .milliseconds(20)) } catch { return }
+    }
   }
 
   /// Ingests each segment when its turn comes; time passes between them as it did.
@@ -46,15 +65,16 @@ struct Replay {
         continue
       }
       engine.tick(at: now)
-      announce(engine.takeEffects())
+      act(&engine)
+      commands.carryOut(&engine, at: SnapshotWriter.clock(), act: act)
       publish(engine.report(), detail: "replaying")
       let wait_ns = min(Double(next - now) / factor, 1e8)
       do { try await Task.sleep(for: .nanoseconds(Int64(wait_ns))) } catch { return }
     }
   }
 
-  private func announce(_ effects: [Effect]) {
-    for case .transition(let transition, let group, let owner, let runbook) in effects {
+  private func act(_ engine: inout Engine) {
+    for case .transition(let transition, let group, let owner, let runbook) in engine.takeEffects() {
       announcer.announce(transition, group, owner: owner, runbook: runbook)
     }
   }

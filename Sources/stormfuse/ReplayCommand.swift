@@ -24,14 +24,17 @@ struct ReplayCommand: AsyncParsableCommand {
   var speed = Speed.max
   @Flag(help: "Serve the admin API during the replay and after it, until interrupted.")
   var serve = false
-  @Option(help: AdminOption.help)
-  var admin: AdminOption?
+  @OptionGroup var admin: AdminOptions
+  @Option(help: "With --serve: directory for what outlives the process.")
+  var state: String?
   @Option(help: "Append every transition as a JSON line to this file ('-': standard output).")
   var events: String?
 
   func validate() throws {
     if files.isEmpty { throw ValidationError("Name at least one capture file.") }
-    if admin != nil, !serve { throw ValidationError("--admin goes with --serve.") }
+    if !serve, admin.admin != nil || admin.metrics != nil || admin.adminTokenFile != nil || state != nil {
+      throw ValidationError("--admin, --admin-token-file, --metrics and --state go with --serve.")
+    }
   }
 
   func run() async throws {
@@ -44,15 +47,20 @@ struct ReplayCommand: AsyncParsableCommand {
     let target = files.map { $0.split(separator: "/").last.map(String.init) ?? $0 }.joined(separator: "+")
     let box = ReportBox(Engine(settings: configuration.settings, target: target, origin: .replay).report())
     let announcer = try Announcer(configuration, eventsPath: events, quiet: format == .text && !serve, box: box)
+    let memory = serve ? try openMemory(state ?? configuration.state) : nil
+    if let memory { box.addFamilies { memory.families } }
+    let commands = Commands(queue: CommandQueue(), memory: memory)
     let replay = Replay(
-      settings: configuration.settings, target: target, speed: speed, box: box, announcer: announcer)
+      settings: configuration.settings, target: target, speed: speed, box: box, announcer: announcer,
+      commands: commands)
     let announcing = Task { await announcer.run() }
-    let service = AdminService(source: box, asked: admin, configured: configuration.admin.listen)
+    let service = AdminService(
+      source: box, commands: commands.queue, options: admin, settings: configuration.admin)
     let serving = serve ? Task { try await service.run() } : nil
     // The socket must go with us, so an interruption ends serving in good order.
     let signals = serving.map { task in StopSignals { task.cancel() } }
     defer { signals?.cancel() }
-    await replay.run(reader) { serving?.isCancelled ?? false }
+    var engine = await replay.run(reader) { serving?.isCancelled ?? false }
     var failed = false
     for problem in reader.problems {
       Terminal.say("stormfuse: \(problem.isWarning ? "warning: " : "")\(problem)")
@@ -65,12 +73,17 @@ struct ReplayCommand: AsyncParsableCommand {
     case .json: Terminal.write(try JSON.encode(box.report(), pretty: true) + [0x0a], to: 1)
     case .text: Terminal.print(ReportText(report: box.report(), style: Terminal.output).text)
     }
-    announcer.close()
-    await announcing.value
     if let serving {
       Terminal.say("stormfuse: the replay is over; the admin API stays up until interrupted")
-      do { try await serving.value } catch is CancellationError {}
+      await replay.obey(&engine) { serving.isCancelled }
     }
+    commands.queue.close()
+    announcer.close()
+    await announcing.value
+    if let memory, !memory.close() {
+      Terminal.say("stormfuse: the last state of the breakers is not on disk: \(memory.check.detail)")
+    }
+    if let serving { do { try await serving.value } catch is CancellationError {} }
     if failed { throw ExitCode(1) }
   }
 }

@@ -12,6 +12,7 @@ final class ReportBox: ReportSource {
     var report: Report
     var checks: [Readiness.Check] = []
     var exports: [@Sendable () -> ExportCounters] = []
+    var families: [@Sendable () -> [MetricFamily]] = []
   }
 
   init(_ report: Report) { state = Mutex(State(report: report)) }
@@ -27,11 +28,15 @@ final class ReportBox: ReportSource {
     state.withLock { $0.exports.append(counters) }
   }
 
+  func addFamilies(_ families: @escaping @Sendable () -> [MetricFamily]) {
+    state.withLock { $0.families.append(families) }
+  }
+
   func report() -> Report { state.withLock(\.report) }
   func readiness() -> Readiness { Readiness(checks: state.withLock(\.checks)) }
 
   func metrics() -> MetricsInput {
-    let (report, exports) = state.withLock { ($0.report, $0.exports) }
-    return MetricsInput(report: report, exports: exports.map { $0() })
+    let (report, exports, families) = state.withLock { ($0.report, $0.exports, $0.families) }
+    return MetricsInput(report: report, exports: exports.map { $0() }, families: families.flatMap { $0() })
   }
 }

@@ -43,7 +43,6 @@
     var state: String?
     @Option(help: "observe: whatever the configuration says, nothing is held. enforce: groups for which it says nothing are.")
     var mode: ModeOption?
-    @Option(help: AdminOption.help)
-    var admin: AdminOption?
+    @OptionGroup var admin: AdminOptions
   }
 #endif
