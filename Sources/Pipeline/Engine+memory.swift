@@ -37,6 +37,6 @@ extension Engine {
     tick(at: now)
   }
 
-  private static var transitionsRemembered: Int { 16 }
+  private static var transitionsRemembered: Int { 4 }
   private static var addressesRemembered: Int { 16 }
 }
