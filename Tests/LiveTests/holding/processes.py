@@ -102,10 +102,13 @@ class Stage:
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="stormfuse-hold-", dir="/tmp"))
         self.addresses = ["127.0.0.1", "::1"]
         self.own_broker = None
+        self.compiled = self.directory
         self.endings = []
         if broker:
             with open(os.path.join(broker, "broker.json")) as file:
                 self.port = json.load(file)["port"]
+            # Beside a broker that is shared, so that its next user finds them.
+            self.compiled = pathlib.Path(broker)
 
     def start_broker(self, *addresses):
         """On loopback and on `addresses`."""
@@ -123,7 +126,7 @@ class Stage:
         """A client's program, compiled if need be."""
         if name in ("pika", "aio-pika"):
             return [PYTHON, CLIENTS / {"pika": "pika_client.py", "aio-pika": "aio_pika_client.py"}[name]]
-        compiled = self.directory / f"{name}_client"
+        compiled = self.compiled / f"{name}_client"
         if not compiled.exists():
             if name == "c":
                 command = ["cc", "-O2", "-o", compiled, CLIENTS / "rabbitmq_client.c", "-lrabbitmq"]

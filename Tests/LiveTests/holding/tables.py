@@ -2,19 +2,19 @@
 
 COLUMNS = {
     "client": "Client", "heartbeat_s": "Heartbeat", "held_s": "Held", "tcp_retries2": "tcp_retries2", "ip": "IP",
-    "released_by": "Released by", "first_message_ms": "Release → first message", "leaked": "Leaked",
+    "released_by": "Released by", "first_message_ms": "Release → first message", "closed_ms": "Closed after", "leaked": "Leaked",
     "unspent": "Of it unspent prefetch",
-    "exposure": "Exposure", "trickled": "Segments let through", "connections_lost": "Connections lost",
+    "exposure": "Exposure", "passed_bytes": "Payload let through", "connections_lost": "Connections lost",
     "messages_lost": "Messages lost", "redelivered": "Redelivered", "published": "Published",
 }
-UNITS = {"heartbeat_s": " s", "held_s": " s", "first_message_ms": " ms"}
+UNITS = {"heartbeat_s": " s", "held_s": " s", "first_message_ms": " ms", "closed_ms": " ms", "passed_bytes": " B"}
 
 
 def cell(name, value):
     if value is None:
         return "–"
     if isinstance(value, float):
-        value = f"{value:.0f}" if name == "first_message_ms" or value == int(value) else f"{value:.1f}"
+        value = f"{value:.0f}" if name.endswith("_ms") or value == int(value) else f"{value:.1f}"
     return f"{value}{UNITS.get(name, '')}"
 
 
@@ -31,8 +31,10 @@ def tables(lines):
         verdict = "passed" if line["passed"] else "FAILED"
         parts.append(f"### {line['case']}\n\n{verdict} in {line['seconds']} s.")
         if line["table"] == "holds" and line["rows"]:
-            rows = [[cell(name, row[name]) for name in COLUMNS] for row in line["rows"]]
-            parts.append(table(list(COLUMNS.values()), rows))
+            # What is empty throughout says nothing.
+            names = [name for name in COLUMNS if any(row[name] is not None for row in line["rows"])]
+            rows = [[cell(name, row[name]) for name in names] for row in line["rows"]]
+            parts.append(table([COLUMNS[name] for name in names], rows))
         elif line["rows"]:
             rows = [[row["what"], str(row["value"])] for row in line["rows"]]
             parts.append(table(["What", "Value"], rows))
