@@ -165,6 +165,7 @@ final class Ledger {
     delivery.body = arrival.body
     delivery.process = consumers[arrival.consumer].process
     delivery.attempt = attempt
+    delivery.record = index
     if arrival.isLastAttempt { delivery.flags.insert(.lastAttempt) }
     if isStream { delivery.flags.insert(.credit) }
     dateEnqueueing(of: &delivery, arrival, firstSeen: messages[index].firstSeen, group)
@@ -278,7 +279,7 @@ final class Ledger {
   private func remember(
     _ delivery: Delivery, _ id: DeliveryID, _ settlement: Settlement, _ at: Timestamp, _ group: Group
   ) {
-    let index = messages.find(delivery.message &+ group.salt)
+    let index = messages.find(delivery.message &+ group.salt, lastAt: delivery.record)
     guard index != 0 else { return }
     if messages[index].inFlight == id { messages[index].inFlight = 0 }
     switch settlement {
