@@ -38,8 +38,8 @@ package struct GroupMonitor {
     judge = Judge(rules: settings.rules)
   }
 
-  /// When `tick` is due besides every `evaluation_ns`.
-  package var nextDeadline: Timestamp { breaker.nextDeadline }
+  /// When `tick` is due besides every `evaluation_ns`. Inlined, since a call of it copied the whole value first.
+  package var nextDeadline: Timestamp { @inline(__always) get { breaker.nextDeadline } }
 
   /// Makes the window of a partition for `slow-partition`; its number goes into `record`. Nil if it gets none.
   package mutating func addPartition(named name: String, at now: Timestamp) -> Int? {

@@ -240,7 +240,7 @@ final class Ledger {
       settlement: settlement, causeUnknown: causeUnknown, attempt: delivery.attempt, delay_ns: delay_ns,
       delayIsLowerBound: delivery.flags.contains(.lowerBound), settleLatency_ns: latency_ns, message: delivery.message,
       deliveredAt: delivery.at)
-    record(outcome, group: delivery.group, at: at)
+    record(outcome, group, delivery.group, at: at)
   }
 
   /// The acknowledgement of a delivery that an own dead-letter or retry publish had settled. It says nothing any more if
@@ -260,7 +260,7 @@ final class Ledger {
     let outcome = Outcome(
       settlement: .acked, paired: true, attempt: delivery.attempt, delay_ns: nil, settleLatency_ns: 0,
       message: delivery.message, deliveredAt: delivery.at)
-    record(outcome, group: delivery.group, at: at)
+    record(outcome, group, delivery.group, at: at)
   }
 
   /// Forgets a paired delivery whose acknowledgement can't come any more.
@@ -297,8 +297,7 @@ final class Ledger {
     }
   }
 
-  private func record(_ outcome: Outcome, group index: Int32, at: Timestamp) {
-    let group = groups[Int(index)]
+  private func record(_ outcome: Outcome, _ group: Group, _ index: Int32, at: Timestamp) {
     group.quietUntil = .zero
     if group.monitor.nextDeadline <= at { tick(index, at: at) }
     if group.monitor.record(outcome, at: at), let transition = group.monitor.lastTransition {
