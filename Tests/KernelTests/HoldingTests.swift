@@ -289,11 +289,14 @@ extension LiveKernel {
 
     @Test func `a second holder at the same place or above is refused with the reason`() throws {
       let wire = try Wire(connected: .v4)
-      let path = try #require(Arena.path)
-      let first = try Capture(target: Arena.target())
-      let same = try Capture(target: Arena.target())
-      let above = try #require(ControlGroups.ancestors(of: path).first.map { try Capture(target: .cgroup($0)) })
-      let captures = [first, same, above]
+      var upper = try #require(Arena.path)
+      let lower = upper + "/lower"
+      // Nobody else holds in what is ours; an unprivileged user's parent is the arena of who started this.
+      if mkdir(lower, 0o755) != 0 { upper = try #require(ControlGroups.ancestors(of: upper).first) }
+      defer { rmdir(lower) }
+      let inner = try Capture(target: Files.isDirectory(lower) ? .cgroup(lower) : Arena.target())
+      let outer = try [0, 1].map { _ in try Capture(target: .cgroup(upper)) }
+      let captures = [inner] + outer
       for (holder, others) in [(0, [1, 2]), (2, [0, 1])] {
         #expect(captures.allSatisfy { $0.whyCannotHold == nil })
         try captures[holder].hold(wire.cookie, Self.pause, for_ns: Self.long_ns)
@@ -309,6 +312,7 @@ extension LiveKernel {
         captures[holder].release(wire.cookie)
       }
       try wire.send(pattern(100))
+      for capture in captures { capture.close() }
     }
 
     @Test func `a socket's limits are read, and assumed where it is not known`() throws {
