@@ -4,10 +4,14 @@
 
   /// Whom a hold by hand concerns.
   struct HoldTargetOptions: ParsableArguments {
-    @Option(name: .customLong("cgroup"), help: ArgumentHelp("A cgroup v2 directory: a container's, a service's.", valueName: "path"))
+    @Option(
+      name: .customLong("cgroup"),
+      help: ArgumentHelp("A cgroup v2 directory: a container's, a service's.", valueName: "path"))
     var cgroup: String?
 
-    @Option(name: .customLong("pid"), parsing: .upToNextOption, help: ArgumentHelp("Processes, with their descendants.", valueName: "pid"))
+    @Option(
+      name: .customLong("pid"), parsing: .upToNextOption,
+      help: ArgumentHelp("Processes, with their descendants.", valueName: "pid"))
     var processes: [Int32] = []
 
     var isGiven: Bool { cgroup != nil || !processes.isEmpty }
