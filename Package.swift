@@ -41,7 +41,7 @@ let package = Package(
   ],
   targets: [
     .target(name: "Pipeline", swiftSettings: hotPath),
-    .target(name: "Traces", dependencies: ["Pipeline"], swiftSettings: settings),
+    .target(name: "Traces", dependencies: ["Pipeline"], swiftSettings: hotPath),
     .target(name: "AdminAPI", dependencies: ["Pipeline"], swiftSettings: settings),
     .target(
       name: "ConfigurationFile", dependencies: ["Pipeline", "AdminAPI", .product(name: "Yams", package: "Yams")],

@@ -66,6 +66,7 @@ package struct HoldRecord: Sendable, Equatable {
         let path = "\(directory)/\(name)"
         guard isTrusted(path), let record = Files.read(path).flatMap({ HoldRecord(text: $0) }), record.isAlive else {
           unlink(path)
+          rmdir(directory)
           continue
         }
         records.append(record)

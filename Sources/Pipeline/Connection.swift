@@ -50,8 +50,10 @@ final class Connection: ByteSink {
   /// What it is used for; nil until a protocol was detected.
   var use: ConnectionUse? { session?.use }
 
-  /// A segment that was held, and so is no fact. Whether it changes what the connection is used for.
-  func peek(_ payload: RawSpan) -> Bool { session?.peek(payload) ?? false }
+  /// A segment of the client's that was held, and so is no fact.
+  func peek(_ segment: Segment, _ payload: RawSpan) {
+    if segment.source != server { session?.peek(payload, at: segment.at) }
+  }
 
   init(_ segment: Segment, first: Endpoint, second: Endpoint, serial: Int, ledger: Ledger, amqp: AMQPState) {
     self.serial = serial

@@ -2,12 +2,13 @@
 ///
 /// Memory: at most `bound` connections. Past it one that was ruled out goes; if there is none, the one that has been silent
 /// longest: what its consumers held is abandoned, and it is counted in `counters.evicted`. A connection that is over is kept for a minute, so that its
-/// stragglers don't look like a new one. Cost: a look-up per segment, none for the same connection again.
+/// stragglers don't look like a new one. Cost: a look-up per segment, a compare for a connection seen lately.
 struct ConnectionTable {
   private(set) var counters = ConnectionCounters()
   private var byCookie: [UInt64: Connection] = [:]
   private var byAddress: [AddressPair: Connection] = [:]
-  private var last: Connection?
+  /// Connections found lately, each at its `shortcut`: most segments are of one of them.
+  private var recent = ContiguousArray<Connection?>(repeating: nil, count: 1 << Self.shortcutBits)
   /// Connections that wait for something: to be looked at as time passes.
   private var waiting: [Connection] = []
   /// The next to go, last first, each with when it was active at the time.
@@ -36,10 +37,11 @@ struct ConnectionTable {
 
   /// The segment's connection, made if need be.
   mutating func connection(of segment: Segment) -> Connection {
-    if let last, last.cookie == segment.cookie, last.isBetween(segment.source, segment.destination),
-      !segment.flags.contains(.syn)
+    let shortcut = Self.shortcut(segment.source, segment.destination)
+    if let known = recent[shortcut], known.cookie == segment.cookie,
+      known.isBetween(segment.source, segment.destination), !segment.flags.contains(.syn)
     {
-      return last
+      return known
     }
     guard let found = find(segment) else { return make(segment) }
     // Another connection between the same endpoints: this one may be for us.
@@ -47,7 +49,7 @@ struct ConnectionTable {
       forget(found)
       return make(segment)
     }
-    last = found
+    recent[shortcut] = found
     return found
   }
 
@@ -69,7 +71,7 @@ struct ConnectionTable {
     if segment.cookie != 0 { byCookie[segment.cookie] = connection }
     if let replaced = byAddress.updateValue(connection, forKey: pair) { retire(replaced, at: segment.at) }
     counters.connections += 1
-    last = connection
+    recent[Self.shortcut(connection.first, connection.second)] = connection
     return connection
   }
 
@@ -125,7 +127,18 @@ struct ConnectionTable {
     if connection.cookie != 0 { byCookie[connection.cookie] = nil }
     let pair = AddressPair(connection.first, connection.second)
     if byAddress[pair] === connection { byAddress[pair] = nil }
-    if last === connection { last = nil }
+    forgetShortcut(to: connection)
+  }
+
+  private mutating func forgetShortcut(to connection: Connection) {
+    let shortcut = Self.shortcut(connection.first, connection.second)
+    if recent[shortcut] === connection { recent[shortcut] = nil }
+  }
+
+  /// The same both ways, and cheap. Whoever picks addresses that collide costs us the look-up, no more.
+  @inline(__always) private static func shortcut(_ a: Endpoint, _ b: Endpoint) -> Int {
+    let mixed = (a.low &+ b.low &+ (UInt64(a.port) &+ UInt64(b.port)) &<< 40) &* 0x9e37_79b9_7f4a_7c15
+    return Int(truncatingIfNeeded: mixed &>> (64 &- shortcutBits))
   }
 
   /// Another connection took its addresses.
@@ -134,7 +147,7 @@ struct ConnectionTable {
     counters.add(connection)
     connection.isGone = true
     if connection.cookie != 0 { byCookie[connection.cookie] = nil }
-    if last === connection { last = nil }
+    forgetShortcut(to: connection)
     if connection.isListed { waiting.removeAll { $0 === connection } }
   }
 
@@ -176,6 +189,7 @@ struct ConnectionTable {
   }
 
   private static let keepOver_ns: Int64 = .seconds(60)
+  private static var shortcutBits: UInt64 { 6 }
 }
 
 /// Sums over connections.

@@ -21,9 +21,8 @@ extension Engine {
   /// Connections that are held.
   package var heldCookies: [UInt64] { planner.cookies }
 
-  /// Takes what a client tried to send and the kernel held: no fact yet, but it may show that the client takes its leave.
+  /// Takes what a client tried to send and the kernel held: no fact yet, but see `AMQPSession.peek`.
   package mutating func peek(_ segment: Segment, _ payload: RawSpan) {
-    guard connections.find(segment)?.peek(payload) == true else { return }
-    ledger.isPlanDue = true
+    connections.find(segment)?.peek(segment, payload)
   }
 }

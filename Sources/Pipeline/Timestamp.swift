@@ -2,7 +2,7 @@
 ///
 /// The pipeline has no clock: every moment comes in with a segment or a tick. Spans of time are plain `Int64`
 /// nanoseconds, in names that end in `_ns`.
-package struct Timestamp: Hashable, Comparable, Sendable {
+package struct Timestamp: BitwiseCopyable, Hashable, Comparable, Sendable {
   package var ns: Int64
 
   @inlinable package init(ns: Int64) { self.ns = ns }

@@ -36,11 +36,18 @@ struct TraceFile {
     }
   }
 
+  /// Hands on the segments of the packets that are not later than `until`, up to the end or until `body` returns false.
+  /// - Returns: what `body` returned last, true if it was not called.
+  mutating func handOn(until: Timestamp, _ body: (Segment, RawSpan) -> Bool) -> Bool {
+    while let record = ahead, record.at <= until {
+      guard handOn(record, body) else { return false }
+    }
+    return true
+  }
+
   /// Hands on the segment of the packet ahead, if it holds one, and moves to the next packet.
-  /// - Returns: what `body` returns, true if it was not called.
   @inline(__always)
-  mutating func handOn(_ body: (Segment, RawSpan) -> Bool) -> Bool {
-    guard let record = ahead else { return true }
+  private mutating func handOn(_ record: PacketRecord, _ body: (Segment, RawSpan) -> Bool) -> Bool {
     note(record)
     var goesOn = true
     let packet = ByteView(view.slice(record.offset, record.captured))

@@ -36,7 +36,7 @@ package final class TraceReader {
         choose()
         continue
       }
-      guard files[current].handOn(body) else { return }
+      guard files[current].handOn(until: until, body) else { return }
       if files[current].ahead == nil { choose() }
     }
   }

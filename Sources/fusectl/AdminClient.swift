@@ -81,7 +81,7 @@ struct AdminClient: Sendable {
       let body = try await response.body.collect(upTo: Self.largestAnswer_bytes)
       answer = read(Array(body.readableBytesView), status: Int(response.status.code))
     } catch {
-      answer = .failure(unreachable(error))
+      answer = .failure(unreachable(error, isCommand: body != nil))
     }
     try? await client.shutdown()
     return try answer.get()
@@ -133,7 +133,7 @@ struct AdminClient: Sendable {
     "this user may not use the socket \(path): run as its owner or join its group (ls -l \(path))"
   }
 
-  private func unreachable(_ error: any Error) -> CommandFailure {
+  private func unreachable(_ error: any Error, isCommand: Bool) -> CommandFailure {
     let refused: Bool
     switch error {
     case let error as IOError: refused = error.errnoCode == ECONNREFUSED
@@ -149,7 +149,9 @@ struct AdminClient: Sendable {
       return .unreachable("nobody listens on \(address): is stormfuse running with --admin \(address)?")
     default:
       let reason = (error as? HTTPClientError)?.shortDescription ?? "\(error)"
-      return .unreachable("\(address) does not answer (\(reason)): is it a stormfuse, and is it alive?")
+      return .unreachable(
+        "\(address) does not answer (\(reason)): is it a stormfuse, and is it alive?"
+          + (isCommand ? " Whether the command was carried out is not known: fusectl show tells." : ""))
     }
   }
 

@@ -22,7 +22,8 @@ enum CommandFailure: Error, Equatable {
   var text: String {
     switch self {
     case .refused(let problem):
-      var text = problem.description
+      // Details quote names from the wire.
+      var text = TerminalStyle.printable(problem.description)
       if let nearest = problem.nearest, !nearest.isEmpty {
         let names = nearest.map(TerminalStyle.printable)
         text +=

@@ -8,8 +8,10 @@
     /// Starts it and returns when it holds, having said so with its number; exits with its error if it can't.
     static func start() throws {
       var pipes: [Int32] = [-1, -1]
-      guard pipe2(&pipes, O_CLOEXEC) == 0 else { throw KernelError(.failed, "no pipe for the guard process") }
+      guard pipe(&pipes) == 0 else { throw KernelError(.failed, "no pipe for the guard process") }
       defer { close(pipes[0]) }
+      // Nothing else is started meanwhile, so they can be marked afterwards.
+      for end in pipes { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
       var actions = posix_spawn_file_actions_t()
       var attributes = posix_spawnattr_t()
       posix_spawn_file_actions_init(&actions)

@@ -4,10 +4,14 @@
 
   /// Whom a hold by hand concerns.
   struct HoldTargetOptions: ParsableArguments {
-    @Option(name: .customLong("cgroup"), help: "A cgroup v2 directory: a container's, a service's.")
+    @Option(
+      name: .customLong("cgroup"),
+      help: ArgumentHelp("A cgroup v2 directory: a container's, a service's.", valueName: "path"))
     var cgroup: String?
 
-    @Option(name: .customLong("pid"), parsing: .upToNextOption, help: "Processes, with their descendants.")
+    @Option(
+      name: .customLong("pid"), parsing: .upToNextOption,
+      help: ArgumentHelp("Processes, with their descendants.", valueName: "pid"))
     var processes: [Int32] = []
 
     var isGiven: Bool { cgroup != nil || !processes.isEmpty }

@@ -19,6 +19,16 @@ enum AdminOption: ExpressibleByArgument {
   }
 }
 
+/// `--metrics tcp:HOST:PORT`.
+struct MetricsOption: ExpressibleByArgument {
+  let listen: Listen
+
+  init?(argument: String) {
+    guard let listen = try? Listen.parseMetrics(argument) else { return nil }
+    self.listen = listen
+  }
+}
+
 /// Where a sidecar can be asked; each wins over the configuration's.
 struct AdminOptions: ParsableArguments {
   @Option(
@@ -34,11 +44,8 @@ struct AdminOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Where a second listener serves only /metrics, /healthz and /readyz: tcp:HOST:PORT, any address.",
-      valueName: "address"),
-    transform: { text in
-      do { return try Listen.parseMetrics(text) } catch { throw ValidationError(error.description) }
-    })
-  var metrics: Listen?
+      valueName: "address"))
+  var metrics: MetricsOption?
 }
 
 /// Serves the admin API, and the metrics where they have an address of their own, until cancelled.
@@ -63,7 +70,7 @@ struct AdminService {
     source.addFamilies { [counted.family] }
     try await withThrowingTaskGroup(of: Void.self) { tasks in
       tasks.addTask { try await serve(token, counted) }
-      if let address = options.metrics ?? settings.metrics {
+      if let address = options.metrics?.listen ?? settings.metrics {
         let server = AdminServer(metricsOn: address, source: source, version: Stormfuse.version) { address in
           Terminal.say("stormfuse: metrics on \(address)")
         }

@@ -45,19 +45,19 @@ final class CommandQueue: CommandSink {
 
   /// What has come since the last call, oldest first.
   func take() -> [Entry] {
-    state.withLock {
-      defer { $0.entries = [] }
-      return $0.entries
+    state.withLock { state in
+      defer { state.entries = [] }
+      return state.entries
     }
   }
 
   /// No command is taken any more; those that wait are answered so.
   func close() {
-    let left = state.withLock {
-      $0.isClosed = true
-      $0.wake = {}
-      defer { $0.entries = [] }
-      return $0.entries
+    let left = state.withLock { state in
+      state.isClosed = true
+      state.wake = {}
+      defer { state.entries = [] }
+      return state.entries
     }
     for entry in left { entry.answer(.unavailable(why: "the run is over")) }
   }

@@ -150,6 +150,34 @@ import Testing
     }
   }
 
+  @Test func `a sidecar that goes before its answer leaves open what was done, and that is said`() async throws {
+    try await withTemporaryDirectory { directory in
+      let path = directory + "/s"
+      let listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+      defer { close(listener) }
+      var address = sockaddr_un()
+      address.sun_family = sa_family_t(AF_UNIX)
+      withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+      let bound = withUnsafePointer(to: address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+          bind(listener, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+        }
+      }
+      try #require(bound == 0 && listen(listener, 1) == 0)
+      Thread.detachNewThread {
+        let connection = accept(listener, nil, nil)
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        _ = recv(connection, &buffer, buffer.count, 0)
+        close(connection)
+      }
+      let command = try #require(try Fusectl.parseAsRoot(["trip", key, "--reason", "r"]) as? any fusectl.Command)
+      let client = try AdminClient(option: path, environment: [:])
+      let failure = await #expect(throws: CommandFailure.self) { _ = try await command.outcome(client, .none) }
+      #expect(failure?.exitCode == 3)
+      #expect(failure?.text.hasSuffix("Whether the command was carried out is not known: fusectl show tells.") == true)
+    }
+  }
+
   @Test func `who asks is the user before sudo, at this machine`() {
     for (environment, author) in [
       (["SUDO_USER": "ann", "USER": "root"], "ann@h"), (["USER": "bob"], "bob@h"),

@@ -84,6 +84,11 @@ import Testing
         """)
   }
 
+  @Test func `an error that quotes names from outside can't steer a terminal`() {
+    let problem = Problem(kind: .noSuchBreaker, detail: "the key exists in cluster \u{1b}[2J")
+    #expect(CommandFailure.refused(problem).text == "the key exists in cluster \\u{1b}[2J")
+  }
+
   @Test func `an ambiguous key lists what to write instead`() async throws {
     let source = Sample.Source(groups: [
       Sample.group("b", cluster: "one"), Sample.group("b", cluster: "two", target: "x"),

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
-"""The main job, live, in about a minute: a consumer turns bad, stormfuse sees it, and says what holding would have saved.
+"""The main job, live, in about two minutes: a consumer turns bad, twice; the second time stormfuse holds its requests.
 
-    demo.py STORMFUSE
+    demo.py STORMFUSE [--prefetch N] [--json FILE]
 
-Starts a private RabbitMQ on loopback, a publisher, and `stormfuse run` around an ordinary consumer; tells how it goes;
-then shows the breaker's timeline, the evidence at the moment of opening, and the dead letters before and after it as
-the broker counts them. All that it started is gone when it ends, however it ends.
+Starts a private RabbitMQ on loopback, a publisher, and `stormfuse run` around an ordinary consumer, first in mode
+observe, then in mode enforce; tells how it goes; shows each breaker's timeline, the evidence at the moment of opening,
+and the dead letters before and after it as the broker counts them; compares the two. All that it started is gone when
+it ends, however it ends. Exit status 1 if the story did not come out: the breaker did not open or close again, a message
+or a connection was lost, or holding did not pay.
 """
 
+import argparse
 import datetime
 import json
 import os
@@ -27,7 +30,7 @@ CONFIGURATION = HERE / "stormfuse.yaml"
 QUEUE = "orders"
 KEY = f"rabbitmq:%2F:{QUEUE}"
 # Seconds after the consumer's start.
-OUTAGE_FROM, OUTAGE_TO, LONGEST = 10, 24, 50
+OUTAGE_FROM, OUTAGE_TO, LONGEST = 10, 24, 75
 SETTLED_S = 4  # how long the closed breaker is watched after the recovery
 
 TERMINAL = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb" and "NO_COLOR" not in os.environ
@@ -56,10 +59,9 @@ def heading(text):
 class Stage:
     """Everything that is started, so that everything ends."""
 
-    def __init__(self, stormfuse):
-        self.stormfuse = stormfuse
+    def __init__(self, stormfuse, prefetch):
+        self.stormfuse, self.prefetch = stormfuse, prefetch
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="stormfuse-demo-", dir="/tmp"))
-        self.events, self.report = self.directory / "events.jsonl", self.directory / "report.json"
         self.processes = []
         self.broker_started = False
         self.connection = None
@@ -95,6 +97,21 @@ class Stage:
         names = (QUEUE, f"{QUEUE}.dlq")
         return [self.channel.queue_declare(name, passive=True).method.message_count for name in names]
 
+    def clear(self):
+        """Between two acts: the queues as they were before the first."""
+        for name in (QUEUE, f"{QUEUE}.dlq"):
+            self.channel.queue_delete(name)
+        self.channel.exchange_delete(f"{QUEUE}.dlx")
+        self.connection.close()
+        self.connection = None
+
+    def stop(self, name, process, within_s):
+        process.terminate()
+        try:
+            process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"{name} did not end within {within_s} s of SIGTERM") from None
+
     def end(self):
         for _, process in reversed(self.processes):
             if process.poll() is None:
@@ -118,65 +135,129 @@ def seconds(moment):
 
 
 def read_events(path):
-    """The whole lines so far: one transition each."""
+    """The whole lines so far: transitions and what was told of holding."""
     if not path.exists():
         return []
     lines = path.read_text().split("\n")[:-1]
     return [event for event in map(json.loads, lines) if event["key"] == KEY]
 
 
-def play(stage):
-    """Runs the story; returns when it began and the dead letters by time: [(seconds since the epoch, count)]."""
-    say("starting a private RabbitMQ on loopback …")
-    stage.start_broker()
-    publisher = stage.start(
-        "publisher", [sys.executable, HERE / "publisher.py", stage.port, QUEUE], stdout=subprocess.PIPE
-    )
-    if publisher.stdout.readline().strip() != b"declared":
-        raise Failure(f"the publisher did not start: {stage.words('publisher')}")
-    began = time.time()
-    environment = {**os.environ, "OUTAGE_FROM": str(began + OUTAGE_FROM), "OUTAGE_TO": str(began + OUTAGE_TO)}
-    sidecar = stage.start(
-        "stormfuse",
-        [
-            stage.stormfuse, "run", "--config", CONFIGURATION, "--events", stage.events, "--report", stage.report,
-            "--admin", f"unix:{stage.directory}/admin", "--", sys.executable, HERE / "consumer.py", stage.port, QUEUE,
-        ],
-        env=environment,
-    )
-    say(f"publisher: 40 orders a second into queue {QUEUE}; consumer: under stormfuse run, pid {sidecar.pid}")
-    say(f"in {OUTAGE_FROM} s a service that the consumer needs times out, for {OUTAGE_TO - OUTAGE_FROM} s")
-    heading("live")
+def moment(event):
+    return seconds(event["transition"]["at"] if "transition" in event else event["at"])
 
-    counts, shown, told, closed_at = [], 0, 0, None
-    while True:
-        if sidecar.poll() is not None:
-            raise Failure(f"stormfuse ended with status {sidecar.returncode}: {stage.words('stormfuse') or 'no word'}")
-        elapsed = time.time() - began
-        backlog, dead = stage.depths()
-        counts.append((time.time(), dead))
-        for event in read_events(stage.events)[shown:]:
-            shown += 1
-            say(transition(event, began))
-            closed_at = elapsed if event["transition"]["to"] == "closed" else None
-        phase = "healthy" if elapsed < OUTAGE_FROM else "outage" if elapsed < OUTAGE_TO else "recovered"
-        status = f"{elapsed:5.1f} s  consumer {phase:<9}  backlog {backlog:>4}  dead letters {dead:>4}"
-        if TERMINAL:
-            print("\r\033[K" + paint(status, RED if phase == "outage" else DIM), end="", flush=True)
-        elif elapsed >= told:
-            say(status)
-            told += 2
-        if elapsed > OUTAGE_TO and closed_at is not None and elapsed > closed_at + SETTLED_S:
-            break
-        if elapsed > LONGEST:
-            break
-        time.sleep(0.1)
-    sidecar.terminate()
-    try:
-        sidecar.wait(15)
-    except subprocess.TimeoutExpired:
-        raise Failure("stormfuse did not end within 15 s of SIGTERM") from None
-    return began, counts
+
+def states(events):
+    return [event for event in events if "transition" in event]
+
+
+class Act:
+    """One run of the story: its mode, and what it left."""
+
+    def __init__(self, stage, mode):
+        self.stage, self.mode = stage, mode
+        self.events = stage.directory / f"{mode}.jsonl"
+        self.report = stage.directory / f"{mode}.json"
+        self.counts = []  # [(seconds since the epoch, dead letters)]
+
+    def play(self):
+        """Runs it: until the breaker has closed after the recovery, and the backlog is gone."""
+        stage = self.stage
+        publisher = stage.start(
+            f"publisher-{self.mode}", [sys.executable, HERE / "publisher.py", stage.port, QUEUE], stdout=subprocess.PIPE
+        )
+        if publisher.stdout.readline().strip() != b"declared":
+            raise Failure(f"the publisher did not start: {stage.words(f'publisher-{self.mode}')}")
+        self.began = began = time.time()
+        environment = {**os.environ, "OUTAGE_FROM": str(began + OUTAGE_FROM), "OUTAGE_TO": str(began + OUTAGE_TO)}
+        consumer = [sys.executable, HERE / "consumer.py", stage.port, QUEUE, stage.prefetch]
+        sidecar = stage.start(
+            f"stormfuse-{self.mode}",
+            [
+                stage.stormfuse, "run", "--mode", self.mode, "--config", CONFIGURATION, "--events", self.events,
+                "--report", self.report, "--admin", f"unix:{stage.directory}/admin", "--", *consumer,
+            ],
+            env=environment, stdout=subprocess.PIPE,
+        )
+        heading(f"mode {self.mode}")
+        self.follow(sidecar)
+        stage.stop("the publisher", publisher, 5)
+        self.published = int(publisher.stdout.read().split()[-1])
+        self.drain()
+        stage.stop("stormfuse", sidecar, 15)
+        self.consumer = json.loads(sidecar.stdout.read().splitlines()[-1])
+        self.queued, self.dead = stage.depths()
+
+    def follow(self, sidecar):
+        shown, told, closed_at = 0, 0, None
+        while True:
+            if sidecar.poll() is not None:
+                words = self.stage.words(f"stormfuse-{self.mode}")
+                raise Failure(f"stormfuse ended with status {sidecar.returncode}: {words or 'no word'}")
+            elapsed = time.time() - self.began
+            backlog, dead = self.stage.depths()
+            self.counts.append((time.time(), dead))
+            for event in read_events(self.events)[shown:]:
+                shown += 1
+                say(line(event, self.began))
+                if "transition" in event:
+                    closed_at = elapsed if event["transition"]["to"] == "closed" else None
+            phase = "healthy" if elapsed < OUTAGE_FROM else "outage" if elapsed < OUTAGE_TO else "recovered"
+            status = f"{elapsed:5.1f} s  consumer {phase:<9}  backlog {backlog:>4}  dead letters {dead:>4}"
+            if TERMINAL:
+                print("\r\033[K" + paint(status, RED if phase == "outage" else DIM), end="", flush=True)
+            elif elapsed >= told:
+                say(status)
+                told += 2
+            if elapsed > OUTAGE_TO and closed_at is not None and elapsed > closed_at + SETTLED_S:
+                return
+            if elapsed > LONGEST:
+                return
+            time.sleep(0.1)
+
+    def drain(self):
+        """What is still queued is consumed, so that nothing can hide in flight."""
+        deadline = time.time() + 15
+        while time.time() < deadline and self.stage.depths()[0] > 0:
+            time.sleep(0.1)
+
+    def opening(self):
+        found = next((event for event in states(read_events(self.events)) if event["transition"]["to"] == "open"), None)
+        if found is None:
+            raise Failure(f"in mode {self.mode} the breaker never opened; the report's verdict was {self.verdict()}")
+        return found
+
+    def dead_until_opening(self):
+        opened = moment(self.opening())
+        return max([count for at, count in self.counts if at <= opened], default=0)
+
+    def exposed(self):
+        """Deliveries that the consumer held when its requests began to be held, over all such moments."""
+        return sum(event["exposure"] for event in read_events(self.events) if event.get("kind") == "held")
+
+    def recovery_s(self):
+        """From the first delivery acked after the service was back, as the first good probe, to the closing."""
+        closed = [event for event in states(read_events(self.events)) if event["transition"]["to"] == "closed"]
+        probing = [event for event in states(read_events(self.events)) if event["transition"]["to"] == "half_open"]
+        if not closed or not probing:
+            raise Failure(f"in mode {self.mode} the breaker did not close again after the recovery")
+        return moment(closed[-1]) - moment(probing[-1])
+
+    def verdict(self):
+        try:
+            groups = json.loads(self.report.read_text())["groups"]
+            return next(group["verdict"]["kind"] for group in groups if group["key"] == KEY)
+        except (OSError, ValueError, KeyError, StopIteration):
+            words = self.stage.words(f"stormfuse-{self.mode}")
+            return f"not to be had; its own words: {words or 'none'}"
+
+
+def line(event, began):
+    if "transition" in event:
+        return transition(event, began)
+    kind = {"held": "requests held", "released": "let go"}.get(event["kind"], event["kind"].replace("_", " "))
+    why = f": {event['why']}" if event["why"] else ""
+    exposure = f"; {event['exposure']} delivered already" if event["kind"] == "held" else ""
+    return f"{moment(event) - began:5.1f} s  {event['key']}  {kind}{why}{exposure}"
 
 
 def transition(event, began):
@@ -187,23 +268,11 @@ def transition(event, began):
     return f"{at:5.1f} s  {event['key']}  {change}  {step['cause'].replace('_', ' ')}{rule}"
 
 
-def tell(stage, began, counts):
-    """The timeline, the evidence, the dead letters. False if the story did not come out."""
-    events = read_events(stage.events)
-    opening = next((event for event in events if event["transition"]["to"] == "open"), None)
-    heading("timeline")
-    say(f"{OUTAGE_FROM:5.1f} s  the service begins to time out")
-    told = False
-    for event in events:
-        if not told and seconds(event["transition"]["at"]) - began > OUTAGE_TO:
-            say(f"{OUTAGE_TO:5.1f} s  the service is back")
-            told = True
-        say(transition(event, began))
-    if opening is None:
-        raise Failure("the breaker never opened; the report's verdict was " + verdict(stage))
-
-    opened = seconds(opening["transition"]["at"])
-    heading(f"evidence at the opening, {opened - began:.1f} s: {opening['verdict']} by {opening['rule']}")
+def tell(act):
+    """The evidence at the opening."""
+    opening = act.opening()
+    opened = moment(opening) - act.began
+    heading(f"evidence at the opening, {opened:.1f} s: {opening['verdict']} by {opening['rule']}")
     for item in opening["evidence"]:
         value = "none" if item["value"] is None else f"{item['value']:.2f}".rstrip("0").rstrip(".")
         unit = {"ratio": "", "1": ""}.get(item["unit"], f" {item['unit']}")
@@ -213,38 +282,94 @@ def tell(stage, began, counts):
             f"   {item['samples']} samples in {item['window_s']:g} s, {item['source']}"
         )
 
-    before = max([count for at, count in counts if at <= opened], default=0)
-    total = counts[-1][1]
-    heading("dead letters, counted by the broker")
-    say(f"  until the opening   {before:>4}")
-    say(f"  after it            {paint(f'{total - before:>4}', BOLD, RED)}   which a hold would have prevented, but for the few of its probes")
-    say()
-    say("Nothing was held: mode is observe, the default. The breaker ran as a shadow and said what it would do.")
-    closed = any(event["transition"]["to"] == "closed" for event in events)
-    if not closed:
-        raise Failure("the breaker did not close again after the recovery")
 
-
-def verdict(stage):
-    try:
-        groups = json.loads(stage.report.read_text())["groups"]
-        return next(group["verdict"]["kind"] for group in groups if group["key"] == KEY)
-    except (OSError, ValueError, KeyError, StopIteration):
-        return f"not to be had; its own words: {stage.words('stormfuse') or 'none'}"
+def compare(acts):
+    """Both runs side by side. Answers what did not come out."""
+    rows = []
+    for act in acts:
+        before = act.dead_until_opening()
+        rows.append(
+            {
+                "mode": act.mode,
+                "opened_s": round(moment(act.opening()) - act.began, 1),
+                "dead_until_opening": before,
+                "dead_after_opening": act.dead - before,
+                "exposed": act.exposed(),
+                "last_half_open_to_closed_s": round(act.recovery_s(), 2),
+                "published": act.published,
+                "acked": act.consumer["acked"],
+                "dead_lettered": act.dead,
+                "queued": act.queued,
+                "connections_lost": act.consumer["connections_lost"],
+            }
+        )
+    observed, enforced = rows
+    heading("compared, as the broker and the consumer count")
+    names = {
+        "opened_s": "opened after, s",
+        "dead_until_opening": "dead letters until the opening",
+        "dead_after_opening": "dead letters after it",
+        "exposed": "delivered already when held",
+        "last_half_open_to_closed_s": "last half-open to closed, s",
+        "published": "published",
+        "acked": "acked",
+        "dead_lettered": "dead letters in all",
+        "queued": "still queued",
+        "connections_lost": "connections lost",
+    }
+    say(f"  {'':<32}{'observe':>10}{'enforce':>10}")
+    for key, name in names.items():
+        values = "".join(f"{row[key]:>10}" for row in rows)
+        say(f"  {name:<32}" + (paint(values, BOLD) if key == "dead_after_opening" else values))
+    found = []
+    for row in rows:
+        if row["published"] != row["acked"] + row["dead_lettered"] + row["queued"]:
+            found.append(f"in mode {row['mode']} published is not acked + dead letters + queued")
+        if row["connections_lost"]:
+            found.append(f"in mode {row['mode']} {row['connections_lost']} connections were lost")
+    allowed = max(observed["dead_after_opening"] / 10, enforced["exposed"])
+    if enforced["dead_after_opening"] > allowed:
+        found.append(
+            f"held, {enforced['dead_after_opening']} messages still became dead letters after the opening, "
+            f"more than {allowed:g}: a tenth of those without, or what had been delivered already"
+        )
+    return rows, found
 
 
 def main():
+    parser = argparse.ArgumentParser(description="A storm, without and with its consumer's requests held.")
+    parser.add_argument("stormfuse")
+    parser.add_argument("--prefetch", type=int, default=20, metavar="N", help="of the consumer (default 20)")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the comparison there as well")
+    arguments = parser.parse_args()
+
     def stop(*_):
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGHUP, stop)
-    heading("stormfuse, live: a consumer turns bad and recovers (about a minute; Ctrl-C ends it)")
+    heading("stormfuse, live: a consumer turns bad and recovers, twice (about two minutes; Ctrl-C ends it)")
     say(paint(CONFIGURATION.read_text().rstrip(), DIM))
     say()
-    stage = Stage(sys.argv[1])
+    stage = Stage(arguments.stormfuse, arguments.prefetch)
     try:
-        tell(stage, *play(stage))
+        say("starting a private RabbitMQ on loopback …")
+        stage.start_broker()
+        say(f"publisher: 40 orders a second into queue {QUEUE}; consumer: prefetch {stage.prefetch}, under stormfuse run")
+        say(f"after {OUTAGE_FROM} s a service that the consumer needs times out, for {OUTAGE_TO - OUTAGE_FROM} s")
+        acts = [Act(stage, "observe"), Act(stage, "enforce")]
+        for act in acts:
+            act.play()
+            if act.mode == "observe":
+                tell(act)
+                stage.clear()
+        rows, found = compare(acts)
+        if arguments.json:
+            arguments.json.write_text(json.dumps({"prefetch": stage.prefetch, "runs": rows, "problems": found}) + "\n")
+        if found:
+            raise Failure("; ".join(found))
+        say()
+        say("Without enforcement, the default, the breaker ran as a shadow and only said what it would do.")
     except KeyboardInterrupt:
         say("\nstopped; everything that was started is being ended")
         return 130

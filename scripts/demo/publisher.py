@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""An ordinary publisher: orders at a steady rate into a quorum queue with a delivery limit and a dead-letter queue."""
+"""An ordinary publisher: orders at a steady rate into a quorum queue with a delivery limit and a dead-letter queue.
+
+On SIGTERM it ends and prints how many the broker has confirmed.
+"""
 
 import signal
 import sys
@@ -21,13 +24,18 @@ def main():
     channel.queue_bind(f"{queue}.dlq", f"{queue}.dlx")
     limits = {"x-queue-type": "quorum", "x-delivery-limit": DELIVERY_LIMIT, "x-dead-letter-exchange": f"{queue}.dlx"}
     channel.queue_declare(queue, durable=True, arguments=limits)
+    channel.confirm_delivery()
     print("declared", flush=True)
+    stopped = []
+    signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
     began, sent = time.monotonic(), 0
-    while True:
+    while not stopped:
         properties = pika.BasicProperties(timestamp=int(time.time()), message_id=f"order-{sent}", delivery_mode=2)
         channel.basic_publish("", queue, b'{"order": %d, "items": ["fuse", "storm lamp"]}' % sent, properties)
         sent += 1
         connection.sleep(max(0, began + sent / PER_SECOND - time.monotonic()))
+    connection.close()
+    print(sent, flush=True)
 
 
 if __name__ == "__main__":

@@ -94,11 +94,13 @@ package struct Breaker: Sendable {
 
   /// When the next timer is due; `distantFuture` if none is.
   package var nextDeadline: Timestamp {
-    switch state {
-    case .closed: .distantFuture
-    case .open: min(until, episodeEnd)
-    case .halfOpen: firstProbe == nil ? .distantFuture : min(quietEnd, episodeEnd)
-    case .forcedOpen, .forcedClosed: until
+    @inline(__always) get {
+      switch state {
+      case .closed: .distantFuture
+      case .open: min(until, episodeEnd)
+      case .halfOpen: firstProbe == nil ? .distantFuture : min(quietEnd, episodeEnd)
+      case .forcedOpen, .forcedClosed: until
+      }
     }
   }
 

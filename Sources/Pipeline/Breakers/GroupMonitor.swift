@@ -43,8 +43,8 @@ package struct GroupMonitor {
     breaker = Breaker(settings: settings.breaker, seed: fnv1a(key), memory: memory, at: now)
   }
 
-  /// When `tick` is due besides every `evaluation_ns`.
-  package var nextDeadline: Timestamp { breaker.nextDeadline }
+  /// When `tick` is due besides every `evaluation_ns`. Inlined, since a call of it copied the whole value first.
+  package var nextDeadline: Timestamp { @inline(__always) get { breaker.nextDeadline } }
 
   /// Makes the window of a partition for `slow-partition`; its number goes into `record`. Nil if it gets none.
   package mutating func addPartition(named name: String, at now: Timestamp) -> Int? {
@@ -52,7 +52,8 @@ package struct GroupMonitor {
   }
 
   /// A delivery came. Answers whether it was the last probe that half-open waits for.
-  @discardableResult @inline(__always) package mutating func delivered(at now: Timestamp) -> Bool { breaker.delivered(at: now) }
+  @discardableResult @inline(__always)
+  package mutating func delivered(at now: Timestamp) -> Bool { breaker.delivered(at: now) }
 
   /// A delivery was settled. Answers whether the breaker moved; `lastTransition` is then how. (An optional `Transition`
   /// would cost every ack a few nanoseconds to say nil.)
@@ -62,8 +63,14 @@ package struct GroupMonitor {
       if judgement.kind != .storm { needsJudging = true }
       if !poison.list.isEmpty { poison.failed(outcome.message) }
     }
-    guard breaker.state == .halfOpen else { return false }
+    guard breaker.state == .halfOpen, !outcome.isForetold else { return false }
     return probe(outcome, at: now)
+  }
+
+  /// How a delivery will be settled is known, but it is not settled yet: the answer is being held. Half-open listens to
+  /// that; windows do not. The settlement itself comes with `isForetold`. Answers whether the breaker moved.
+  package mutating func foretell(_ outcome: Outcome, at now: Timestamp) -> Bool {
+    breaker.state == .halfOpen && probe(outcome, at: now)
   }
 
   /// Bytes of the group's connections passed, or are known to be missing.

@@ -2,9 +2,9 @@
 package enum Trickle {
   /// Whatever is known of a connection, it gets one this often.
   package static let longest_ns: Int64 = .seconds(5)
-  /// While probes are waited for: what they were settled as is what decides, so it must come through. (The consumer's
+  /// While probes are waited for: an answer that was not seen while it was held must come through soon. (The consumer's
   /// kernel tries again about every 0.5 s.)
-  package static let probing_ns: Int64 = .milliseconds(200)
+  package static let probing_ns: Int64 = .seconds(1)
   /// No sooner than the kernel's own retries would have a use for.
   private static let shortest_ns: Int64 = .milliseconds(100)
 

@@ -1,5 +1,5 @@
 /// One consumer of a group: an AMQP consumer tag, or the gets of one queue on one channel.
-struct Consumer {
+struct Consumer: BitwiseCopyable {
   var process: UInt64
   /// The protocol's own number for where it consumes.
   var place: Int32 = 0
@@ -25,8 +25,8 @@ struct Consumer {
 }
 
 /// Consumers in a flat array with a free list; index 0 is none. At most `bound` of them.
-struct ConsumerTable {
-  private var slots: ContiguousArray<Consumer> = [Consumer(process: 0, noAck: false, isLive: false)]
+struct ConsumerTable: ~Copyable {
+  private var slots = FlatArray(repeating: Consumer(process: 0, noAck: false, isLive: false), count: 1)
   private var free: [Int32] = []
 
   /// 0 when there is no room.
@@ -54,7 +54,7 @@ struct ConsumerTable {
   static let bound = 262_144
 
   subscript(_ index: Int32) -> Consumer {
-    _read { yield slots[Int(index)] }
-    _modify { yield &slots[Int(index)] }
+    @inline(__always) _read { yield slots[Int(index)] }
+    @inline(__always) _modify { yield &slots[Int(index)] }
   }
 }

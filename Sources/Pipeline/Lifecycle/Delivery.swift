@@ -3,7 +3,7 @@
 package typealias DeliveryID = UInt64
 
 /// One message in the hands of one consumer.
-struct Delivery {
+struct Delivery: BitwiseCopyable {
   var group: Int32 = 0
   var consumer: Int32 = 0
   /// Neighbours in the group's list of deliveries in flight, or of paired ones; oldest first.
@@ -21,6 +21,8 @@ struct Delivery {
   var process: UInt64 = 0
   var attempt: Int32 = 1
   fileprivate var generation: UInt32 = 0
+  /// Index of its message in the `MessageTable` when it was delivered.
+  var record: UInt32 = 0
   var flags: Flags = []
 
   /// Of a paired one: when its copy was published. It stands where the moment of enqueueing did, which has done its work.
@@ -29,7 +31,7 @@ struct Delivery {
     set { enqueued_ns = newValue.ns }
   }
 
-  struct Flags: OptionSet {
+  struct Flags: OptionSet, BitwiseCopyable {
     let rawValue: UInt8
     /// `enqueued_ns` is when the message was first seen here.
     static let lowerBound = Flags(rawValue: 1)
@@ -39,14 +41,16 @@ struct Delivery {
     static let paired = Flags(rawValue: 4)
     /// Where nothing can be failed by the consumer: a stream, whose acks are credit.
     static let credit = Flags(rawValue: 16)
+    /// How it will be settled was seen while that was held back.
+    static let foretold = Flags(rawValue: 32)
     static let live = Flags(rawValue: 128)
   }
 }
 
 /// Deliveries in flight, in one flat array with a free list. Nothing is allocated per delivery once it has grown to the
 /// largest number that was ever in flight; `bound` limits that.
-struct DeliveryTable {
-  private var slots: ContiguousArray<Delivery> = [Delivery()]
+struct DeliveryTable: ~Copyable {
+  private var slots = FlatArray(repeating: Delivery(), count: 1)
   private var free: UInt32 = 0
   private(set) var count = 0
   let bound: Int
@@ -89,8 +93,8 @@ struct DeliveryTable {
 
   /// Only for ids of deliveries that are live.
   subscript(_ id: DeliveryID) -> Delivery {
-    _read { yield slots[Self.slot(id)] }
-    _modify { yield &slots[Self.slot(id)] }
+    @inline(__always) _read { yield slots[Self.slot(id)] }
+    @inline(__always) _modify { yield &slots[Self.slot(id)] }
   }
 
   @inline(__always) private static func slot(_ id: DeliveryID) -> Int { Int(truncatingIfNeeded: id & 0xffff_ffff) }

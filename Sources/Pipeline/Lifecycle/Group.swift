@@ -97,13 +97,13 @@ final class Group {
   }
 
   /// When the delivery would have had to be settled to have no delay at all.
-  private func age(_ id: DeliveryID, _ deliveries: DeliveryTable) -> Int64 {
+  private func age(_ id: DeliveryID, _ deliveries: borrowing DeliveryTable) -> Int64 {
     deliveries[id].enqueued_ns &+ deliveries[id].deliberate_ns
   }
 
   /// The oldest by enqueue time. It is kept up as deliveries come and go; only when that very one has settled the list is
   /// searched, and a list of more than `searchFreely` at most once in 100 ms, the oldest delivery standing in meanwhile.
-  private func earliestInFlight(_ deliveries: DeliveryTable, at: Timestamp) -> DeliveryID {
+  private func earliestInFlight(_ deliveries: borrowing DeliveryTable, at: Timestamp) -> DeliveryID {
     if earliest != 0 || oldest == 0 { return earliest }
     if inFlight > Self.searchFreely, at - earliestSearchedAt < .milliseconds(100) { return oldest }
     earliestSearchedAt = at
@@ -135,7 +135,9 @@ final class Group {
 
   /// How long the oldest head-of-line delivery has been worked on. Only the deliveries in flight longest can be one;
   /// those behind the head of the same consumer never have a greater age, so nothing is lost by looking at them as well.
-  private func headOfLine_ns(_ deliveries: DeliveryTable, _ consumers: ConsumerTable, at: Timestamp) -> Int64 {
+  private func headOfLine_ns(
+    _ deliveries: borrowing DeliveryTable, _ consumers: borrowing ConsumerTable, at: Timestamp
+  ) -> Int64 {
     var longest_ns: Int64 = 0
     var id = oldest
     var looked = 0

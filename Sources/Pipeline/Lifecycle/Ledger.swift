@@ -178,6 +178,7 @@ final class Ledger {
     delivery.body = arrival.body
     delivery.process = consumers[arrival.consumer].process
     delivery.attempt = attempt
+    delivery.record = index
     if arrival.isLastAttempt { delivery.flags.insert(.lastAttempt) }
     if isStream { delivery.flags.insert(.credit) }
     dateEnqueueing(of: &delivery, arrival, firstSeen: messages[index].firstSeen, group)
@@ -248,11 +249,31 @@ final class Ledger {
       deliveries.remove(id)
     }
     assert(group.totals.delivered == group.totals.settled + UInt64(group.inFlight), "the equation of \(group.key)")
-    let outcome = Outcome(
+    var outcome = Outcome(
       settlement: settlement, causeUnknown: causeUnknown, attempt: delivery.attempt, delay_ns: delay_ns,
       delayIsLowerBound: delivery.flags.contains(.lowerBound), settleLatency_ns: latency_ns, message: delivery.message,
       deliveredAt: delivery.at)
-    record(outcome, group: delivery.group, at: at)
+    outcome.isForetold = delivery.flags.contains(.foretold)
+    record(outcome, group, delivery.group, at: at)
+  }
+
+  /// The consumer has answered, and the answer is being held: what it says of a probe counts at once, or a probe could
+  /// not be judged without letting its answer, and so the next deliveries, through. It is settled when it passes.
+  func foretell(_ id: DeliveryID, as settlement: Settlement, at: Timestamp) {
+    let at = advance(to: at)
+    let delivery = deliveries[id]
+    let group = groups[Int(delivery.group)]
+    guard group.monitor.breaker.state == .halfOpen, delivery.at > group.monitor.breaker.since,
+      delivery.flags.isDisjoint(with: [.foretold, .paired, .credit])
+    else { return }
+    deliveries[id].flags.insert(.foretold)
+    let outcome = Outcome(
+      settlement: settlement, attempt: delivery.attempt, delay_ns: nil, settleLatency_ns: 0, message: delivery.message,
+      deliveredAt: delivery.at)
+    group.quietUntil = .zero
+    if group.monitor.foretell(outcome, at: at), let transition = group.monitor.lastTransition {
+      transitions.append((group, transition))
+    }
   }
 
   /// The acknowledgement of a delivery that an own dead-letter or retry publish had settled. It says nothing any more if
@@ -272,7 +293,7 @@ final class Ledger {
     let outcome = Outcome(
       settlement: .acked, paired: true, attempt: delivery.attempt, delay_ns: nil, settleLatency_ns: 0,
       message: delivery.message, deliveredAt: delivery.at)
-    record(outcome, group: delivery.group, at: at)
+    record(outcome, group, delivery.group, at: at)
   }
 
   /// Forgets a paired delivery whose acknowledgement can't come any more.
@@ -291,7 +312,7 @@ final class Ledger {
   private func remember(
     _ delivery: Delivery, _ id: DeliveryID, _ settlement: Settlement, _ at: Timestamp, _ group: Group
   ) {
-    let index = messages.find(delivery.message &+ group.salt)
+    let index = messages.find(delivery.message &+ group.salt, lastAt: delivery.record)
     guard index != 0 else { return }
     if messages[index].inFlight == id { messages[index].inFlight = 0 }
     switch settlement {
@@ -309,8 +330,7 @@ final class Ledger {
     }
   }
 
-  private func record(_ outcome: Outcome, group index: Int32, at: Timestamp) {
-    let group = groups[Int(index)]
+  private func record(_ outcome: Outcome, _ group: Group, _ index: Int32, at: Timestamp) {
     group.quietUntil = .zero
     if group.monitor.nextDeadline <= at { tick(index, at: at) }
     if group.monitor.record(outcome, at: at), let transition = group.monitor.lastTransition {

@@ -114,8 +114,9 @@ package struct Reassembler: ~Copyable {
   }
 
   /// Something is held or missed: `expire` should be called as time passes.
+  // Asked for every segment: inlined, since a call of it copied the whole value first.
   package var isWaiting: Bool {
-    !self[.first].isQuiet || !self[.second].isQuiet
+    @inline(__always) get { !self[.first].isQuiet || !self[.second].isQuiet }
   }
 
   /// Payload bytes held back now.
@@ -123,7 +124,10 @@ package struct Reassembler: ~Copyable {
 
   /// Both sides have ended, or one was reset: only stragglers can follow.
   package var isOver: Bool {
-    (self[.first].phase == .ended && self[.second].phase == .ended) || self[.first].wasReset || self[.second].wasReset
+    @inline(__always) get {
+      (self[.first].phase == .ended && self[.second].phase == .ended) || self[.first].wasReset
+        || self[.second].wasReset
+    }
   }
 
   subscript(side: Side) -> StreamState {

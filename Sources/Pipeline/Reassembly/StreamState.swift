@@ -66,7 +66,7 @@ struct StreamState: ~Copyable {
 
   /// Nothing is held, missing or awaited.
   var isQuiet: Bool {
-    phase != .starting && held.isEmpty && end == nil && acknowledged == nil
+    @inline(__always) get { phase != .starting && held.isEmpty && end == nil && acknowledged == nil }
   }
 
   /// Forgets what is held and awaited.

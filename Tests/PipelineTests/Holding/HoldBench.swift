@@ -42,6 +42,16 @@ final class HoldBench {
     settle()
   }
 
+  /// The client sends bytes that the kernel holds: nothing of its stream moves on.
+  func peek(_ link: AMQPLink, _ bytes: [UInt8]) {
+    bench.now = bench.now + .milliseconds(1)
+    let segment = Segment(
+      at: bench.now, source: link.client, destination: link.server, sequence: 0, length: bytes.count,
+      cookie: link.cookie, direction: .egress)
+    bench.engine.peek(segment, bytes.span.bytes)
+    settle()
+  }
+
   func command(_ command: BreakerCommand, _ queue: String = "q") -> CommandResult? {
     defer { settle() }
     return bench.engine.apply(

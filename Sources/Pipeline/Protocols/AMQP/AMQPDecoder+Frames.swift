@@ -92,7 +92,7 @@ extension AMQPDecoder {
       let next = append(bytes, from: i, upTo: AMQPFrame.headerSize)
       placeHeld(new: next &- i, into: sink)
       guard buffer.count == AMQPFrame.headerSize else { return next }
-      let (type, channel, size) = heldHeader
+      let (type, channel, size) = Self.header(of: buffer)
       guard accepts(type, size: size, maxSize: limits.maxSize) else {
         loseSyncInBuffer(.malformed, at: at, into: sink)
         return next
@@ -110,7 +110,7 @@ extension AMQPDecoder {
       }
       return next
     }
-    let (type, channel, size) = heldHeader
+    let (type, channel, size) = Self.header(of: buffer)
     let total = size &+ AMQPFrame.overhead
     let next = append(bytes, from: i, upTo: total)
     guard buffer.count == total else {
@@ -221,7 +221,7 @@ extension AMQPDecoder {
     }
   }
 
-  private var heldHeader: (type: UInt8, channel: UInt16, size: Int) {
+  private static func header(of buffer: [UInt8]) -> (type: UInt8, channel: UInt16, size: Int) {
     let bytes = buffer.span.bytes
     return (bytes.u8(0) ?? 0, bytes.be16(1) ?? 0, Int(bytes.be32(3) ?? 0))
   }

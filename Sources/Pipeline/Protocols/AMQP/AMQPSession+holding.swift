@@ -19,27 +19,56 @@ extension AMQPSession {
     ledger.isPlanDue = true
   }
 
-  /// Looks at bytes that the client sent and the kernel held, for the methods by which a client leaves: basic.cancel,
-  /// channel.close, connection.close. It waits for their answers, perhaps until somebody kills it, so they are not to be
-  /// held. The bytes may begin anywhere in a frame: a method's frame is looked for by its head. Bytes of a body that look
-  /// like one let the connection go for nothing, which is the safe side.
-  func peek(_ payload: RawSpan) -> Bool {
-    guard !isLeaving, !isClosed, payload.byteCount >= Self.headBytes else { return false }
-    for at in 0...(payload.byteCount - Self.headBytes) where payload.unsafeLoad(fromByteOffset: at, as: UInt8.self) == 1 {
-      let size = payload.unsafeLoadUnaligned(fromByteOffset: at + 3, as: UInt32.self).bigEndian
-      let method = payload.unsafeLoadUnaligned(fromByteOffset: at + 7, as: UInt32.self).bigEndian
-      if size < Self.longestLeave_bytes, Self.leaving.contains(method) {
-        isLeaving = true
-        return true
+  /// Looks at bytes that the client sent and the kernel held, a segment at a time. They are no facts: they settle
+  /// nothing, and come again when they pass. But some must not wait for that:
+  /// - basic.cancel, channel.close, connection.close: the client waits for their answers, perhaps until somebody kills it;
+  /// - basic.publish to an ordinary destination: the connection is not only a consumer's;
+  /// - acknowledgements of probes: what half-open is waiting for.
+  ///
+  /// The bytes may begin anywhere in a frame, so each place is tried, and what passes the strictest check that a single
+  /// frame allows is taken for one. A frame that is cut by a segment's end is missed, and heard of when it passes.
+  func peek(_ bytes: RawSpan, at: Timestamp) {
+    guard !isClosed else { return }
+    var i = 0
+    while i < bytes.byteCount {
+      guard bytes.u8(i) == AMQPFrame.method,
+        case .frame(let length, _) = AMQPFrame.check(
+          bytes, at: i, senders: .client, maxSize: AMQPFrame.defaultMax, maxBodySize: 0),
+        let channel = bytes.be16(i + 1)
+      else {
+        i += 1
+        continue
       }
+      let payload = bytes.extracting(i + AMQPFrame.headerSize..<i + length - 1)
+      var exact = true
+      if let method = AMQPMethod.decode(payload, exact: &exact) {
+        peek(method, channel: channel, in: payload, at: at)
+      }
+      i += length
     }
-    return false
   }
 
-  /// Type, channel and size of a frame, class and method.
-  private static var headBytes: Int { 11 }
-  /// A short string or two and a few numbers.
-  private static var longestLeave_bytes: UInt32 { 600 }
-  /// connection.close, channel.close, basic.cancel: class and method as they stand in the frame.
-  private static var leaving: [UInt32] { [10 << 16 | 50, 20 << 16 | 40, 60 << 16 | 30] }
+  private func peek(_ method: AMQPMethod, channel number: UInt16, in frame: RawSpan, at: Timestamp) {
+    switch method {
+    case .connectionClose, .channelClose, .basicCancel:
+      isLeaving = true
+      ledger.isPlanDue = true
+    case .basicPublish(let publish):
+      guard !publishes, !holdsCopies(publish, in: frame) else { return }
+      publishes = true
+      ledger.isPlanDue = true
+    case .basicAck(let tag, let multiple): foretell(number, tag, multiple, .acked, at: at)
+    case .basicNack(let tag, let multiple, let requeue):
+      foretell(number, tag, multiple, requeue ? .requeued : .rejected, at: at)
+    case .basicReject(let tag, let requeue): foretell(number, tag, false, requeue ? .requeued : .rejected, at: at)
+    default: break
+    }
+  }
+
+  private func foretell(_ number: UInt16, _ tag: UInt64, _ multiple: Bool, _ settlement: Settlement, at: Timestamp) {
+    guard let channel = known(number), channel.phase == .open, !channel.isTransactional else { return }
+    channel.tags.forEach(multiple && tag == 0 ? channel.tags.last : tag, multiple: multiple) { id in
+      if ledger.deliveries.isLive(id) { ledger.foretell(id, as: settlement, at: at) }
+    }
+  }
 }

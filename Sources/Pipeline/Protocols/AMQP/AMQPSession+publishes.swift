@@ -49,6 +49,12 @@ extension AMQPSession {
       kind: kind, consumedGroup: isConsumed ? GroupKey.rabbitmq(vhost: topology.vhost, queue: key) : nil)
   }
 
+  /// Whether it goes where copies of failed messages go.
+  func holdsCopies(_ publish: AMQPPublish, in frame: RawSpan) -> Bool {
+    let use = use(of: publish, in: frame)
+    return use.kind != .normal || use.consumedGroup != nil
+  }
+
   private func mayBeCopy(_ publication: Publication) -> Bool {
     ledger.producers[publication.producer].mayHoldCopies
   }

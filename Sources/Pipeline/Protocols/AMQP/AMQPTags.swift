@@ -52,6 +52,19 @@ struct AMQPTags {
     return 0
   }
 
+  /// The unsettled deliveries that an acknowledgement of `tag` would settle; nothing is taken out.
+  func forEach(_ tag: UInt64, multiple: Bool, _ body: (DeliveryID) -> Void) {
+    guard multiple else {
+      if let place = place(of: tag), slots[place].id != 0 { body(slots[place].id) }
+      return
+    }
+    var place = head
+    while place < slots.count, slots[place].tag <= tag {
+      if slots[place].id != 0 { body(slots[place].id) }
+      place += 1
+    }
+  }
+
   private func place(of tag: UInt64) -> Int? {
     guard head < slots.count, tag >= slots[head].tag, tag <= slots[slots.count - 1].tag else { return nil }
     // Tags differ, so the place is at most as far from the head as the tag is from the first one.
