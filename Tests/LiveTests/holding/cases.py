@@ -1,10 +1,11 @@
 """The cases by name. A case takes a stage and gives rows for the tables and what differs from what should be."""
 
-import spaces
-import sharing
 import cycles
-import kills
 import holds
+import kills
+import reconnect
+import sharing
+import spaces
 from processes import Stage
 
 CLIENTS = ("pika", "aio-pika", "go", "c")
@@ -32,7 +33,7 @@ def matrix(seconds, tcp_retries2):
 
 def release(way):
     def run(stage):
-        return holds.run(stage, [(client, 10, 4) for client in CLIENTS], 3, way, LOOPBACK)
+        return holds.run(stage, [(client, 10, 4) for client in CLIENTS], 2, way, LOOPBACK)
 
     return run
 
@@ -68,6 +69,7 @@ def cases():
         found.append(Case(f"bad-link-{seconds}s", bad_link(seconds), is_apart=True))
     found.append(Case("shared-connection", sharing.shared_connection, is_quick=True, table="notes"))
     found.append(Case("auto-ack", sharing.auto_ack, is_quick=True, table="notes"))
+    found.append(Case("reconnect-while-held", reconnect.run, table="notes"))
     for count, is_quick in ((300, True), (10_000, False)):
         found.append(Case(f"cycles-{count}", cycles.run(count), is_quick=is_quick, table="notes"))
     for count, is_quick in ((10, True), (200, False)):

@@ -17,7 +17,7 @@ PREFETCH = 20
 # From SEMANTICS: if stormfuse dies or hangs, traffic flows within 3 s. No other end of a hold may take longer.
 LONGEST_RELEASE_MS = 3000
 # What the consumer has before it is held.
-FIRST_MESSAGES = 40
+FIRST_MESSAGES = 20
 DRAIN_SECONDS = 30
 # The longest that a configuration can ask for: there it is the limit that ends the hold.
 HOLD_LIMIT_S = 150

@@ -101,6 +101,7 @@ class Stage:
         """`broker`: the directory of one that runs; without, one is started with `start_broker`."""
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="stormfuse-hold-", dir="/tmp"))
         self.addresses = ["127.0.0.1", "::1"]
+        self.broker = broker
         self.own_broker = None
         self.compiled = self.directory
         self.endings = []
@@ -112,7 +113,7 @@ class Stage:
 
     def start_broker(self, *addresses):
         """On loopback and on `addresses`."""
-        self.own_broker = self.directory / "broker"
+        self.broker = self.own_broker = self.directory / "broker"
         extra = [word for address in addresses for word in ("--address", address)]
         started = subprocess.run(
             [sys.executable, LIVE / "broker", "start", self.own_broker, "0", "--owner", str(os.getpid()), *extra],

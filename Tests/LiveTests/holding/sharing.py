@@ -8,7 +8,7 @@ from processes import CLIENTS, PYTHON, Failure, wait_until
 from sidecar import Sidecar, client_command, moment_ns
 
 RATE = 40
-SPAN_S = 4
+SPAN_S = 3
 
 
 def median(values):
