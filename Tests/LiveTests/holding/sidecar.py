@@ -37,12 +37,18 @@ class Admin:
             self.sock.settimeout(self.timeout)
             self.sock.connect(str(self.path))
 
+    # An idle connection is closed by the server after a while; one that may be is not used again.
+    LONGEST_IDLE_S = 2
+
     def __init__(self, path):
         self.path = path
         self.connection = None
+        self.last_used = 0
 
     def request(self, method, path, body=None):
         """Status and answer. Raises OSError or http.client.HTTPException when nobody answers."""
+        if time.monotonic() - self.last_used > self.LONGEST_IDLE_S:
+            self.close()
         if self.connection is None:
             self.connection = self.Connection(self.path)
         try:
@@ -53,6 +59,7 @@ class Admin:
         except (OSError, http.client.HTTPException):
             self.close()
             raise
+        self.last_used = time.monotonic()
         return answer.status, json.loads(text) if text else None
 
     def close(self):
