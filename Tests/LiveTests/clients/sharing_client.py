@@ -3,9 +3,9 @@
 
     sharing_client.py HOST PORT QUEUE OTHER_QUEUE LOG
 
-It publishes to OTHER_QUEUE every 50 ms on a channel with confirms, beside consuming QUEUE with prefetch 20 and acks. LOG
-gets the lines of behaviour.py's Journal and, for each publish, `published NANOSECONDS` from its call to its confirm. Ends
-with SIGTERM.
+It publishes to OTHER_QUEUE every 50 ms on a channel with confirms, beside consuming QUEUE with prefetch 20 and acks.
+LOG gets the lines of behaviour.py's Journal and, for each publish, `published NANOSECONDS` from its call to its confirm.
+Ends with SIGTERM.
 """
 
 import signal

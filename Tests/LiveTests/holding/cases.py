@@ -15,7 +15,7 @@ RELEASES = ("success", "reset", "override end", "time", "limit", "close", "SIGKI
 
 
 class Case:
-    """`run(stage)` gives (rows, differences). `is_apart`: in a network namespace of its own, so with a broker of its own."""
+    """`run(stage)` gives (rows, differences). `is_apart`: in a network namespace of its own, so with an own broker."""
 
     def __init__(self, name, run, is_quick=False, is_apart=False, table="holds"):
         self.name, self.run, self.is_quick, self.is_apart, self.table = name, run, is_quick, is_apart, table

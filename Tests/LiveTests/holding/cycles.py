@@ -41,7 +41,7 @@ def run(count):
                     asked = time.monotonic()
                     _, status, answer = sidecar.command("POST", action, reason=f"cycle {cycle}")
                     latencies[action].append(time.monotonic() - asked)
-                    # The breaker may have gone on by itself meanwhile (open → half-open → closed); then reset finds it so.
+                    # The breaker may have gone on by itself (open → half-open → closed); then reset finds it so.
                     if status != 200 or not answer["saved"]:
                         differences.append(f"{action} of cycle {cycle} was answered with {status}: {answer}")
                     elif action == "trip":
@@ -82,7 +82,8 @@ def run(count):
             new_files = sorted(set(left_behind.bpf_files()) - set(files))
             new_mounts = sorted(set(left_behind.mounts()) - set(mounts))
             cgroups = left_behind.cgroups_of(pid)
-            for what, found in (("BPF objects", remains), ("bpffs", new_files), ("mounts", new_mounts), ("cgroups", cgroups)):
+            left = {"BPF objects": remains, "bpffs": new_files, "mounts": new_mounts, "cgroups": cgroups}
+            for what, found in left.items():
                 if found:
                     differences.append(f"left in {what}: {found}")
 

@@ -170,7 +170,7 @@ class Held:
     def let_go(self):
         """Whatever the release was, nothing is held after this, unless nobody is there to hold."""
         if self.released_by == "SIGSTOP":
-            # It wakes, finds its breaker forced open, and holds again: so that what is told now is told by the same one.
+            # It wakes, finds its breaker forced open, and holds again: what is told now is told by the same one.
             os.kill(self.sidecar.process.pid, signal.SIGCONT)
         if self.released_by in ("reset", "override end", "success", "time"):
             self.count_passed()

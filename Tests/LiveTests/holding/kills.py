@@ -11,8 +11,8 @@ import time
 import left_behind
 from load import Load
 from notes import Note
-from processes import Failure, is_alive, wait_until
-from sidecar import Sidecar, client_command, moment_ns
+from processes import Failure, wait_until
+from sidecar import Sidecar, client_command
 
 RATE = 50
 LONGEST_LIFE_S = 0.5
@@ -139,7 +139,7 @@ def run(count):
                 Note("kills whose last answer was an override", overrides),
                 Note("restarts compared with the last answer", restores),
                 Note("start → ready, ms: median, longest", f"{ready_ms[len(ready_ms) // 2]:.0f}, {ready_ms[-1]:.0f}"),
-                Note("files in the state directory at the end", ", ".join(sorted(path.name for path in state.iterdir()))),
+                Note("files in the state directory", ", ".join(sorted(path.name for path in state.iterdir()))),
             ]
             return rows, differences
         finally:

@@ -100,7 +100,6 @@ class Stage:
     def __init__(self, broker=None):
         """`broker`: the directory of one that runs; without, one is started with `start_broker`."""
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="stormfuse-hold-", dir="/tmp"))
-        self.addresses = ["127.0.0.1", "::1"]
         self.broker = broker
         self.own_broker = None
         self.compiled = self.directory

@@ -36,7 +36,8 @@ def run(stage):
     try:
         for client, queue in queues.items():
             name = f"reconnect-{client}"
-            command = client_command(stage, client, "127.0.0.1", queue, 10, PREFETCH, stage.directory / name / "journal")
+            journal = stage.directory / name / "journal"
+            command = client_command(stage, client, "127.0.0.1", queue, 10, PREFETCH, journal)
             sidecars[client] = Sidecar(stage, name, command, queue)
         for sidecar in sidecars.values():
             sidecar.wait_ready()
@@ -72,7 +73,7 @@ def run(stage):
             if not breaker["held"]:
                 differences.append(f"{client}: not held after it connected again: {breaker['why']}")
             if came > most:
-                differences.append(f"{client}: {came} messages after it connected again, where {most} could be explained")
+                differences.append(f"{client}: {came} messages after it connected again, {most} could be explained")
         for client, sidecar in sidecars.items():
             sent, status, _ = sidecar.command("DELETE", "override")
             first = wait_until(
@@ -94,11 +95,11 @@ def run(stage):
                 differences.append(f"{client}: stormfuse ended badly; last words: {sidecar.last_words()}")
             lost = missing() - load.left(queues[client])
             redelivered = sum(redelivered for _, _, redelivered in sidecar.journal.deliveries())
-            rows.append(Note(f"{client}: messages lost, redelivered by the broken connection", f"{lost}, {redelivered}"))
+            rows.append(Note(f"{client}: messages lost, redelivered by the closing", f"{lost}, {redelivered}"))
             if lost:
                 differences.append(f"{client}: {lost} messages lost")
             if len(sidecar.journal.times("lost")) != 1:
-                differences.append(f"{client}: {len(sidecar.journal.times('lost'))} connections lost, where we closed one")
+                differences.append(f"{client}: {len(sidecar.journal.times('lost'))} connections lost, we closed one")
         return rows, differences
     finally:
         load.close()

@@ -43,7 +43,8 @@ def main():
     far = device(FAR)
     other = {near: far, far: near}
     dice, carried, dropped = random.Random(1), 0, 0
-    waiting = collections.deque()  # (due, to, packet): one delay for all, so that the order of arrival is that of departure
+    # (due, to, packet): one delay for all, so that they leave in the order in which they came.
+    waiting = collections.deque()
     stopping = []
     signal.signal(signal.SIGTERM, lambda *_: stopping.append(True))
     poller = select.poll()

@@ -74,7 +74,8 @@ def shared_connection(stage):
             Note("why it is not held", why), Note("exit status of fusectl override open", 4),
             Note("publish to confirm before, median and longest, ms", f"{median(before):.1f}, {max(before):.1f}"),
             Note("the same while forced open", f"{median(during):.1f}, {max(during, default=0):.1f}"),
-            Note("publishes while forced open", len(during)), Note("messages lost", lost), Note("connections lost", broken),
+            Note("publishes while forced open", len(during)),
+            Note("messages lost", lost), Note("connections lost", broken),
         ]
         return rows, differences
     finally:

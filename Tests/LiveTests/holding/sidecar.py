@@ -11,7 +11,8 @@ import subprocess
 import time
 import urllib.parse
 
-from processes import PYTHON, Failure, binary, end, is_alive, libc, spawn, wait_until
+from left_behind import cgroups_of, remove_cgroups
+from processes import Failure, binary, end, is_alive, libc, spawn, wait_until
 
 PR_SET_CHILD_SUBREAPER = 36
 AUTHOR = "hold tests"
@@ -136,7 +137,8 @@ class Sidecar:
         """Until the client consumes and stormfuse has seen it."""
         def is_ready():
             if self.process.poll() is not None:
-                raise Failure(f"{self.name}: stormfuse ended with {self.process.returncode}; last words: {self.last_words()}")
+                status = self.process.returncode
+                raise Failure(f"{self.name}: stormfuse ended with {status}; last words: {self.last_words()}")
             return self.journal.pid and self.breaker()
 
         if not wait_until(is_ready, seconds, 0.05):
@@ -186,14 +188,6 @@ class Sidecar:
         return sent, status, answer
 
     # --- ending
-
-    def cgroup(self):
-        """Of the client, as a path from the hierarchy's root; None when it is gone."""
-        try:
-            with open(f"/proc/{self.client_pid}/cgroup") as file:
-                return next(line[3:].strip() for line in file if line.startswith("0::"))
-        except (FileNotFoundError, ProcessLookupError, StopIteration):
-            return None
 
     def close_client(self, seconds=15):
         """SIGTERM to the client, which closes its connection in good order. Seconds from there to its `closed`; None if
@@ -247,6 +241,7 @@ class Sidecar:
                 os.waitpid(pid, 0)
             except ChildProcessError:
                 pass
+        remove_cgroups(cgroups_of(self.process.pid))
 
 
 def client_command(stage, client, host, queue, heartbeat, prefetch, journal, *extra):

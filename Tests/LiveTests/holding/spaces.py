@@ -6,14 +6,14 @@ import subprocess
 import sys
 import time
 
-from processes import CLONE_NEWNET, Failure, ip, libc, setns, spawn, wait_until
+from processes import CLONE_NEWNET, Failure, ip, libc, spawn, wait_until
 
 # RFC 5737 and RFC 3849: addresses that nobody uses.
 NEAR, FAR = ("192.0.2.1", "2001:db8::1"), ("192.0.2.2", "2001:db8::2")
 
 
 def enter_own(tcp_retries2=15):
-    """This process goes into a network namespace of its own, which ends with it and what it started, with loopback up."""
+    """This process goes into a network namespace of its own, with loopback up, which ends with what is inside."""
     if libc.unshare(CLONE_NEWNET) != 0:
         raise Failure("no network namespace can be made: run this as root")
     ip("link", "set", "lo", "up")

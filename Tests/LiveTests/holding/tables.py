@@ -2,8 +2,8 @@
 
 COLUMNS = {
     "client": "Client", "heartbeat_s": "Heartbeat", "held_s": "Held", "tcp_retries2": "tcp_retries2", "ip": "IP",
-    "released_by": "Released by", "first_message_ms": "Release → first message", "closed_ms": "Closed after", "leaked": "Leaked",
-    "unspent": "Of it unspent prefetch",
+    "released_by": "Released by", "first_message_ms": "Release → first message", "closed_ms": "Closed after",
+    "leaked": "Leaked", "unspent": "Of it unspent prefetch",
     "exposure": "Exposure", "passed_bytes": "Payload let through", "connections_lost": "Connections lost",
     "messages_lost": "Messages lost", "redelivered": "Redelivered", "published": "Published",
 }
@@ -22,6 +22,45 @@ def table(header, rows):
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     lines = [header, ["-" * width for width in widths], *rows]
     return "\n".join("| " + " | ".join(word.ljust(width) for word, width in zip(line, widths)) + " |" for line in lines)
+
+
+def span(values):
+    """What several consumers came to, as one cell."""
+    values = sorted(value for value in values if value is not None)
+    if not values:
+        return "–"
+    low, high = f"{values[0]:.0f}", f"{values[-1]:.0f}"
+    return low if low == high else f"{low} – {high}"
+
+
+def summary(lines):
+    """The cases of holds in one table: a row for each client of each case, heartbeats and IP versions side by side."""
+    kinds = [(heartbeat, ip) for heartbeat in (10, 60) for ip in (4, 6)]
+    header = [
+        "Case", "Client", *(f"heartbeat {heartbeat} s, IPv{ip}" for heartbeat, ip in kinds),
+        "Leaked, 10 s", "Leaked, 60 s", "Published, each", "Lost, redelivered, disconnected",
+    ]
+    rows = []
+    for line in lines:
+        if line["table"] != "holds":
+            continue
+        for client in dict.fromkeys(row["client"] for row in line["rows"]):
+            own = [row for row in line["rows"] if row["client"] == client]
+
+            def of(name, heartbeat, ip=None):
+                return span(
+                    row[name] for row in own if row["heartbeat_s"] == heartbeat and ip in (None, row["ip"]))
+
+            time = "closed_ms" if line["rows"][0]["released_by"] == "close" else "first_message_ms"
+            counts = ("messages_lost", "redelivered", "connections_lost")
+            totals = [sum(row[name] or 0 for row in own) for name in counts]
+            rows.append([
+                line["case"] + ("" if line["passed"] else " (failed)"), client, *(of(time, *kind) for kind in kinds),
+                of("leaked", 10), of("leaked", 60), span(row["published"] for row in own), ", ".join(map(str, totals)),
+            ])
+    # A column in which nothing was run says nothing.
+    kept = [i for i in range(len(header)) if any(row[i] != "–" for row in rows)]
+    return table([header[i] for i in kept], [[row[i] for i in kept] for row in rows]) + "\n" if rows else ""
 
 
 def tables(lines):
