@@ -1,6 +1,7 @@
 """Network namespaces that tests make, and two TUN devices with a bad link between them."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -49,11 +50,12 @@ class Neighbour:
         time.sleep(0.1)
 
     def end(self):
-        """Returns what the relay counted, as text."""
+        """How many packets the relay carried, and how many it dropped."""
         if self.relay.poll() is None:
             self.relay.send_signal(signal.SIGTERM)
             self.relay.wait(5)
         if self.holder.poll() is None:
             self.holder.kill()
             self.holder.wait()
-        return self.statistics.read_text().strip().splitlines()[-1]
+        counts = re.search(r"carried (\d+), dropped (\d+)", self.statistics.read_text())
+        return (int(counts[1]), int(counts[2])) if counts else (0, 0)

@@ -2,12 +2,12 @@
 
 COLUMNS = {
     "client": "Client", "heartbeat_s": "Heartbeat", "held_s": "Held", "tcp_retries2": "tcp_retries2", "ip": "IP",
-    "released_by": "Released by", "first_message_ms": "Release → first message", "closed_ms": "Closed after",
-    "leaked": "Leaked", "unspent": "Of it unspent prefetch",
+    "released_by": "Released by", "first_message_ms": "Release → first message", "flowing_ms": "→ traffic",
+    "closed_ms": "Closed after", "leaked": "Leaked", "unspent": "Of it unspent prefetch",
     "exposure": "Exposure", "passed_bytes": "Payload let through", "connections_lost": "Connections lost",
     "messages_lost": "Messages lost", "redelivered": "Redelivered", "published": "Published",
 }
-UNITS = {"heartbeat_s": " s", "held_s": " s", "first_message_ms": " ms", "closed_ms": " ms", "passed_bytes": " B"}
+UNITS = {"heartbeat_s": " s", "held_s": " s", "first_message_ms": " ms", "closed_ms": " ms", "flowing_ms": " ms", "passed_bytes": " B"}
 
 
 def cell(name, value):
@@ -51,15 +51,15 @@ def summary(lines):
                 return span(
                     row[name] for row in own if row["heartbeat_s"] == heartbeat and ip in (None, row["ip"]))
 
-            time = "closed_ms" if line["rows"][0]["released_by"] == "close" else "first_message_ms"
+            times = ("closed_ms",) if line["rows"][0]["released_by"] == "close" else ("first_message_ms", "flowing_ms")
             counts = ("messages_lost", "redelivered", "connections_lost")
             totals = [sum(row[name] or 0 for row in own) for name in counts]
             rows.append([
-                line["case"] + ("" if line["passed"] else " (failed)"), client, *(of(time, *kind) for kind in kinds),
+                line["case"] + ("" if line["passed"] else " (failed)"), client, *(" / ".join(of(time, *kind) for time in times) for kind in kinds),
                 of("leaked", 10), of("leaked", 60), span(row["published"] for row in own), ", ".join(map(str, totals)),
             ])
     # A column in which nothing was run says nothing.
-    kept = [i for i in range(len(header)) if any(row[i] != "–" for row in rows)]
+    kept = [i for i in range(len(header)) if any(row[i].strip("–/ ") for row in rows)]
     return table([header[i] for i in kept], [[row[i] for i in kept] for row in rows]) + "\n" if rows else ""
 
 
