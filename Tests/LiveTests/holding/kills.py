@@ -20,18 +20,19 @@ OVERRIDES = {"forced_open": 900, "forced_closed": 3600}
 
 
 class Commands:
-    """Numbered commands, one after the other, until nobody answers."""
+    """Numbered commands, one after the other, through all lives."""
 
-    def __init__(self, dice, number):
-        self.dice, self.number = dice, number
-        # Of the last that was answered with 200 and saved: number, command, state, revision.
+    def __init__(self, dice):
+        self.dice, self.number = dice, 0
+        # Of the last that was answered as changed and saved: number, command, state, revision.
         self.answered = None
-        self.asked = None
+        # Reasons of those asked since then that were not answered, because of a kill.
+        self.unanswered = set()
         self.answers = 0
         self.refused = []
 
     def run(self, sidecar):
-        state = None
+        """Until nobody answers."""
         while True:
             self.number += 1
             reason = f"number {self.number}"
@@ -42,11 +43,12 @@ class Commands:
                 call = ("DELETE", "override", {})
             else:
                 call = ("POST", choice, {})
-            self.asked = (self.number, choice)
+            self.unanswered.add(reason)
             try:
                 _, status, answer = sidecar.command(call[0], call[1], reason=reason, **call[2])
             except (OSError, http.client.HTTPException, json.JSONDecodeError):
                 return
+            self.unanswered.remove(reason)
             if status != 200:
                 self.refused.append(f"{choice}: {status} {answer}")
                 continue
@@ -54,20 +56,20 @@ class Commands:
             if answer["changed"] and answer["saved"]:
                 breaker = answer["breaker"]["breaker"]
                 self.answered = (self.number, choice, breaker["state"], breaker["revision"])
+                self.unanswered.clear()
             elif answer["changed"]:
                 self.refused.append(f"{choice} was answered as not saved: {answer['saved_why']}")
 
 
-def compare(breaker, commands, previous):
+def compare(breaker, commands):
     """What differs between a breaker after the restart and what was answered before. In words."""
-    number, choice, state, revision = previous
-    asked = commands.asked
+    number, choice, state, revision = commands.answered
     if breaker["revision"] < revision:
         return [f"revision is {breaker['revision']} after {choice} number {number} was answered with {revision}"]
     # Later transitions: one that was asked for and not answered any more, and those of timers after a trip.
     later = [step for step in breaker["transitions"] if step["revision"] > revision]
     for step in later:
-        if step.get("reason") and step["reason"] != f"number {asked[0]}":
+        if step.get("reason") and step["reason"] not in commands.unanswered:
             return [f"a transition {step['reason']!r} that was not asked for after number {number}"]
     if choice in OVERRIDES and not later and breaker["state"] != state:
         return [f"state is {breaker['state']} at revision {breaker['revision']}, answered was {state}"]
@@ -83,8 +85,8 @@ def run(count):
         state = stage.directory / "state"
         load = Load(stage.port, [queue], RATE)
         dice = random.Random(7)
-        overrides = answers = restores = 0
-        commands, ready_ms = Commands(dice, 0), []
+        overrides = restores = 0
+        commands, ready_ms = Commands(dice), []
         try:
             load.start()
             for life in range(count + 1):
@@ -99,12 +101,12 @@ def run(count):
                 if "damaged" in words or "begins closed" in words or "can't be read" in words:
                     differences.append(f"life {life}: {sidecar.last_words()}")
                 if commands.answered:
-                    found = compare(sidecar.breaker()["breaker"], commands, commands.answered)
+                    found = compare(sidecar.breaker()["breaker"], commands)
                     differences += [f"life {life}: {words}" for words in found]
                     restores += 1
                 if life == count:
                     break
-                commands = Commands(dice, commands.number)
+                answered_before = commands.answers
                 thread = threading.Thread(target=commands.run, args=(sidecar,))
                 thread.start()
                 time.sleep(dice.uniform(0.001, LONGEST_LIFE_S))
@@ -113,8 +115,8 @@ def run(count):
                 thread.join()
                 sidecar.admin.close()
                 differences += [f"life {life}: {words}" for words in commands.refused]
-                answers += commands.answers
-                if commands.answered and commands.answered[1] in OVERRIDES:
+                commands.refused.clear()
+                if commands.answers > answered_before and commands.answered[1] in OVERRIDES:
                     overrides += 1
                 os.kill(sidecar.client_pid, signal.SIGKILL)
                 wait_until(sidecar.collected, 5)
@@ -135,7 +137,7 @@ def run(count):
                 differences.append(f"stormfuse ended badly; last words: {sidecar.last_words()}")
             ready_ms.sort()
             rows = [
-                Note("kills", count), Note("commands answered before them", answers),
+                Note("kills", count), Note("commands answered before them", commands.answers),
                 Note("kills whose last answer was an override", overrides),
                 Note("restarts compared with the last answer", restores),
                 Note("start → ready, ms: median, longest", f"{ready_ms[len(ready_ms) // 2]:.0f}, {ready_ms[-1]:.0f}"),
