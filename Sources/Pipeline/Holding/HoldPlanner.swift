@@ -93,6 +93,11 @@ struct HoldPlanner {
   /// Cookies of everything that is held.
   var cookies: [UInt64] { Array(held.keys) }
 
+  /// What is held to a rate, which has no longest time of its own.
+  var throttled: [(cookie: UInt64, terms: HoldTerms)] {
+    held.filter { $0.value.terms.action == .throttle }.map { ($0.key, $0.value.terms) }
+  }
+
   private mutating func retire(_ cookie: UInt64, _ entry: Held) {
     if retiring.count >= Self.retiringBound { retiring.removeAll() }
     retiring[cookie] = entry.group
@@ -192,7 +197,8 @@ struct HoldPlanner {
       let id = GroupID(index: Int32(index), serial: group.serial)
       let found = tally[id] ?? Tally()
       let before = group.hold
-      group.hold.update(held: found.held, leftAlone: found.leftAlone, at: now)
+      group.hold.update(
+        held: found.held, leftAlone: found.leftAlone, isWanted: group.monitor.wantsHold, at: now)
       if found.held > 0 || !found.leftAlone.isEmpty { isAnythingTold = true }
       func event(_ kind: HoldEvent.Kind, _ why: String?, _ connections: Int) {
         plan.events.append(

@@ -208,6 +208,23 @@ import Testing
     #expect(hold.held[7]?.rate_bytes_s == 2100)
   }
 
+  @Test func `a standing rate that lasted for long does not shorten the hold of a breaker`() throws {
+    let hold = HoldBench {
+      var group = GroupSettings(match: "*:q")
+      group.standingRate_bytes_s = 2100
+      $0.groups = [group]
+    }
+    hold.bench.connect(cookie: 7).consume("q")
+    hold.pass(1000)
+    _ = hold.command(.forceOpen())
+    #expect(hold.held[7]?.action == .pause)
+    hold.pass(149)
+    #expect(hold.held[7]?.action == .pause)
+    hold.pass(2)
+    #expect(hold.held[7]?.action == .throttle)
+    #expect(try hold.state().why == "hold limit")
+  }
+
   @Test func `held for the longest that was tested, traffic passes until the next opening`() throws {
     let hold = HoldBench()
     let link = hold.bench.connect(cookie: 7)
