@@ -24,8 +24,10 @@ struct KafkaProgram: Sendable {
         responses: [])
       for version in message.versions {
         let isFlexible = version >= message.flexible
-        entry.requests.append(start(message.request, version, isFlexible))
-        entry.responses.append(start(message.response, version, isFlexible))
+        entry.requests.append(start(message.request, version, isFlexible, hasTags: isFlexible))
+        // Whoever does not know the broker yet must be able to read this one's head (KIP-511).
+        let hasTags = isFlexible && message.key != .apiVersions
+        entry.responses.append(start(message.response, version, isFlexible, hasTags: hasTags))
         fallBack(from: entry.responses[entry.responses.count - 1], to: entry.responses[0])
       }
       entries[Int(message.key.rawValue)] = entry
@@ -36,8 +38,10 @@ struct KafkaProgram: Sendable {
     key.rawValue >= 0 && key.rawValue < KafkaKey.limit ? entries[Int(key.rawValue)] : nil
   }
 
-  private mutating func start(_ fields: [KafkaField], _ version: Int16, _ isFlexible: Bool) -> Int32 {
+  /// `hasTags`: the header ends in tagged fields (RequestHeader 2, ResponseHeader 1).
+  private mutating func start(_ fields: [KafkaField], _ version: Int16, _ isFlexible: Bool, hasTags: Bool) -> Int32 {
     let first = Int32(ops.count)
+    if hasTags { add(tags: [], version) }
     add(structure: fields, version, isFlexible)
     ops.append(KafkaOp(code: .end))
     return first
