@@ -101,7 +101,7 @@ extension KafkaDecoder {
   private mutating func begin(
     _ head: KafkaHead, _ bytes: RawSpan, _ i: Int, _ role: KafkaRole, _ at: Timestamp, _ sink: some KafkaFactSink
   ) -> Bool {
-    if self[role].state == .start, role == .broker, !inFlight.contains(head.correlation), !inFlight.expectsToken,
+    if self[role].state == .start, role == .broker, inFlight.find(head.correlation) == nil, !inFlight.expectsToken,
       bytes.byteCount &- i != head.size &+ 4
     {
       loseSync(.joinedMidway, role, gap: 0, at, sink)
@@ -207,7 +207,7 @@ extension KafkaDecoder {
     if left == 0 { _ = readAnswer(RawSpan(), 0, at, sink) }
   }
 
-  private mutating func readRequest(
+  mutating func readRequest(
     _ bytes: RawSpan, _ start: Int, _ at: Timestamp, _ sink: some KafkaFactSink
   ) -> Int {
     let i = client.reader.read(bytes, from: start, at: at, into: sink)
@@ -230,7 +230,7 @@ extension KafkaDecoder {
     return i
   }
 
-  private mutating func readAnswer(
+  mutating func readAnswer(
     _ bytes: RawSpan, _ start: Int, _ at: Timestamp, _ sink: some KafkaFactSink
   ) -> Int {
     let i = broker.reader.read(bytes, from: start, at: at, into: sink)

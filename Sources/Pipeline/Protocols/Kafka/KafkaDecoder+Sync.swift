@@ -1,9 +1,9 @@
 /// Gaps, loss of sync, and its recovery.
 ///
 /// A candidate is a place where a frame could begin: a request of a known key and version whose client id is the one that
-/// the connection's requests carry (a client id of its own where none is known yet), an answer whose correlation id
-/// is in flight. It is believed where a chunk begins with it (a write of the sender's), or where the frame ends with its
-/// chunk or before another candidate.
+/// the connection's requests carry (any where none is known yet), an answer whose correlation id is in flight. It is
+/// believed where a chunk begins with it (a write of the sender's), or where the frame ends with its chunk or before
+/// another candidate, and if what is there of the message can be read as one.
 extension KafkaDecoder {
   /// A gap of `count` bytes (0: unknown) begins here.
   mutating func cross(_ count: Int, _ role: KafkaRole, _ at: Timestamp, _ sink: some KafkaFactSink) {
@@ -12,14 +12,16 @@ extension KafkaDecoder {
       let coming = self[role].reader.left &- self[role].reader.carry.count
       if count <= coming, self[role].reader.skipGap(count, at: at, into: sink) {
         // A request that its answer needs is not whole now.
-        if role == .client, client.isKept { breakFrame(role, at, sink) }
+        if role == .client, client.isKept { return breakFrame(role, at, sink) }
+        // What the last bytes complete is complete without them.
+        _ = role == .client ? readRequest(RawSpan(), 0, at, sink) : readAnswer(RawSpan(), 0, at, sink)
         return
       }
       breakFrame(role, at, sink)
       crossRest(count, coming, role, at, sink)
     case .skip(let left, _) where count > 0:
       crossRest(count, left, role, at, sink)
-    case .head where count > 0 && self[role].head.count >= 4:
+    case .start where count > 0 && self[role].head.count >= 4, .head where count > 0 && self[role].head.count >= 4:
       let held = self[role].head
       let size = Int(held.span.bytes.be32(0) ?? 0)
       counters.brokenFrames &+= 1
@@ -68,7 +70,7 @@ extension KafkaDecoder {
     let end = bytes.byteCount
     while i < end {
       // A size's first byte is nearly always 0; the search lives from that.
-      if bytes.u8(i) == 0 || i == 0, isBelievable(bytes, i, role) {
+      if bytes.u8(i) == 0 || i == 0, isBelievable(bytes, i, role, at) {
         giveUp(i &- start, role)
         counters.resyncs &+= 1
         sink.lost(.resynchronised(role), bytes: self[role].skippedSinceDesync, at: at)
@@ -81,28 +83,58 @@ extension KafkaDecoder {
     return end
   }
 
-  private func isBelievable(_ bytes: RawSpan, _ i: Int, _ role: KafkaRole) -> Bool {
-    guard let next = candidate(bytes, i, role) else {
+  private func isBelievable(_ bytes: RawSpan, _ i: Int, _ role: KafkaRole, _ at: Timestamp) -> Bool {
+    guard let found = candidate(bytes, i, role) else {
       // An answer to a request that was not seen, and nothing else.
       guard role == .broker, i == 0, case .head(let head) = KafkaHead.answer(bytes, at: 0) else { return false }
       return head.size &+ 4 == bytes.byteCount
     }
-    if next == bytes.byteCount { return true }
-    if next > bytes.byteCount { return i == 0 }
-    return candidate(bytes, next, role) != nil
+    let next = i &+ found.head.size &+ 4
+    guard next == bytes.byteCount || next > bytes.byteCount && i == 0
+      || next < bytes.byteCount && candidate(bytes, next, role) != nil
+    else { return false }
+    return reads(found, bytes, i, at)
   }
 
-  /// Where the frame ends that may begin here.
-  private func candidate(_ bytes: RawSpan, _ i: Int, _ role: KafkaRole) -> Int? {
+  private struct Candidate {
+    var head: KafkaHead
+    /// Its first step; nil: not read, so nothing to check.
+    var step: Int32?
+  }
+
+  /// The head that may begin here.
+  private func candidate(_ bytes: RawSpan, _ i: Int, _ role: KafkaRole) -> Candidate? {
     if role == .broker {
-      guard case .head(let head) = KafkaHead.answer(bytes, at: i), inFlight.contains(head.correlation) else { return nil }
-      return i &+ 4 &+ head.size
+      guard case .head(let head) = KafkaHead.answer(bytes, at: i), let exchange = inFlight.find(head.correlation) else {
+        return nil
+      }
+      guard let entry = program.entry(exchange.key), entry.versions.contains(exchange.version) else {
+        return Candidate(head: head)
+      }
+      return Candidate(head: head, step: entry.responses[Int(exchange.version - entry.versions.lowerBound)])
     }
     guard case .head(let head) = KafkaHead.request(bytes, at: i), let entry = program.entry(head.key),
       entry.versions.contains(head.version)
     else { return nil }
     let isKnown = client.clientHash == KeyedHash.hash(head.clientID, in: bytes, client.reader.records.hashKey)
     guard isKnown || client.clientHash == 0 && !head.clientID.isEmpty else { return nil }
-    return i &+ 4 &+ head.size
+    return Candidate(head: head, step: entry.requests[Int(head.version - entry.versions.lowerBound)])
+  }
+
+  /// Whether what is there of the message can be read as one.
+  private func reads(_ candidate: Candidate, _ bytes: RawSpan, _ i: Int, _ at: Timestamp) -> Bool {
+    guard let step = candidate.step else { return true }
+    var reader = KafkaMessageReader(hashKey: client.reader.records.hashKey)
+    reader.begin(step, size: candidate.head.size &+ 4 &- candidate.head.length)
+    reader.isPrelude = true
+    _ = reader.read(bytes, from: i &+ candidate.head.length, at: at, into: Silence.shared)
+    return reader.status != .broken
+  }
+
+  /// Facts of a trial are none.
+  private final class Silence: KafkaFactSink, Sendable {
+    static let shared = Silence()
+    func fact(_ fact: KafkaFact, of exchange: KafkaExchange, in frame: RawSpan, at: Timestamp) {}
+    func lost(_ loss: KafkaLoss, bytes: Int, at: Timestamp) {}
   }
 }

@@ -68,19 +68,16 @@ struct KafkaInFlight: Sendable {
     entries.removeLast()
   }
 
-  func contains(_ correlation: Int32) -> Bool {
-    for i in head..<entries.count
-    where entries[i].exchange.correlation == correlation && !entries[i].isDone && !entries[i].isToken {
-      return true
-    }
-    return false
-  }
+  /// The request that waits for an answer with this correlation id.
+  func find(_ correlation: Int32) -> KafkaExchange? { index(of: correlation).map { entries[$0].exchange } }
 
-  /// The request that is answered with this correlation id; it is in flight no longer.
-  mutating func take(_ correlation: Int32) -> Entry? {
+  /// The same; it is in flight no longer.
+  mutating func take(_ correlation: Int32) -> Entry? { index(of: correlation).map { take(at: $0) } }
+
+  private func index(of correlation: Int32) -> Int? {
     for i in head..<entries.count
     where entries[i].exchange.correlation == correlation && !entries[i].isDone && !entries[i].isToken {
-      return take(at: i)
+      return i
     }
     return nil
   }

@@ -144,13 +144,14 @@ extension KafkaSchema {
   /// InitProducerIdRequest, InitProducerIdResponse. Two-phase commit: KIP-939 (6).
   static let initProducerID = KafkaMessage(
     .initProducerID, 0...6, flexible: 2,
-    request: [.string("TransactionalId", .transactionalID), .int32("TransactionTimeoutMs", .timeout_ms)],
+    request: [.string("TransactionalId", .transactionalID), .int32("TransactionTimeoutMs", .timeout_ms), .rest],
     response: [
       .int32("ThrottleTimeMs"),
       .int16("ErrorCode", .error),
       .int64("ProducerId", .producerID),
       .int16("ProducerEpoch", .producerEpoch),
       .emit(.producerIDAnswered),
+      .rest,
     ])
 
   /// AddOffsetsToTxnRequest, AddOffsetsToTxnResponse.
@@ -174,5 +175,5 @@ extension KafkaSchema {
       .bool("Committed", .committed),
       .emit(.txnEndRequested),
     ],
-    response: [.int32("ThrottleTimeMs"), .int16("ErrorCode", .error), .emit(.txnEnded)])
+    response: [.int32("ThrottleTimeMs"), .int16("ErrorCode", .error), .emit(.txnEnded), .rest])
 }

@@ -139,6 +139,10 @@ PLAIN = [(1700000000000, b"k1", b"value one", [("source", b"a")]), (170000000000
          (1700000000003, b"k3", None, [("x", b""), ("y", b"2")])]
 
 
+# kafka-python compresses only what becomes smaller.
+COMPRESSIBLE = [(1700000000000 + i, None, b"again and again " * 8, []) for i in range(3)]
+
+
 def some_records(version, first_new):
     """What brokers and clients of that version carry."""
     if version < first_new - 2:
@@ -146,7 +150,7 @@ def some_records(version, first_new):
     if version < first_new:
         return old_messages(1, 1000, [(1700000000000, b"k", b"v1"), (1700000000001, b"", None)])
     first, first_facts = new_batch(1000, PLAIN)
-    second, second_facts = new_batch(1010, PLAIN, codec=1)
+    second, second_facts = new_batch(1010, COMPRESSIBLE, codec=1)
     return first + second, first_facts + second_facts
 
 
