@@ -127,14 +127,7 @@ extension KafkaDecoder {
     var reader = KafkaMessageReader(hashKey: client.reader.records.hashKey)
     reader.begin(step, size: candidate.head.size &+ 4 &- candidate.head.length)
     reader.isPrelude = true
-    _ = reader.read(bytes, from: i &+ candidate.head.length, at: at, into: Silence.shared)
+    _ = reader.read(bytes, from: i &+ candidate.head.length, at: at, into: KafkaSilence.shared)
     return reader.status != .broken
-  }
-
-  /// Facts of a trial are none.
-  private final class Silence: KafkaFactSink, Sendable {
-    static let shared = Silence()
-    func fact(_ fact: KafkaFact, of exchange: KafkaExchange, in frame: RawSpan, at: Timestamp) {}
-    func lost(_ loss: KafkaLoss, bytes: Int, at: Timestamp) {}
   }
 }
