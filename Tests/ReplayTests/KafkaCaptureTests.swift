@@ -4,50 +4,141 @@ import Traces
 
 @testable import Pipeline
 
-/// What a capture's Kafka connections say, connection by connection.
-private final class KafkaCapture: ByteSink, KafkaFactSink {
-  struct Counts: Equatable { var commits = 0, lastOffset: Int64 = -1, records = 0, produced = 0 }
-  var decoder = KafkaDecoder(hashKey: KeyedHash.Key(1, 2))
-  var reassembler = Reassembler()
-  var text: [String] = []
-  var side = Side.first
+/// What the decoder says of a whole capture, added up.
+private final class KafkaTally: KafkaFactSink {
+  /// Copies of records in answers to Fetch, as batch headers count them, and one by one.
+  var fetched = 0
+  var fetchedOneByOne = 0
+  /// Those at or behind the offset that was asked for: brokers answer with whole batches.
+  var delivered = 0
+  private var positions: [String: Int64] = [:]
+  private var position: Int64 = 0
+  /// Records produced, by topic.
+  var produced: [String: Int] = [:]
+  var commits = 0
+  var committed: [String: Int64] = [:]
+  var joined = 0
+  var assigned: Set<String> = []
+  var leftGroup = 0
+  var codecs: Set<KafkaBatch.Codec> = []
+  var losses: [KafkaLoss] = []
+  var undecoded: Set<Int16> = []
 
-  func received(_ bytes: RawSpan, from side: Side, at: Timestamp) {
-    decoder.receive(bytes, from: side == self.side ? .client : .broker, at: at, into: self)
+  func detail(
+    _ topic: KafkaTopic, partition: Int32, of exchange: KafkaExchange, in frame: RawSpan
+  ) -> KafkaDetail {
+    produceTopic = topic.name.string(in: frame)
+    return [.records, .hashes]
   }
-  func lost(_ count: Int, from side: Side, at: Timestamp) {
-    decoder.lost(count, from: side == self.side ? .client : .broker, at: at, into: self)
-  }
-  func ended(_ side: Side, _ end: StreamEnd, at: Timestamp) {}
+  private var produceTopic = ""
+
   func fact(_ fact: KafkaFact, of exchange: KafkaExchange, in frame: RawSpan, at: Timestamp) {
-    let bytes = frame.withUnsafeBytes { [UInt8]($0) }
-    text.append("\(exchange.key.rawValue)v\(exchange.version) \(fact) \(bytes.count)")
+    switch fact {
+    case .batch(let batch):
+      codecs.insert(batch.codec)
+      if exchange.key == .fetch { fetched += Int(batch.count) } else { produced[produceTopic, default: 0] += Int(batch.count) }
+    case .record(let record):
+      guard exchange.key == .fetch else { return }
+      fetchedOneByOne += 1
+      if record.offset >= position { delivered += 1 }
+    case .fetchPartitionRequested(let asked):
+      positions["\(exchange.correlation) \(asked.topic.name.string(in: frame)) \(asked.partition)"] = asked.offset
+    case .fetchPartition(let partition):
+      position =
+        positions["\(exchange.correlation) \(partition.topic.name.string(in: frame)) \(partition.partition)"] ?? 0
+    case .offsetCommitAnswered(_, _, _, let position, let error):
+      guard error == 0 else { return }
+      commits += 1
+      let topic = position.topic.name.string(in: frame)
+      committed["\(topic)-\(position.partition)"] = position.offset
+    case .joinGroupAnswered(_, _, _, _, let error): if error == 0 { joined += 1 }
+    case .syncGroupAnswered(_, _, let assignment, _):
+      var partitions = assignment.partitions(in: frame)
+      while let next = partitions?.next(in: frame) {
+        assigned.insert("\(next.topic.string(in: frame))-\(next.partition)")
+      }
+    case .leaveGroupRequested: leftGroup += 1
+    case .request: if KafkaProgram.shared.entry(exchange.key) == nil { undecoded.insert(exchange.key.rawValue) }
+    default: break
+    }
   }
-  func lost(_ loss: KafkaLoss, bytes: Int, at: Timestamp) { text.append("LOST \(loss) \(bytes)") }
+
+  func lost(_ loss: KafkaLoss, bytes: Int, at: Timestamp) { losses.append(loss) }
 }
 
+private final class KafkaConnection: ByteSink {
+  var decoder = KafkaDecoder(hashKey: KeyedHash.Key(1, 2))
+  var reassembler = Reassembler()
+  let tally: KafkaTally
+
+  init(_ tally: KafkaTally) { self.tally = tally }
+  func received(_ bytes: RawSpan, from side: Side, at: Timestamp) {
+    decoder.receive(bytes, from: side == .first ? .client : .broker, at: at, into: tally)
+  }
+  func lost(_ count: Int, from side: Side, at: Timestamp) {
+    decoder.lost(count, from: side == .first ? .client : .broker, at: at, into: tally)
+  }
+  func ended(_ side: Side, _ end: StreamEnd, at: Timestamp) {
+    decoder.finish(side == .first ? .client : .broker, at: at, into: tally)
+  }
+}
+
+/// Recorded traffic of librdkafka 2.0 and its own mock broker; the numbers are the client's.
 @Suite struct KafkaCaptureTests {
-  @Test func `smoke`() throws {
-    for name in ["kafka_healthy_none", "kafka_storm_none", "kafka_storm_gzip"] {
-      let reader = try TraceReader(paths: [Replayed.captures.appending(path: name + ".pcapng").path])
-      var connections: [String: KafkaCapture] = [:]
-      reader.forEachSegment { segment, payload in
-        let a = "\(segment.source)"
-        let b = "\(segment.destination)"
-        let key = a < b ? a + b : b + a
-        let isNew = connections[key] == nil
-        let capture = connections[key] ?? KafkaCapture()
-        connections[key] = capture
-        if isNew { capture.text.append(key) }
-        let side: Side = b.hasSuffix(":38181") || !a.hasSuffix(":38181") && b.contains("381") ? .first : .second
-        _ = capture.reassembler.ingest(segment, payload, from: side, into: capture)
-        return true
-      }
-      for (key, c) in connections {
-        print(name, key, c.decoder.counters)
-        for line in c.text.filter({ $0.hasPrefix("LOST") }).prefix(5) { print("   ", line) }
-        if name == "kafka_storm_none" { for line in c.text.prefix(60) { print("   ", line) } }
-      }
+  private func tally(_ name: String) throws -> (KafkaTally, [KafkaConnection]) {
+    let reader = try TraceReader(paths: [Replayed.captures.appending(path: name + ".pcapng").path])
+    let tally = KafkaTally()
+    var connections: [String: KafkaConnection] = [:]
+    reader.forEachSegment { segment, payload in
+      let fromBroker = segment.source.port == 38181
+      let client = fromBroker ? segment.destination : segment.source
+      let connection = connections["\(client)"] ?? KafkaConnection(tally)
+      connections["\(client)"] = connection
+      _ = connection.reassembler.ingest(segment, payload, from: fromBroker ? .second : .first, into: connection)
+      return true
     }
+    return (tally, Array(connections.values))
+  }
+
+  @Test(arguments: ["kafka_healthy_none", "kafka_storm_none", "kafka_storm_gzip"])
+  func `understands every byte of a capture`(name: String) throws {
+    let (tally, connections) = try tally(name)
+    #expect(tally.losses.isEmpty)
+    #expect(!connections.isEmpty)
+    for connection in connections {
+      let counters = connection.decoder.counters
+      #expect(counters.receivedBytes == counters.understoodBytes)
+      #expect(counters.answers + 1 >= counters.requests)
+      #expect(counters.desyncs == 0)
+    }
+  }
+
+  @Test func `counts sixty healthy messages, each committed`() throws {
+    let (tally, _) = try tally("kafka_healthy_none")
+    #expect(tally.fetched == tally.fetchedOneByOne)
+    #expect(tally.fetched >= 60)
+    #expect(tally.produced.values.reduce(0, +) == 60)
+    #expect(tally.commits == 60)
+    #expect(tally.codecs == [.none])
+    #expect(tally.joined == 1)
+    #expect(tally.assigned.count == 4)
+  }
+
+  @Test func `counts the copies that a storm of seeks fetches, and its dead letters`() throws {
+    let (tally, _) = try tally("kafka_storm_none")
+    #expect(tally.delivered == 1_548)
+    #expect(tally.fetchedOneByOne == tally.fetched)
+    #expect(tally.commits == 60)
+    #expect(tally.produced.filter { $0.key.hasSuffix(".DLT") }.values.reduce(0, +) == 48)
+    #expect(tally.produced.filter { !$0.key.hasSuffix(".DLT") }.values.reduce(0, +) == 60)
+  }
+
+  @Test func `counts a compressed storm by its batches alone`() throws {
+    let (tally, _) = try tally("kafka_storm_gzip")
+    #expect(tally.codecs.contains(.gzip))
+    #expect(tally.commits == 15)
+    #expect(tally.produced.filter { $0.key.hasSuffix(".DLT") }.values.reduce(0, +) == 12)
+    #expect(tally.produced.filter { !$0.key.hasSuffix(".DLT") }.values.reduce(0, +) == 15)
+    #expect(tally.fetched > tally.fetchedOneByOne)
   }
 }

@@ -33,11 +33,13 @@ extension KafkaMessageReader {
         replica: int32(.replicaID))
     case .fetchPartitionAnswered, .sharePartitionAnswered, .producePartition:
       records.aborted.removeAll(keepingCapacity: true)
+      records.abortedLost = false
       records.detail = sink.detail(topic, partition: partition, of: exchange, in: kept.span.bytes)
     case .abortedTransaction:
       if records.aborted.count < KafkaRecordsState.abortedLimit {
         records.aborted.append(.init(producerID: self[.producerID], firstOffset: self[.firstOffset]))
-      } else if Int64(records.aborted.count) == Int64(KafkaRecordsState.abortedLimit) {
+      } else if !records.abortedLost {
+        records.abortedLost = true
         sink.lost(.abortedTransactions, bytes: 0, at: at)
       }
     default: break

@@ -29,6 +29,8 @@ struct KafkaRecordsState: Sendable {
   /// The end of the batch before; −1: there is none.
   var lastOffset: Int64 = -1
   var aborted: [Aborted] = []
+  /// There were more.
+  var abortedLost = false
 
   /// A producer's transaction that was aborted: its records from `firstOffset` on deliver nothing, up to its marker.
   struct Aborted: Sendable {
