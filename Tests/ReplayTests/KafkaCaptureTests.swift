@@ -36,7 +36,11 @@ private final class KafkaTally: KafkaFactSink {
     switch fact {
     case .batch(let batch):
       codecs.insert(batch.codec)
-      if exchange.key == .fetch { fetched += Int(batch.count) } else { produced[produceTopic, default: 0] += Int(batch.count) }
+      if exchange.key == .fetch {
+        fetched += Int(batch.count)
+      } else {
+        produced[produceTopic, default: 0] += Int(batch.count)
+      }
     case .record(let record):
       guard exchange.key == .fetch else { return }
       fetchedOneByOne += 1

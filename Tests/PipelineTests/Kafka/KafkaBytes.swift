@@ -29,7 +29,9 @@ enum KafkaBytes {
   }
 
   /// Its answer: one topic, one partition.
-  static func fetchAnswer(_ correlation: Int, aborted: [(producer: Int, first: Int)] = [], _ records: [UInt8]) -> [UInt8] {
+  static func fetchAnswer(_ correlation: Int, aborted: [(producer: Int, first: Int)] = [], _ records: [UInt8])
+    -> [UInt8]
+  {
     let transactions = aborted.flatMap { i64($0.producer) + i64($0.first) }
     return answer(
       correlation,

@@ -60,7 +60,9 @@ final class KafkaFactRecorder: KafkaFactSink {
         return "other \(assignment.bytes.count) bytes"
       }
       var all: [String] = []
-      while let next = partitions.next(in: frame.span.bytes) { all.append("\(quote(next.topic, frame))-\(next.partition)") }
+      while let next = partitions.next(in: frame.span.bytes) {
+        all.append("\(quote(next.topic, frame))-\(next.partition)")
+      }
       return "[" + all.joined(separator: " ") + "]"
     case let subscription as KafkaSubscription:
       var all: [String] = []

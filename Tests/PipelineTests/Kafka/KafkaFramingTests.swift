@@ -261,10 +261,11 @@ import Testing
   }
 
   /// The same for compact types: an unsigned varint that is too long, too large, or beyond the frame.
-  @Test(arguments: [
-    [0x80, 0x80, 0x80, 0x80, 0x80, 0x01], [0xff, 0xff, 0xff, 0xff, 0x7f], [0xff, 0xff, 0xff, 0xff, 0x0f],
-    [0x7f], [0x80, 0x80, 0x80, 0x80], [0x02, 0xff],
-  ] as [[UInt8]])
+  @Test(
+    arguments: [
+      [0x80, 0x80, 0x80, 0x80, 0x80, 0x01], [0xff, 0xff, 0xff, 0xff, 0x7f], [0xff, 0xff, 0xff, 0xff, 0x0f],
+      [0x7f], [0x80, 0x80, 0x80, 0x80], [0x02, 0xff],
+    ] as [[UInt8]])
   func `survives compact counts`(count: [UInt8]) {
     var feed = KafkaFeed()
     // Metadata 9: header's tags, throttle, brokers.
@@ -274,9 +275,10 @@ import Testing
     #expect(answered(feed) == 1)
   }
 
-  @Test(arguments: [
-    [0x01, 0x00, 0x7f], [0x01, 0x00, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01], [0x7f], [0x02, 0x00, 0x01, 0x00],
-  ] as [[UInt8]])
+  @Test(
+    arguments: [
+      [0x01, 0x00, 0x7f], [0x01, 0x00, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01], [0x7f], [0x02, 0x00, 0x01, 0x00],
+    ] as [[UInt8]])
   func `survives tagged fields that lie`(tags: [UInt8]) {
     var feed = KafkaFeed()
     feed.client(Bytes.request(12, 4, 1, tags) + Bytes.heartbeat(2))
@@ -290,7 +292,8 @@ import Testing
     let long = Bytes.string(String(repeating: "x", count: 32_000))
     let protocols = (0..<9).flatMap { _ in Bytes.string("range") + Bytes.bytes([UInt8](repeating: 0, count: 65_000)) }
     feed.client(
-      Bytes.request(11, 0, 1, long + Bytes.i32(1) + Bytes.string("") + Bytes.string("consumer") + Bytes.i32(9) + protocols))
+      Bytes.request(
+        11, 0, 1, long + Bytes.i32(1) + Bytes.string("") + Bytes.string("consumer") + Bytes.i32(9) + protocols))
     feed.broker(Bytes.answer(1, []))
     #expect(feed.decoder.heldBytes < 400_000)
     feed.client(Bytes.heartbeat(2))

@@ -46,7 +46,10 @@ extension KafkaDecoder {
       }
       switch head(held.span.bytes, 0, role) {
       case .head(let head):
-        guard begin(head, held.span.bytes, 0, role, at, sink) else { return i }
+        guard begin(head, held.span.bytes, 0, role, at, sink) else {
+          giveUp(held.count, role)
+          return i
+        }
         // A token shows only behind its head that it is none of Kafka's requests.
         var j = head.length
         while j < held.count {

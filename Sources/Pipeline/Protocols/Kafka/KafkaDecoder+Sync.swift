@@ -90,8 +90,9 @@ extension KafkaDecoder {
       return head.size &+ 4 == bytes.byteCount
     }
     let next = i &+ found.head.size &+ 4
-    guard next == bytes.byteCount || next > bytes.byteCount && i == 0
-      || next < bytes.byteCount && candidate(bytes, next, role) != nil
+    guard
+      next == bytes.byteCount || next > bytes.byteCount && i == 0
+        || next < bytes.byteCount && candidate(bytes, next, role) != nil
     else { return false }
     return reads(found, bytes, i, at)
   }

@@ -5,7 +5,8 @@ extension KafkaMessageReader {
 
   /// From the request, or of it.
   var membership: KafkaMembership {
-    let epoch = exchange.key.rawValue >= KafkaKey.consumerGroupHeartbeat.rawValue ? int32(.memberEpoch) : int32(.generation)
+    let epoch =
+      exchange.key.rawValue >= KafkaKey.consumerGroupHeartbeat.rawValue ? int32(.memberEpoch) : int32(.generation)
     return KafkaMembership(group: self[.group], member: self[.member], instance: self[.instance], generation: epoch)
   }
 

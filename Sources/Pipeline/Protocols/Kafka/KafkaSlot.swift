@@ -2,7 +2,8 @@
 /// that is what a missing field means.
 enum KafkaNumber: UInt8, CaseIterable, Sendable {
   // 0 unless the message says otherwise.
-  case error, partitionError, acknowledgeError, isolation, throttle_ms, committed, renew, skipAssignment, requireStable, isInternal
+  case error, partitionError, acknowledgeError, isolation, throttle_ms, committed, renew, skipAssignment, requireStable,
+    isInternal
   // −1 unless the message says otherwise.
   case partition, fetchOffset, currentLeaderEpoch, lastFetchedEpoch, logStartOffset, partitionMaxBytes
   case replicaID, maxWait_ms, minBytes, maxBytes, sessionID, sessionEpoch, topicCount
