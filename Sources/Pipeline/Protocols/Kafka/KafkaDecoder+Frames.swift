@@ -168,7 +168,7 @@ extension KafkaDecoder {
       sink.fact(.saslToken(from: .broker), of: KafkaExchange.none, in: RawSpan(), at: at)
       return skip(left, .broker, isUnderstood: true)
     }
-    guard let request = inFlight.take(head.correlation) else {
+    guard var request = inFlight.take(head.correlation) else {
       counters.unmatchedAnswers &+= 1
       counters.brokenFrames &+= 1
       sink.lost(.unknownFrame(.broker), bytes: broker.frameSize, at: at)
@@ -180,7 +180,7 @@ extension KafkaDecoder {
     guard entry.versions.contains(request.exchange.version) else {
       if key == .apiVersions {
         // Newer than known: brokers that do not know it either answer as in version 0.
-        return begin(answer: entry, version: 0, request, left, at, sink)
+        return begin(answer: entry, version: 0, &request, left, at, sink)
       }
       counters.brokenFrames &+= 1
       sink.lost(.version(key, request.exchange.version, .broker), bytes: broker.frameSize, at: at)
@@ -189,14 +189,15 @@ extension KafkaDecoder {
     guard request.isWhole || !entry.keepsRequest else {
       counters.brokenFrames &+= 1
       sink.lost(.frame(key, .broker), bytes: broker.frameSize, at: at)
-      inFlight.reuse(request.body)
+      inFlight.reuse(&request.body)
       return skip(left, .broker, isUnderstood: false)
     }
-    begin(answer: entry, version: request.exchange.version, request, left, at, sink)
+    begin(answer: entry, version: request.exchange.version, &request, left, at, sink)
   }
 
   private mutating func begin(
-    answer entry: KafkaProgram.Entry, version: Int16, _ request: KafkaInFlight.Entry, _ left: Int, _ at: Timestamp,
+    answer entry: KafkaProgram.Entry, version: Int16, _ request: inout KafkaInFlight.Entry, _ left: Int,
+    _ at: Timestamp,
     _ sink: some KafkaFactSink
   ) {
     let index = Int(version - entry.versions.lowerBound)
@@ -207,7 +208,7 @@ extension KafkaDecoder {
       broker.reader.begin(entry.requests[index], size: request.body.count)
       _ = broker.reader.read(request.body.span.bytes, from: 0, at: at, into: sink)
       broker.reader.isPrelude = false
-      inFlight.reuse(request.body)
+      inFlight.reuse(&request.body)
     }
     broker.reader.terms = request.terms
     broker.reader.begin(entry.responses[index], size: left)

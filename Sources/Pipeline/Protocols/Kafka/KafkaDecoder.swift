@@ -58,7 +58,10 @@ package struct KafkaDecoder: Sendable {
   package var heldBytes: Int { client.heldBytes + broker.heldBytes + inFlight.heldBytes }
 
   subscript(role: KafkaRole) -> KafkaSide {
-    get { role == .client ? client : broker }
+    // Without a copy: a side has many arrays.
+    _read {
+      if role == .client { yield client } else { yield broker }
+    }
     _modify {
       if role == .client { yield &client } else { yield &broker }
     }

@@ -64,7 +64,9 @@ struct KafkaInFlight: Sendable {
   mutating func dropNewest() {
     guard let last = entries.indices.last, last >= head else { return }
     bodyBytes &-= entries[last].body.count
-    reuse(entries[last].body)
+    var body: [UInt8] = []
+    swap(&body, &entries[last].body)
+    reuse(&body)
     entries.removeLast()
   }
 
@@ -84,11 +86,12 @@ struct KafkaInFlight: Sendable {
 
   mutating func takeToken() { if expectsToken { _ = take(at: head) } }
 
-  /// Takes a body whose memory may be used again.
-  mutating func reuse(_ body: consuming [UInt8]) {
+  /// Takes a body, whose memory may be used again.
+  mutating func reuse(_ body: inout [UInt8]) {
     guard spareBodies.count < 8, body.capacity > 0, body.capacity <= Self.spareCapacity else { return }
     body.removeAll(keepingCapacity: true)
     spareBodies.append(body)
+    body = []
   }
 
   private mutating func take(at index: Int) -> Entry {

@@ -134,6 +134,7 @@ struct KafkaMessageReader: Sendable {
   /// Takes steps while the bytes suffice; sets `need` where they do not.
   private mutating func run(_ bytes: RawSpan, _ start: Int, into sink: some KafkaFactSink) -> Int {
     let end = bytes.byteCount
+    let ops = ops
     var i = start
     while true {
       if skipping > 0 {
