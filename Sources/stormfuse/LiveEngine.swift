@@ -69,7 +69,9 @@
       defer { watcher.stop() }
       if let command { try command.release() }
       announceTarget(watched, capture)
-      if let why = engine.whyCannotHold, settings.mode == .enforce || settings.groups.contains(where: { $0.mode == .enforce }) {
+      if let why = engine.whyCannotHold,
+        settings.mode == .enforce || settings.groups.contains(where: { $0.mode == .enforce })
+      {
         Terminal.say("stormfuse: nothing can be held here: \(why)")
       }
       let status = loop(&engine, capture, watcher, command, recorder)

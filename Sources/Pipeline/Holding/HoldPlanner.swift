@@ -50,7 +50,8 @@ struct HoldPlanner {
     for connection in connections.decoded where connection.cookie != 0 && !connection.isOver {
       guard let decision = decide(connection, wants, blocked, ledger, at: now) else { continue }
       switch decision {
-      case .leave(let groups, let why): for group in groups { tally[group, default: .init()].leftAlone[why, default: 0] += 1 }
+      case .leave(let groups, let why):
+        for group in groups { tally[group, default: .init()].leftAlone[why, default: 0] += 1 }
       case .hold(let terms, let groups):
         for group in groups { tally[group, default: .init()].held += 1 }
         var entry = held[connection.cookie] ?? Held(connection: connection, terms: terms, group: groups[0])
@@ -125,10 +126,14 @@ struct HoldPlanner {
       {
         group.hold.cap(at: revision)
         plan.events.append(
-          (group, HoldEvent(
-            at: now, kind: .holdLimit, why: "held for \(ledger.settings.holding.limit_ns / 1_000_000_000) s, the longest "
-              + "that was tested: traffic passes until the next opening", connections: group.hold.held,
-            exposure: group.inFlight)))
+          (
+            group,
+            HoldEvent(
+              at: now, kind: .holdLimit,
+              why: "held for \(ledger.settings.holding.limit_ns / 1_000_000_000) s, the longest "
+                + "that was tested: traffic passes until the next opening", connections: group.hold.held,
+              exposure: group.inFlight)
+          ))
       }
       if monitor.wantsHold, !group.hold.isCapped(at: revision), !monitor.isBlind {
         wants[id] = Want(
