@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""held_consumer.py PORT QUEUE ROUNDS SECONDS FILE: fails, sees when it is held, recovers; ROUNDS times, SECONDS at most.
+"""held_consumer.py PORT QUEUE ROUNDS SECONDS FILE: fails, is held, recovers; ROUNDS times, SECONDS at most.
 
-It writes AMQP 0-9-1 itself, so that nothing stands between it and the system call. In each round it rejects one message and
-then sends heartbeat frames, which a broker takes at any time, every 50 µs: the relay it is connected through knows when each
-of them came out. FILE gets one JSON line a round: {"call_ns":…, "heartbeats":[[when sent, bytes sent until its end, bytes
-that were still not sent after the call], …]}, CLOCK_MONOTONIC just before each system call.
+It writes AMQP 0-9-1 itself, so that nothing stands between it and the system call. In each round it rejects one message
+and then sends heartbeat frames, which a broker takes at any time, every 50 µs: the relay it is connected through knows
+when each of them came out. FILE gets one JSON line a round: {"call_ns":…, "heartbeats":[[when sent, bytes sent until
+its end, bytes that were still not sent after the call], …]}, CLOCK_MONOTONIC just before each system call.
 """
 
 import fcntl
@@ -23,7 +23,8 @@ METHOD, HEARTBEAT = 1, 8
 ENDS = ((10, 50), (20, 40), (60, 30))  # connection.close, channel.close, basic.cancel
 HEARTBEAT_FRAME = struct.pack(">BHIB", HEARTBEAT, 0, 0, 0xCE)
 EVERY_NS = 50_000
-SENDING_NS = 15_000_000
+# Until it is held, within these bounds; the breaker stays open for longer.
+SHORTEST_NS, LONGEST_NS = 5_000_000, 40_000_000
 OPEN_S = 0.1  # as in the benchmark's configuration
 AWAITED_S = 10
 HEARTBEAT_S = 60
@@ -67,8 +68,8 @@ class Consumer:
         self.send(frame(channel, class_id, method_id, arguments))
 
     def expect(self, class_id, method_id, nudge=False):
-        """Arguments of the next such method; everything else is passed over. `nudge` sends a heartbeat every 20 ms: what is
-        waiting to be sent is then tried again sooner than in half a second."""
+        """Arguments of the next such method; everything else is passed over. `nudge` sends a heartbeat every 20 ms:
+        what is waiting to be sent is then tried again sooner than in half a second."""
         deadline = time.monotonic() + AWAITED_S
         while True:
             while (payload := self.next_method()) is not None:
@@ -111,7 +112,7 @@ class Consumer:
             self.send(HEARTBEAT_FRAME)
 
     def may_send(self):
-        """Whether the congestion window has room, so that only a hold keeps the next segment back. Holds make it small."""
+        """Whether the congestion window has room: then only a hold keeps the next segment back. Holds make it small."""
         information = self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES)
         (in_flight,), (window,) = (struct.unpack_from("=I", information, at) for at in (UNACKED_AT, CWND_AT))
         return in_flight < window
@@ -123,7 +124,8 @@ class Consumer:
         descriptor, unsent = self.socket.fileno(), bytearray(4)
         call_ns = due_ns = time.monotonic_ns()
         self.send(rejection)
-        while due_ns - call_ns < SENDING_NS:
+        sending_ns, is_held = 0, False
+        while sending_ns < SHORTEST_NS or not is_held and sending_ns < LONGEST_NS:
             due_ns += EVERY_NS
             while (now_ns := time.monotonic_ns()) < due_ns or not self.may_send():
                 pass
@@ -131,6 +133,7 @@ class Consumer:
             self.send(HEARTBEAT_FRAME)
             fcntl.ioctl(descriptor, SIOCOUTQNSD, unsent)
             heartbeats.append([now_ns, self.sent_bytes, int.from_bytes(unsent, sys.byteorder)])
+            sending_ns, is_held = now_ns - call_ns, any(unsent)
         return {"call_ns": call_ns, "heartbeats": heartbeats}
 
 
@@ -139,7 +142,8 @@ def frame(channel, class_id, method_id, arguments):
 
 
 def main():
-    port, queue, rounds, seconds, path = int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), sys.argv[5]
+    port, queue, path = int(sys.argv[1]), sys.argv[2], sys.argv[5]
+    rounds, seconds = int(sys.argv[3]), float(sys.argv[4])
     consumer = Consumer(port, queue)
     varied = random.Random(1)
     until_s = time.monotonic() + seconds

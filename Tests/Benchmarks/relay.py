@@ -53,8 +53,8 @@ class Relay:
             self.forth()
 
     def forth(self):
-        """Client to broker. Heartbeats are gathered: the broker's work for each would take the processors from those whose
-        time is measured."""
+        """Client to broker. Heartbeats are gathered: the broker's work for each would take the processors from those
+        whose time is measured."""
         total = 0
         waiting = b""
         with contextlib.suppress(OSError):
