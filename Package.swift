@@ -106,6 +106,7 @@ let package = Package(
       linkerSettings: [.linkedLibrary("bpf")]),
     .target(name: "Kernel", dependencies: ["Pipeline", "BPFObjects", "CProbe"], swiftSettings: settings),
     .testTarget(name: "KernelTests", dependencies: ["Kernel", "Pipeline"], swiftSettings: settings),
-    .testTarget(name: "LiveTests", exclude: ["broker", "clients", "scenario"], swiftSettings: settings),
+    .testTarget(
+      name: "LiveTests", exclude: ["broker", "clients", "hold", "holding", "scenario"], swiftSettings: settings),
   ]
 #endif

@@ -11,9 +11,8 @@ import aio_pika
 from behaviour import Behaviour, consumer_arguments, queue_arguments
 
 
-async def main():
-    options = consumer_arguments(__doc__)
-    behaviour = Behaviour(options, "aio-pika")
+async def consume(options, behaviour):
+    """One connection from its beginning to its end in good order; whatever else ends it is an exception."""
     connection = await aio_pika.connect(
         host=options.host, port=options.port, virtualhost=options.vhost, heartbeat=options.heartbeat
     )
@@ -56,6 +55,7 @@ async def main():
     inbox = asyncio.Queue()
     if not options.get:
         await queue.consume(inbox.put, no_ack=options.no_ack)
+    behaviour.connected()
     while not behaviour.done:
         if options.get:
             message = await queue.get(no_ack=options.no_ack, fail=False)
@@ -67,6 +67,8 @@ async def main():
         if message:
             await received(message)
             continue
+        if channel.is_closed:
+            raise ConnectionError("the channel or its connection was closed")
         if options.get:
             await asyncio.sleep(0.01)
         if time.monotonic() - last > 0.1:
@@ -74,6 +76,26 @@ async def main():
         if options.idle_ms and time.monotonic() - last > options.idle_ms / 1000 and not behaviour.outstanding:
             break
     await connection.close()
+    behaviour.journal.write("closed")
+
+
+async def main():
+    options = consumer_arguments(__doc__)
+    behaviour = Behaviour(options, "aio-pika")
+    if options.log:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, behaviour.stop)
+    while True:
+        try:
+            await consume(options, behaviour)
+            break
+        # Whatever way the library has of saying that the connection is gone: AMQP errors, states, time limits.
+        except (aio_pika.exceptions.AMQPError, OSError, RuntimeError, asyncio.TimeoutError) as problem:
+            if not options.log:
+                raise
+            behaviour.lost(problem)
+            if behaviour.done:
+                break
+            await asyncio.sleep(0.2)
     behaviour.end()
 
 

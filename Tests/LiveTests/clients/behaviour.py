@@ -19,16 +19,22 @@ The command line is the same for every client, in every language (rabbitmq_clien
   --delay-ms D     work on each message this long
   --heartbeat S
   --check-bodies   compare each body with what publisher.py made
+  --log FILE       append a line for everything that happens to it (see Journal), live until SIGTERM, which closes the
+                   connection in good order, and connect again whenever a connection is lost, unless that takes too long
 
 On its end a client prints one JSON line, the truth in the report's terms: what its own calls did.
 """
 
 import argparse
 import json
+import os
 import sys
+import time
 
 TERMS = ("delivered", "redelivered", "acked", "requeued", "rejected", "dead_lettered", "crashed", "abandoned", "exhausted")
 HEADER_BYTES = 10
+# With --log: so long a client tries to connect again, counted from when it last had.
+LONGEST_WITHOUT_S = 300
 _ramp = bytes(range(256))
 
 
@@ -71,11 +77,12 @@ def consumer_arguments(description):
     arguments.add_argument("--die-after", type=int)
     arguments.add_argument("--delay-ms", type=float, default=0)
     arguments.add_argument("--check-bodies", action="store_true")
+    arguments.add_argument("--log")
     parsed = arguments.parse_args()
     if set(parsed.plan) - set("anNrx"):
         arguments.error(f"--plan knows the letters a n N r x, not {parsed.plan!r}")
-    if not parsed.count and not parsed.idle_ms and parsed.die_after is None:
-        arguments.error("say when to end: --count, --idle-ms or --die-after")
+    if not parsed.count and not parsed.idle_ms and parsed.die_after is None and not parsed.log:
+        arguments.error("say when to end: --count, --idle-ms, --die-after or --log, which ends with SIGTERM")
     if parsed.die_after is not None and not parsed.prefetch:
         arguments.error("--die-after needs a --prefetch to wait for")
     return parsed
@@ -102,6 +109,35 @@ class Decision:
         self.kind, self.tag, self.multiple, self.requeue = kind, tag, multiple, requeue
 
 
+class Journal:
+    """What happened to a client and when, a line each: nanoseconds since 1970 (CLOCK_REALTIME), a word, and
+
+        connected PID            consuming begins
+        got NUMBER REDELIVERED   a delivery was handed to the application; REDELIVERED is 0 or 1
+        lost WHY                 the connection ended, and not by us
+        closing                  SIGTERM came
+        closed                   the connection is closed in good order
+
+    Each line is one write, so that a reader never sees half of one for long, and nothing is lost with the process.
+    """
+
+    def __init__(self, path):
+        self.file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644) if path else None
+
+    def write(self, words):
+        if self.file is not None:
+            os.write(self.file, f"{time.time_ns()} {words}\n".encode())
+
+    def connected(self):
+        self.write(f"connected {os.getpid()}")
+
+    def got(self, data, redelivered):
+        self.write(f"got {int(data[:9]) if data[:9].isdigit() else -1} {int(bool(redelivered))}")
+
+    def lost(self, why):
+        self.write("lost " + " ".join(f"{type(why).__name__} {why}".split()))
+
+
 class Behaviour:
     """Decides by the plan and counts. Knows nothing of any client library."""
 
@@ -114,9 +150,31 @@ class Behaviour:
         self.held = []  # tags whose ack waits for --multiple
         self.body_bytes = 0
         self.bad_bodies = 0
+        self.lost_deliveries = 0  # outstanding when a connection was lost
+        self.is_stopping = False
+        self.last_connected = time.monotonic()
+        self.journal = Journal(options.log)
+
+    def connected(self):
+        self.last_connected = time.monotonic()
+        self.journal.connected()
+
+    def stop(self):
+        self.journal.write("closing")
+        self.is_stopping = True
+
+    def lost(self, why):
+        """The connection is gone, and with it the right to settle what came over it."""
+        self.journal.lost(why)
+        self.lost_deliveries += self.outstanding
+        self.outstanding = 0
+        self.held.clear()
+        if time.monotonic() - self.last_connected > LONGEST_WITHOUT_S:
+            sys.exit(f"{self.client}: no connection for {LONGEST_WITHOUT_S} s")
 
     def received(self, tag, redelivered, delivery_count, data):
         """Counts a delivery and returns the decisions to carry out now, in order."""
+        self.journal.got(data, redelivered)
         self.counts["delivered"] += 1
         self.counts["redelivered"] += bool(redelivered)
         self.body_bytes += len(data)
@@ -177,12 +235,12 @@ class Behaviour:
 
     @property
     def done(self):
-        return bool(self.options.count) and self.left >= self.options.count
+        return self.is_stopping or bool(self.options.count) and self.left >= self.options.count
 
     def end(self, crashed=False):
         """Prints the truth. Outstanding deliveries end with the connection: the oldest as crashed if the process dies."""
         self.counts["crashed"] = 1 if crashed and self.outstanding else 0
-        self.counts["abandoned"] = self.outstanding - self.counts["crashed"]
+        self.counts["abandoned"] = self.outstanding - self.counts["crashed"] + self.lost_deliveries
         truth = {"client": self.client, "queue": self.options.queue, **self.counts}
         truth.update(body_bytes=self.body_bytes, bad_bodies=self.bad_bodies)
         sys.stdout.write(json.dumps(truth) + "\n")

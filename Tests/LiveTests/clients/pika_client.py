@@ -10,9 +10,8 @@ import pika
 from behaviour import Behaviour, consumer_arguments, queue_arguments
 
 
-def main():
-    options = consumer_arguments(__doc__)
-    behaviour = Behaviour(options, "pika")
+def consume(options, behaviour):
+    """One connection from its beginning to its end in good order; whatever else ends it is an exception."""
     connection = pika.BlockingConnection(
         pika.ConnectionParameters(options.host, options.port, options.vhost, heartbeat=options.heartbeat)
     )
@@ -47,6 +46,7 @@ def main():
 
     if not options.get:
         channel.basic_consume(options.queue, received, auto_ack=options.no_ack)
+    behaviour.connected()
     while not behaviour.done:
         if options.get:
             method, properties, data = channel.basic_get(options.queue, auto_ack=options.no_ack)
@@ -62,6 +62,25 @@ def main():
             break
     connection.process_data_events(time_limit=0)
     connection.close()
+    behaviour.journal.write("closed")
+
+
+def main():
+    options = consumer_arguments(__doc__)
+    behaviour = Behaviour(options, "pika")
+    if options.log:
+        signal.signal(signal.SIGTERM, lambda *_: behaviour.stop())
+    while True:
+        try:
+            consume(options, behaviour)
+            break
+        except (pika.exceptions.AMQPError, OSError) as problem:
+            if not options.log:
+                raise
+            behaviour.lost(problem)
+            if behaviour.done:
+                break
+            time.sleep(0.2)
     behaviour.end()
 
 

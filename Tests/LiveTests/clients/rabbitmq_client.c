@@ -5,8 +5,11 @@
 #include <amqp.h>
 #include <amqp_framing.h>
 #include <amqp_tcp_socket.h>
+#include <fcntl.h>
 #include <getopt.h>
+#include <setjmp.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,10 +19,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CHANNEL = 1, FRAME_MAX = 131072 };
+// With --log the client tries so long to connect again, counted from when it last had.
+enum { CHANNEL = 1, FRAME_MAX = 131072, LONGEST_WITHOUT_MS = 300000 };
 
 static struct {
-  const char *host, *vhost, *queue, *plan;
+  const char *host, *vhost, *queue, *plan, *log;
   int port, heartbeat, frame_max;
   long count, prefetch, multiple, die_after, delivery_limit, idle_ms;
   double delay_ms;
@@ -31,28 +35,30 @@ static struct {
 
 static struct {
   long delivered, redelivered, acked, requeued, rejected, exhausted;
-  long left, outstanding, held, body_bytes, bad_bodies;
+  long left, outstanding, held, abandoned, body_bytes, bad_bodies;
   uint64_t last_held_tag;
 } counts;
 
 static amqp_connection_state_t connection;
+static int journal = -1;
+static int64_t connected_ms;
+static volatile sig_atomic_t stopping;
+static jmp_buf again;
 
-static void fail(const char *doing, amqp_rpc_reply_t reply) {
-  const char *why = "unknown";
-  if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION) why = amqp_error_string2(reply.library_error);
-  if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION) why = "the broker closed the channel or the connection";
-  fprintf(stderr, "rabbitmq_client: %s: %s\n", doing, why);
-  exit(1);
-}
-
-static void check(const char *doing, amqp_rpc_reply_t reply) {
-  if (reply.reply_type != AMQP_RESPONSE_NORMAL) fail(doing, reply);
-}
-
-static void check_status(const char *doing, int status) {
-  if (status == AMQP_STATUS_OK) return;
-  fprintf(stderr, "rabbitmq_client: %s: %s\n", doing, amqp_error_string2(status));
-  exit(1);
+// A line of the journal; see Journal in behaviour.py.
+__attribute__((format(printf, 1, 2))) static void note(const char *format, ...) {
+  if (journal < 0) return;
+  char line[512];
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  int length = snprintf(line, sizeof line, "%lld%09ld ", (long long)now.tv_sec, now.tv_nsec);
+  va_list arguments;
+  va_start(arguments, format);
+  length += vsnprintf(line + length, sizeof line - (size_t)length, format, arguments);
+  va_end(arguments);
+  if (length > (int)sizeof line - 1) length = sizeof line - 1;
+  line[length++] = '\n';
+  if (write(journal, line, (size_t)length) != length) exit(1);
 }
 
 static int64_t now_ms(void) {
@@ -61,14 +67,46 @@ static int64_t now_ms(void) {
   return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-// Nine digits, a colon, then bytes counting up from the number: what publisher.py makes.
-static bool body_is_sound(const uint8_t *bytes, size_t length) {
-  if (length < 10 || bytes[9] != ':') return false;
+// Ends the program, or with a journal the connection.
+static void give_up(const char *doing, const char *why) {
+  if (journal < 0 || now_ms() - connected_ms > LONGEST_WITHOUT_MS) {
+    fprintf(stderr, "rabbitmq_client: %s: %s\n", doing, why);
+    exit(1);
+  }
+  note("lost %s: %s", doing, why);
+  longjmp(again, 1);
+}
+
+static void fail(const char *doing, amqp_rpc_reply_t reply) {
+  const char *why = "unknown";
+  if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION) why = amqp_error_string2(reply.library_error);
+  if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION) why = "the broker closed the channel or the connection";
+  give_up(doing, why);
+}
+
+static void check(const char *doing, amqp_rpc_reply_t reply) {
+  if (reply.reply_type != AMQP_RESPONSE_NORMAL) fail(doing, reply);
+}
+
+static void check_status(const char *doing, int status) {
+  if (status != AMQP_STATUS_OK) give_up(doing, amqp_error_string2(status));
+}
+
+// Nine digits and a colon: what publisher.py's bodies begin with. -1 for any other.
+static long body_number(const uint8_t *bytes, size_t length) {
+  if (length < 10 || bytes[9] != ':') return -1;
   long number = 0;
   for (int i = 0; i < 9; i++) {
-    if (bytes[i] < '0' || bytes[i] > '9') return false;
+    if (bytes[i] < '0' || bytes[i] > '9') return -1;
     number = number * 10 + (bytes[i] - '0');
   }
+  return number;
+}
+
+// The number, then bytes counting up from it.
+static bool body_is_sound(const uint8_t *bytes, size_t length) {
+  long number = body_number(bytes, length);
+  if (number < 0) return false;
   for (size_t i = 10; i < length; i++)
     if (bytes[i] != (uint8_t)((size_t)number + i - 10)) return false;
   return true;
@@ -97,7 +135,7 @@ static void end(bool crashed_now) {
          "\"rejected\":%ld,\"dead_lettered\":0,\"crashed\":%ld,\"abandoned\":%ld,\"exhausted\":%ld,\"body_bytes\":%ld,"
          "\"bad_bodies\":%ld}\n",
          options.queue, counts.delivered, counts.redelivered, counts.acked, counts.requeued, counts.rejected, crashed,
-         counts.outstanding - crashed, counts.exhausted, counts.body_bytes, counts.bad_bodies);
+         counts.abandoned + counts.outstanding - crashed, counts.exhausted, counts.body_bytes, counts.bad_bodies);
   fflush(stdout);
 }
 
@@ -118,6 +156,7 @@ static bool dying(void) {
 }
 
 static void received(uint64_t tag, bool redelivered, const amqp_message_t *message) {
+  note("got %ld %d", body_number(message->body.bytes, message->body.len), redelivered);
   if (options.delay_ms > 0) usleep((useconds_t)(options.delay_ms * 1000));
   char letter = options.plan[(size_t)counts.delivered % strlen(options.plan)];
   counts.delivered++;
@@ -160,7 +199,12 @@ static void received(uint64_t tag, bool redelivered, const amqp_message_t *messa
   }
 }
 
-static bool done(void) { return options.count > 0 && counts.left >= options.count; }
+static bool done(void) { return stopping || (options.count > 0 && counts.left >= options.count); }
+
+static void stop(int number) {
+  (void)number;
+  stopping = 1;
+}
 
 // True if a message came within 50 ms.
 static bool consume_one(void) {
@@ -199,7 +243,7 @@ static void parse(int argc, char **argv) {
       {"count", 1, 0, 'c'},    {"prefetch", 1, 0, 'f'},  {"plan", 1, 0, 'l'},      {"multiple", 1, 0, 'm'},
       {"get", 0, 0, 'g'},      {"no-ack", 0, 0, 'n'},    {"die-after", 1, 0, 'd'}, {"delay-ms", 1, 0, 'D'},
       {"idle-ms", 1, 0, 'i'},  {"heartbeat", 1, 0, 'b'}, {"frame-max", 1, 0, 'F'}, {"delivery-limit", 1, 0, 'L'},
-      {"check-bodies", 0, 0, 'B'}, {0}};
+      {"check-bodies", 0, 0, 'B'}, {"log", 1, 0, 'j'},   {0}};
   for (int letter; (letter = getopt_long(argc, argv, "", known, NULL)) != -1;) {
     switch (letter) {
     case 'h': options.host = optarg; break;
@@ -219,6 +263,7 @@ static void parse(int argc, char **argv) {
     case 'F': options.frame_max = atoi(optarg); break;
     case 'L': options.delivery_limit = atol(optarg); break;
     case 'B': options.check_bodies = true; break;
+    case 'j': options.log = optarg; break;
     default: exit(2);
     }
   }
@@ -226,14 +271,14 @@ static void parse(int argc, char **argv) {
     fprintf(stderr, "rabbitmq_client: needs --port, --queue and a --plan of the letters a n N r x\n");
     exit(2);
   }
-  if (!options.count && !options.idle_ms && options.die_after < 0) {
-    fprintf(stderr, "rabbitmq_client: say when to end: --count, --idle-ms or --die-after\n");
+  if (!options.count && !options.idle_ms && options.die_after < 0 && !options.log) {
+    fprintf(stderr, "rabbitmq_client: say when to end: --count, --idle-ms, --die-after or --log, which ends with SIGTERM\n");
     exit(2);
   }
 }
 
-int main(int argc, char **argv) {
-  parse(argc, argv);
+// One connection from its beginning to its end in good order.
+static void consume(void) {
   connection = amqp_new_connection();
   amqp_socket_t *socket = amqp_tcp_socket_new(connection);
   check_status("connecting", amqp_socket_open(socket, options.host, options.port));
@@ -250,7 +295,8 @@ int main(int argc, char **argv) {
                        false, amqp_empty_table);
     check("basic.consume", amqp_get_rpc_reply(connection));
   }
-  int64_t last = now_ms();
+  note("connected %d", (int)getpid());
+  int64_t last = connected_ms = now_ms();
   while (!done()) {
     if (options.get ? get_one() : consume_one()) {
       last = now_ms();
@@ -259,9 +305,32 @@ int main(int argc, char **argv) {
     if (now_ms() - last > 100) flush_held(true);
     if (options.idle_ms && now_ms() - last > options.idle_ms && counts.outstanding == 0) break;
   }
+  if (stopping) note("closing");
   check("closing the channel", amqp_channel_close(connection, CHANNEL, AMQP_REPLY_SUCCESS));
   check("closing the connection", amqp_connection_close(connection, AMQP_REPLY_SUCCESS));
   amqp_destroy_connection(connection);
+  note("closed");
+}
+
+int main(int argc, char **argv) {
+  parse(argc, argv);
+  if (options.log) {
+    journal = open(options.log, O_WRONLY | O_CREAT | O_APPEND, 0644);
+    if (journal < 0) {
+      perror(options.log);
+      return 1;
+    }
+    signal(SIGTERM, stop);
+    connected_ms = now_ms();
+  }
+  if (setjmp(again) != 0) {
+    // What was outstanding on the connection that was lost is the broker's again.
+    counts.abandoned += counts.outstanding;
+    counts.outstanding = counts.held = 0;
+    amqp_destroy_connection(connection);
+    usleep(200000);
+  }
+  if (!stopping) consume();
   end(false);
   return 0;
 }
