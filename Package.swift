@@ -72,7 +72,8 @@ let package = Package(
       ] + nio,
       swiftSettings: settings),
 
-    .testTarget(name: "PipelineTests", dependencies: ["Pipeline"], swiftSettings: settings),
+    .testTarget(
+      name: "PipelineTests", dependencies: ["Pipeline"], exclude: ["Kafka/samples"], swiftSettings: settings),
     .testTarget(name: "TracesTests", dependencies: ["Traces", "Pipeline"], swiftSettings: settings),
     .testTarget(
       name: "ReplayTests", dependencies: ["Traces", "Pipeline"],

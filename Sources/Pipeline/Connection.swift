@@ -149,12 +149,17 @@ final class Connection: ByteSink {
       var decided = detector
       detector = Detector(fromStart: false)
       decided.handOver(to: self)
-    case .other(let reason):
-      state = .ruledOut(reason)
-      detector = Detector(fromStart: false)
-      // Nothing more is wanted of it, so nothing of it may wait.
-      hasNews = true
+    // Known, but nothing decodes it yet: who the client is will matter then.
+    case .kafka: ruleOut(.kafka)
+    case .other(let reason): ruleOut(reason)
     }
+  }
+
+  private func ruleOut(_ reason: Undecoded) {
+    state = .ruledOut(reason)
+    detector = Detector(fromStart: false)
+    // Nothing more is wanted of it, so nothing of it may wait.
+    hasNews = true
   }
 
   /// Which process the client is: live, by its id; without one its address stands for it, the port left out.

@@ -7,7 +7,7 @@ extension Engine {
       let breaker = group.monitor.breaker
       let deadlines = breaker.deadlines(at: to)
       return BreakerMemory(
-        key: group.key, cluster: ledger.clusters.names[Int(group.cluster)], 
+        key: group.key, cluster: ledger.clusters.names[Int(group.cluster)],
         addresses: ledger.clusters.addresses(of: group.cluster, most: Self.addressesRemembered), system: group.system,
         group: group.name,
         destination: group.destination, state: breaker.state, revision: breaker.revision, since_ns: breaker.since.ns,

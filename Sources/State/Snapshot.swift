@@ -79,7 +79,8 @@ private struct ReadBreaker: Decodable {
   var unreadTransitions: Int
 
   private enum Keys: String, CodingKey {
-    case key, cluster, addresses, system, group, destination, state, revision, since_ns, until, episode_end, closed_since_ns
+    case key, cluster, addresses, system, group, destination, state, revision, since_ns, until, episode_end,
+      closed_since_ns
     case openings, is_armed, note, transitions
   }
 

@@ -149,7 +149,8 @@ private final class RecordedConnection: ByteSink {
       var decided = detector
       detector = Detector(fromStart: false)
       decided.handOver(to: self)
-    case .other: isRuledOut = true
+    // Nothing knows yet which of Kafka's bytes are bodies and credentials.
+    case .kafka, .other: isRuledOut = true
     }
   }
 

@@ -51,8 +51,13 @@ final class Announcer: Sendable {
       if let webhook { tasks.addTask { await webhook.run() } }
       for await event in events {
         switch event {
-        case .transition(let event): tell(event, TransitionLine.text(event, style: Terminal.messages))
-        case .holding(let event): tell(event, HoldingLine.text(event, style: Terminal.messages))
+        case .transition(let event):
+          tell(event, TransitionLine.text(event, style: Terminal.messages))
+          webhook?.send(event)
+        case .holding(let event):
+          tell(event, HoldingLine.text(event, style: Terminal.messages))
+          // Transitions say whether traffic is held: whoever is called by a webhook needs no more of that.
+          if event.kind != .held, event.kind != .released { webhook?.send(event) }
         }
       }
       await webhook?.drain(within: .seconds(5))
@@ -62,7 +67,6 @@ final class Announcer: Sendable {
   private func tell(_ event: some ExportedEvent, _ line: String) {
     if !quiet { Terminal.say(line) }
     log?.write(event)
-    webhook?.send(event)
   }
 
   private static let queueBound = 8192

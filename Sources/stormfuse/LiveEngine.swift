@@ -69,7 +69,9 @@
       defer { watcher.stop() }
       if let command { try command.release() }
       announceTarget(watched, capture)
-      if let why = engine.whyCannotHold, settings.mode == .enforce || settings.groups.contains(where: { $0.mode == .enforce }) {
+      if let why = engine.whyCannotHold,
+        settings.mode == .enforce || settings.groups.contains(where: { $0.mode == .enforce })
+      {
         Terminal.say("stormfuse: nothing can be held here: \(why)")
       }
       let status = loop(&engine, capture, watcher, command, recorder)
@@ -83,6 +85,7 @@
     ) -> Int32 {
       var published = ContinuousClock.now - .seconds(1)
       var renewed = published
+      var extended = published
       var pause = Self.publishEvery
       var status: Int32?
       var emptyPolls = 0
@@ -104,6 +107,10 @@
         if ContinuousClock.now - renewed >= Self.renewEvery {
           capture.renewLease()
           renewed = .now
+          if renewed - extended >= Self.extendEvery {
+            for (cookie, terms) in engine.throttled { hold(cookie, terms, &engine, capture) }
+            extended = renewed
+          }
         }
         if isNews || ContinuousClock.now - published >= pause {
           let began = ContinuousClock.now
@@ -161,17 +168,7 @@
     private func enforce(_ effect: Effect, _ engine: inout Engine, _ capture: Capture) {
       switch effect {
       case .interest(let cookie, let interest): capture.set(interest, cookie: cookie)
-      case .hold(let cookie, var terms):
-        let limits = capture.socketLimits(cookie: cookie)
-        terms.trickle_ns = min(
-          terms.trickle_ns,
-          Trickle.forSocket(
-            tcpRetries2: limits.tcpRetries2, userTimeout_ns: .milliseconds(Int64(limits.userTimeout_ms))))
-        do throws(KernelError) {
-          try capture.hold(cookie, terms, for_ns: settings.holding.limit_ns + Self.holdMargin_ns)
-        } catch {
-          engine.holdFailed(cookie: cookie, why: error.description)
-        }
+      case .hold(let cookie, let terms): hold(cookie, terms, &engine, capture)
       case .release(let cookie):
         if let counters = capture.release(cookie) { engine.holdCounted(counters, cookie: cookie) }
       case .refuse(let endpoint):
@@ -182,6 +179,20 @@
         }
       case .allow(let endpoint): capture.allow(endpoint)
       case .transition, .holding: break
+      }
+    }
+
+    private func hold(_ cookie: UInt64, _ terms: HoldTerms, _ engine: inout Engine, _ capture: Capture) {
+      var terms = terms
+      let limits = capture.socketLimits(cookie: cookie)
+      terms.trickle_ns = min(
+        terms.trickle_ns,
+        Trickle.forSocket(
+          tcpRetries2: limits.tcpRetries2, userTimeout_ns: .milliseconds(Int64(limits.userTimeout_ms))))
+      do throws(KernelError) {
+        try capture.hold(cookie, terms, for_ns: settings.holding.limit_ns + Self.holdMargin_ns)
+      } catch {
+        engine.holdFailed(cookie: cookie, why: error.description)
       }
     }
 
@@ -219,6 +230,8 @@
     private static let publishEvery = Duration.milliseconds(250)
     /// The kernel's lease is four times as long.
     private static let renewEvery = Duration.milliseconds(500)
+    /// Often enough for the shortest bound of a hold.
+    private static let extendEvery = Duration.seconds(2)
     /// The kernel's own bound of a hold: the engine ends it before that.
     private static let holdMargin_ns: Int64 = .seconds(5)
     /// Longest wait for traffic: timers are judged every 100 ms.

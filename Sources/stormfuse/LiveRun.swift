@@ -51,7 +51,8 @@
 
     /// The engine decides when it is over; the admin API and the announcements end after it.
     private func serve(
-      _ engine: LiveEngine, _ announcer: Announcer, _ box: ReportBox, _ commands: CommandQueue, _ settings: AdminSettings
+      _ engine: LiveEngine, _ announcer: Announcer, _ box: ReportBox, _ commands: CommandQueue,
+      _ settings: AdminSettings
     ) async throws -> Int32 {
       let announcing = Task { await announcer.run() }
       let serving = Task {

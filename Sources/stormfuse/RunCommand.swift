@@ -41,7 +41,8 @@
     var events: String?
     @Option(help: "Directory for what outlives the process: breakers, overrides, who asked for them.")
     var state: String?
-    @Option(help: "observe: whatever the configuration says, nothing is held. enforce: groups for which it says nothing are.")
+    @Option(
+      help: "observe: whatever the configuration says, nothing is held. enforce: groups for which it says nothing are.")
     var mode: ModeOption?
     @OptionGroup var admin: AdminOptions
   }

@@ -25,6 +25,7 @@ ROUNDS = 40
 LOAD_PER_S = 2000
 LONGEST_S = 90
 P99 = ("≤", 2.0)
+TRANSITION = "stormfuse.event/1"
 CONFIGURATION = """\
 window: 1s
 rules:
@@ -72,6 +73,8 @@ def measure(port, directory, load):
         raise Failure(f"the run ended with status {status}: {errors.read_text(errors='replace').strip()[-1000:]}")
     openings = collections.defaultdict(list)
     for read_ns, event in events:
+        if event["schema"] != TRANSITION:
+            continue  # what is held, and what not
         if event["transition"]["to"] == "open" and event["transition"]["cause"] == "rule":
             openings[event["group"]].append((nanoseconds(event["transition"]["at"]), read_ns))
     return matched([json.loads(line) for line in notes.read_text().splitlines()], openings)

@@ -70,12 +70,15 @@ def measure_redis(port, pid, directory, pipeline, count, traced):
         used = metered(command, directory)
         output = used["output"]
     server_s = cpu_s(pid) - before
+    return redis_figures(output, used["cpu_s"], server_s, count)
+
+
+def redis_figures(output, client_s, server_s, count):
+    """What `count` requests of a redis-benchmark cost, from its output and the CPU time of both sides."""
     per_s = [float(line.split(",")[1].strip('"')) for line in output.splitlines() if line.startswith('"SET"')]
     if not per_s:
         raise Failure(f"redis-benchmark printed no result: {output.strip()[-500:]}")
-    return {
-        "client_us": used["cpu_s"] / count * 1e6, "both_us": (used["cpu_s"] + server_s) / count * 1e6, "per_s": per_s[0],
-    }
+    return {"client_us": client_s / count * 1e6, "both_us": (client_s + server_s) / count * 1e6, "per_s": per_s[0]}
 
 
 def with_broker(runs, sizes, case, aim, one):

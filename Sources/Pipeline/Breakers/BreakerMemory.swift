@@ -45,7 +45,8 @@ package struct BreakerMemory: Codable, Equatable, Sendable {
   }
 
   package init(
-    key: String, cluster: String, addresses: [String] = [], system: MessagingSystem, group: String, destination: String, state: BreakerState,
+    key: String, cluster: String, addresses: [String] = [], system: MessagingSystem, group: String, destination: String,
+    state: BreakerState,
     revision: UInt64, since_ns: Int64, until: Deadline?, episode_end: Deadline?, closed_since_ns: Int64, openings: Int,
     is_armed: Bool, note: OperatorNote?, transitions: [Report.TransitionReport]
   ) {

@@ -50,7 +50,8 @@ struct HoldPlanner {
     for connection in connections.decoded where connection.cookie != 0 && !connection.isOver {
       guard let decision = decide(connection, wants, blocked, ledger, at: now) else { continue }
       switch decision {
-      case .leave(let groups, let why): for group in groups { tally[group, default: .init()].leftAlone[why, default: 0] += 1 }
+      case .leave(let groups, let why):
+        for group in groups { tally[group, default: .init()].leftAlone[why, default: 0] += 1 }
       case .hold(let terms, let groups):
         for group in groups { tally[group, default: .init()].held += 1 }
         var entry = held[connection.cookie] ?? Held(connection: connection, terms: terms, group: groups[0])
@@ -93,6 +94,11 @@ struct HoldPlanner {
   /// Cookies of everything that is held.
   var cookies: [UInt64] { Array(held.keys) }
 
+  /// What is held to a rate, which has no longest time of its own.
+  var throttled: [(cookie: UInt64, terms: HoldTerms)] {
+    held.filter { $0.value.terms.action == .throttle }.map { ($0.key, $0.value.terms) }
+  }
+
   private mutating func retire(_ cookie: UInt64, _ entry: Held) {
     if retiring.count >= Self.retiringBound { retiring.removeAll() }
     retiring[cookie] = entry.group
@@ -120,10 +126,14 @@ struct HoldPlanner {
       {
         group.hold.cap(at: revision)
         plan.events.append(
-          (group, HoldEvent(
-            at: now, kind: .holdLimit, why: "held for \(ledger.settings.holding.limit_ns / 1_000_000_000) s, the longest "
-              + "that was tested: traffic passes until the next opening", connections: group.hold.held,
-            exposure: group.inFlight)))
+          (
+            group,
+            HoldEvent(
+              at: now, kind: .holdLimit,
+              why: "held for \(ledger.settings.holding.limit_ns / 1_000_000_000) s, the longest "
+                + "that was tested: traffic passes until the next opening", connections: group.hold.held,
+              exposure: group.inFlight)
+          ))
       }
       if monitor.wantsHold, !group.hold.isCapped(at: revision), !monitor.isBlind {
         wants[id] = Want(
@@ -192,7 +202,8 @@ struct HoldPlanner {
       let id = GroupID(index: Int32(index), serial: group.serial)
       let found = tally[id] ?? Tally()
       let before = group.hold
-      group.hold.update(held: found.held, leftAlone: found.leftAlone, at: now)
+      group.hold.update(
+        held: found.held, leftAlone: found.leftAlone, isWanted: group.monitor.wantsHold, at: now)
       if found.held > 0 || !found.leftAlone.isEmpty { isAnythingTold = true }
       func event(_ kind: HoldEvent.Kind, _ why: String?, _ connections: Int) {
         plan.events.append(

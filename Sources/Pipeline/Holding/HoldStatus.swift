@@ -4,7 +4,7 @@ struct HoldStatus {
   var held = 0
   /// Connections of the group that are left alone although it is to be held, by reason.
   var leftAlone: [String: Int] = [:]
-  /// Since when something is held without a break.
+  /// Since when something is held without a break because the breaker says so.
   private(set) var since: Timestamp?
   /// The breaker's revision at which the longest hold was reached: nothing is held until it has moved on.
   private(set) var cappedRevision: UInt64?
@@ -30,10 +30,11 @@ struct HoldStatus {
 
   mutating func cap(at revision: UInt64) { cappedRevision = revision }
 
-  mutating func update(held: Int, leftAlone: [String: Int], at now: Timestamp) {
+  /// `isWanted`: the breaker says so; else what is held is held to its standing rate.
+  mutating func update(held: Int, leftAlone: [String: Int], isWanted: Bool, at now: Timestamp) {
     self.held = held
     self.leftAlone = leftAlone
-    if held == 0 { since = nil } else if since == nil { since = now }
+    if held == 0 || !isWanted { since = nil } else if since == nil { since = now }
   }
 }
 

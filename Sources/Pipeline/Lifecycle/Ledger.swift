@@ -22,7 +22,7 @@ final class Ledger {
   var messages: MessageTable
   var producers: ProducerTable
   /// Transitions since they were last taken, oldest first.
-  private var transitions: [(group: Group, transition: Transition)] = []
+  var transitions: [(group: Group, transition: Transition)] = []
   /// Deliveries that fit no group, by destination.
   var unattributed: [String: UInt64] = [:]
   var dropped = Dropped()
@@ -257,25 +257,6 @@ final class Ledger {
     record(outcome, group, delivery.group, at: at)
   }
 
-  /// The consumer has answered, and the answer is being held: what it says of a probe counts at once, or a probe could
-  /// not be judged without letting its answer, and so the next deliveries, through. It is settled when it passes.
-  func foretell(_ id: DeliveryID, as settlement: Settlement, at: Timestamp) {
-    let at = advance(to: at)
-    let delivery = deliveries[id]
-    let group = groups[Int(delivery.group)]
-    guard group.monitor.breaker.state == .halfOpen, delivery.at > group.monitor.breaker.since,
-      delivery.flags.isDisjoint(with: [.foretold, .paired, .credit])
-    else { return }
-    deliveries[id].flags.insert(.foretold)
-    let outcome = Outcome(
-      settlement: settlement, attempt: delivery.attempt, delay_ns: nil, settleLatency_ns: 0, message: delivery.message,
-      deliveredAt: delivery.at)
-    group.quietUntil = .zero
-    if group.monitor.foretell(outcome, at: at), let transition = group.monitor.lastTransition {
-      transitions.append((group, transition))
-    }
-  }
-
   /// The acknowledgement of a delivery that an own dead-letter or retry publish had settled. It says nothing any more if
   /// that was longer ago than the group's window.
   func acknowledgePaired(_ id: DeliveryID, at: Timestamp) {
@@ -375,25 +356,6 @@ final class Ledger {
     defer { transitions.removeAll(keepingCapacity: true) }
     for (group, transition) in transitions { group.keep(transition) }
     return transitions
-  }
-
-  /// The group of that key; nil if there is none, or there are several and no cluster is named.
-  func find(key: String, cluster: String?) -> Group? {
-    let found = groups.filter {
-      $0.key == key && (cluster == nil || clusters.names[Int($0.cluster)] == cluster)
-    }
-    return found.count == 1 ? found.first : nil
-  }
-
-  /// Nil if there is no such group.
-  func apply(
-    _ command: BreakerCommand, note: OperatorNote?, key: String, cluster: String?, ifRevision: UInt64?
-  ) -> CommandResult? {
-    guard let group = find(key: key, cluster: cluster) else { return nil }
-    let result = group.monitor.apply(command, note: note, ifRevision: ifRevision, at: now)
-    group.quietUntil = .zero
-    if case .changed(let transition) = result { transitions.append((group, transition)) }
-    return result
   }
 
   /// Bytes of a connection that serves these groups, understood or lost.

@@ -1,4 +1,4 @@
-/// Finds out from bytes, never from ports, whether a connection speaks AMQP 0-9-1, and which side is the client.
+/// Finds out from bytes, never from ports, whether a connection speaks AMQP 0-9-1 or Kafka, and which side is the client.
 ///
 /// - In: both sides' bytes and gaps as reassembly gives them. Out: an `Answer` after each. When it comes, `handOver`
 ///   gives everything that was kept to whoever decodes; the bytes that brought the answer were not kept, the caller
@@ -6,12 +6,14 @@
 /// - A side that begins with AMQP's protocol header or with connection.start decides at once; so do the first bytes of
 ///   other protocols, where they are sure. Joined in the middle of a connection, two whole frames in a row decide, or one
 ///   that is a chunk by itself, one of them a method; the methods tell the client from the server. One side is enough.
+/// - Kafka shows in the client's requests alone (`KafkaTrial`): the first bytes, or in the middle a chunk that is a request.
 /// - Memory: 4 KiB a side; earlier bytes are handed over as a gap. Gives up when a side has sent 4 MiB without a sign of
 ///   any protocol: that much of a large message can pass before the first frame. Cost: linear in the bytes.
 package struct Detector: Sendable {
   package enum Answer: Equatable, Sendable {
     case undecided
     case amqp(clientSide: Side)
+    case kafka(clientSide: Side)
     case other(Undecoded)
   }
 
@@ -30,6 +32,7 @@ package struct Detector: Sendable {
     switch self[side].receive(bytes, fromStart: fromStart) {
     case .client: answer = .amqp(clientSide: side)
     case .server: answer = .amqp(clientSide: side.other)
+    case .kafkaClient: answer = .kafka(clientSide: side)
     case .other(let reason): answer = .other(reason)
     case .nothing:
       if self[side].ambiguous_bytes >= Self.ambiguousLimit_bytes, let client = likelyClient {

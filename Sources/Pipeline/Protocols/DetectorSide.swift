@@ -9,6 +9,8 @@ struct DetectorSide: Sendable {
 
   /// Whether the first bytes may still say more.
   private var firstIsOpen = true
+  /// Of a chunk that may have begun with a part of a Kafka request.
+  private var kafkaClientID: [UInt8] = []
   /// Bytes from here on are without a gap.
   private var fence = 0
   /// Candidates begin here or later.
@@ -16,6 +18,8 @@ struct DetectorSide: Sendable {
 
   enum Finding: Equatable {
     case nothing, client, server
+    /// This side sends Kafka's requests.
+    case kafkaClient
     case other(Undecoded)
   }
 
@@ -27,6 +31,7 @@ struct DetectorSide: Sendable {
       switch FirstBytes(kept.span.bytes) {
       case .amqpHeader: return .client
       case .amqpStart: return .server
+      case .kafkaRequest: return .kafkaClient
       case .other(let reason): return .other(reason)
       case .unfinished: break
       case .proxyHeader: firstIsOpen = false
@@ -35,7 +40,18 @@ struct DetectorSide: Sendable {
         if fromStart { return .other(.notABroker) }
       }
     }
+    if beginsKafkaRequest(chunkStart) { return .kafkaClient }
     return search(chunkStart: chunkStart)
+  }
+
+  /// In the middle of a connection: a chunk that is a Kafka request and nothing else, or the second one that begins with
+  /// a longer one of the same client's.
+  private mutating func beginsKafkaRequest(_ start: Int) -> Bool {
+    guard kept[start] == 0, case .request(let request) = KafkaTrial(kept.span.bytes, at: start) else { return false }
+    if request.size == kept.count &- start { return request.hasClientID || request.opens }
+    guard request.size > kept.count &- start, request.hasClientID else { return false }
+    defer { kafkaClientID = Array(request.clientID) }
+    return kafkaClientID == Array(request.clientID)
   }
 
   /// What comes next does not follow what was kept.

@@ -8,6 +8,8 @@ enum FirstBytes: Equatable {
   case amqpHeader
   /// AMQP 0-9-1's first method, from the server.
   case amqpStart
+  /// A request of Kafka's, from the client.
+  case kafkaRequest
   /// A proxy's line about the real client; what it carries comes after it.
   case proxyHeader
   case other(Undecoded)
@@ -117,7 +119,7 @@ enum FirstBytes: Equatable {
     }
     guard size >= 8, size < 16_777_216 else { return .nothing }
     if let stream = rabbitmqStream(span, size: size, key: key, version: version) { return stream }
-    return kafka(span, size: size, key: key, version: version)
+    return kafka(span)
   }
 
   /// RabbitMQ's stream protocol opens with PeerProperties, key 17 (its answer: 0x8011), version 1: correlation id, then
@@ -144,18 +146,13 @@ enum FirstBytes: Equatable {
     }
   }
 
-  /// A Kafka request: api key, version, correlation id, client id (-1: none), all within the size. Answers hold nothing
-  /// to be sure of.
-  private static func kafka(_ span: RawSpan, size: UInt32, key: UInt16, version: UInt16) -> FirstBytes {
-    guard key <= 100, version <= 20, size >= 10 else { return .nothing }
-    guard let length = span.be16(12) else { return .unfinished }
-    if length == 0xffff { return key == 18 || key == 3 ? .other(.kafka) : .nothing }
-    guard length <= 255, UInt32(length) + 10 <= size else { return .nothing }
-    for i in 0..<Int(length) {
-      guard let byte = span.u8(14 + i) else { return .unfinished }
-      guard 0x20..<0x7f ~= byte else { return .nothing }
+  /// A Kafka request, all that is there of it. Without a client id only what clients begin with.
+  private static func kafka(_ span: RawSpan) -> FirstBytes {
+    switch KafkaTrial(span, at: 0) {
+    case .no: .nothing
+    case .unfinished: .unfinished
+    case .request(let request): !request.hasClientID && !request.opens ? .nothing : .kafkaRequest
     }
-    return length > 0 || key == 18 ? .other(.kafka) : .nothing
   }
 
   /// Fields at fixed places: MQTT, MySQL, MongoDB, DNS.

@@ -70,7 +70,8 @@ struct ReportBuilder {
 
   private func breakerReport(_ group: Group) -> Report.Breaker {
     Report.Breaker(
-      state: group.monitor.breaker.state, held: group.isHeld, why: whyNotHeld(group), revision: group.monitor.breaker.revision,
+      state: group.monitor.breaker.state, held: group.isHeld, why: whyNotHeld(group),
+      revision: group.monitor.breaker.revision,
       hold: origin == .replay ? nil : group.holdReport,
       transitions: group.remembered + group.transitions.map(Report.TransitionReport.init))
   }

@@ -46,12 +46,15 @@ struct FirstBytesSample: Sendable, CustomTestStringConvertible {
     .init("HTTP/2 with gRPC", "'PRI * HTTP/2.0' 0D0A0D0A 'SM' 0D0A0D0A", .other(.notABroker)),
     .init(
       "Kafka ApiVersions 3, client id rdkafka", "00000024 0012 0003 00000001 0007 'rdkafka' 00 0B 'librdkafka'",
-      .other(.kafka)),
+      .kafka(clientSide: .first)),
     .init(
-      "Kafka SaslHandshake 1, client id app", "00000014 0011 0001 00000002 0003 'app' 0005 'PLAIN'", .other(.kafka)),
-    .init("Kafka Metadata 1 without a client id", "0000000E 0003 0001 00000001 FFFF 00000000", .other(.kafka)),
+      "Kafka SaslHandshake 1, client id app", "00000014 0011 0001 00000002 0003 'app' 0005 'PLAIN'",
+      .kafka(clientSide: .first)),
     .init(
-      "Kafka Fetch 11 in the middle", "00000041 0001 000B 0000002A 0003 'app' FFFFFFFF 000001F4", .other(.kafka)),
+      "Kafka Metadata 1 without a client id", "0000000E 0003 0001 00000001 FFFF 00000000", .kafka(clientSide: .first)),
+    .init(
+      "Kafka Fetch 11 in the middle", "00000041 0001 000B 0000002A 0003 'app' FFFFFFFF 000001F4",
+      .kafka(clientSide: .first)),
     .init("Redis command", "'*2' 0D0A '$4' 0D0A 'PING' 0D0A", .other(.redis)),
     .init("NATS server", "'INFO {' 22 'server_id' 22 ':'", .other(.nats)),
     .init("NATS client", "'CONNECT {' 22 'verbose' 22", .other(.nats)),

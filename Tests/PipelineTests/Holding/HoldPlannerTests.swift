@@ -208,6 +208,23 @@ import Testing
     #expect(hold.held[7]?.rate_bytes_s == 2100)
   }
 
+  @Test func `a standing rate that lasted for long does not shorten the hold of a breaker`() throws {
+    let hold = HoldBench {
+      var group = GroupSettings(match: "*:q")
+      group.standingRate_bytes_s = 2100
+      $0.groups = [group]
+    }
+    hold.bench.connect(cookie: 7).consume("q")
+    hold.pass(1000)
+    _ = hold.command(.forceOpen())
+    #expect(hold.held[7]?.action == .pause)
+    hold.pass(149)
+    #expect(hold.held[7]?.action == .pause)
+    hold.pass(2)
+    #expect(hold.held[7]?.action == .throttle)
+    #expect(try hold.state().why == "hold limit")
+  }
+
   @Test func `held for the longest that was tested, traffic passes until the next opening`() throws {
     let hold = HoldBench()
     let link = hold.bench.connect(cookie: 7)
@@ -234,113 +251,6 @@ import Testing
     link.consume("q")
     _ = hold.command(.trip)
     #expect(hold.held[7]?.trickle_ns == .seconds(2))
-  }
-
-  @Test(arguments: [
-    AMQPWire.close(0), AMQPWire.close(1), AMQPWire.method(1, 60, 30, AMQPWire.short("c") + [0]),
-    AMQPWire.ack(1, 3) + AMQPWire.close(0),
-  ])
-  func `a client that is seen to take its leave while held is let go`(bytes: [UInt8]) throws {
-    let hold = HoldBench { $0.breaker.openBase_ns = .seconds(20) }
-    let link = hold.bench.connect(cookie: 7)
-    link.consume("q")
-    hold.flood(link)
-    #expect(hold.held.keys.sorted() == [7])
-    hold.peek(link, bytes)
-    #expect(hold.held.isEmpty)
-    #expect(try hold.state().why == "the client is closing the connection")
-  }
-
-  @Test func `a failure that is held decides half-open at once, and is settled when it passes`() throws {
-    let hold = HoldBench()
-    let link = hold.bench.connect(cookie: 7)
-    link.consume("q")
-    hold.flood(link)
-    hold.pass(0.3)
-    let probes = (0..<6).map { link.deliver("p\($0)") }
-    hold.settle()
-    #expect(hold.held[7] != nil)
-    let answer = AMQPWire.nack(1, probes[0], requeue: true)
-    hold.peek(link, answer)
-    #expect(try hold.state().state == .open)
-    #expect(hold.held[7]?.trickle_ns == .seconds(5))
-    #expect(try hold.bench.counts("q")["requeued"] == nil)
-    link.fromClient(answer)
-    hold.settle()
-    #expect(try hold.bench.counts("q")["requeued"] == 1)
-    #expect(try hold.state().revision == 3)
-  }
-
-  @Test func `acks that are held close it, each counted once`() throws {
-    let hold = HoldBench()
-    let link = hold.bench.connect(cookie: 7)
-    link.consume("q")
-    hold.flood(link)
-    hold.pass(0.3)
-    let probes = (0..<8).map { link.deliver("p\($0)") }
-    hold.settle()
-    // Three are seen held, and again when they pass: three in a row, not six.
-    let answers = probes[..<3].flatMap { AMQPWire.ack(1, $0) }
-    hold.peek(link, answers)
-    hold.peek(link, answers)
-    for tag in probes[..<3] { link.ack(tag) }
-    hold.settle()
-    #expect(try hold.state().state == .halfOpen)
-    hold.peek(link, AMQPWire.ack(1, probes[4], multiple: true))
-    #expect(try hold.state().state == .closed)
-    #expect(hold.held.isEmpty)
-    #expect(try hold.bench.counts("q")["acked"] == 3)
-  }
-
-  @Test func `held answers to deliveries from before half-open decide nothing`() throws {
-    let hold = HoldBench()
-    let link = hold.bench.connect(cookie: 7)
-    link.consume("q")
-    let old = (0..<5).map { link.deliver("old\($0)") }
-    for i in 0..<50 { link.reject(link.deliver("m\(i)"), requeue: false) }
-    hold.pass(0.3)
-    #expect(try hold.state().state == .halfOpen)
-    for i in 0..<5 { link.deliver("p\(i)") }
-    hold.settle()
-    hold.peek(link, AMQPWire.nack(1, old[0], requeue: true) + AMQPWire.ack(1, old[4], multiple: true))
-    #expect(try hold.state().state == .halfOpen)
-  }
-
-  @Test func `a publish elsewhere that is held lets the connection go`() throws {
-    let hold = HoldBench { $0.breaker.openBase_ns = .seconds(20) }
-    let link = hold.bench.connect(cookie: 7)
-    link.consume("q")
-    hold.flood(link)
-    hold.peek(link, AMQPWire.publish(1, exchange: "", key: "q.dlq"))
-    #expect(hold.held.keys.sorted() == [7])
-    hold.peek(link, AMQPWire.publish(1, exchange: "events", key: "order.paid"))
-    #expect(hold.held.isEmpty)
-    #expect(try hold.state().why == "shared: it also publishes")
-  }
-
-  @Test func `held bytes cut anywhere break nothing`() throws {
-    let hold = HoldBench { $0.breaker.openBase_ns = .seconds(20) }
-    let link = hold.bench.connect(cookie: 7)
-    link.consume("q")
-    hold.flood(link)
-    let bytes = AMQPWire.nack(1, 3, requeue: true) + AMQPWire.publish(1, exchange: "", key: "q.dlq") + AMQPWire.close(0)
-    for start in bytes.indices {
-      for end in start..<bytes.count { hold.peek(link, Array(bytes[start..<end])) }
-    }
-    #expect(hold.held.keys.sorted() == [7])
-    hold.peek(link, Array(bytes[5...]))
-    #expect(hold.held.isEmpty)
-  }
-
-  @Test func `acknowledgements and heartbeats that are held let nothing go`() throws {
-    let hold = HoldBench { $0.breaker.openBase_ns = .seconds(20) }
-    let link = hold.bench.connect(cookie: 7)
-    link.consume("q")
-    hold.flood(link)
-    for bytes in [AMQPWire.ack(1, 7), AMQPWire.nack(1, 9, requeue: true), AMQPWire.frame(8, 0, []), [1, 2, 3], []] {
-      hold.peek(link, bytes)
-    }
-    #expect(hold.held.keys.sorted() == [7])
   }
 
   @Test func `cancelling the last consumer releases`() throws {
@@ -399,11 +309,13 @@ import Testing
     for link in links { link.consume("q") }
     hold.flood(links[0])
     hold.bench.engine.holdCounted(HoldCounters(held: .init(packets: 3, bytes: 30)), cookie: 7)
-    hold.bench.engine.holdCounted(HoldCounters(held: .init(packets: 4, bytes: 50), passed: .init(packets: 1)), cookie: 8)
+    hold.bench.engine.holdCounted(
+      HoldCounters(held: .init(packets: 4, bytes: 50), passed: .init(packets: 1)), cookie: 8)
     #expect(try hold.state().hold?.held_packets == 7)
     _ = hold.command(.reset)
     hold.bench.engine.holdCounted(HoldCounters(held: .init(packets: 3, bytes: 30)), cookie: 7)
-    hold.bench.engine.holdCounted(HoldCounters(held: .init(packets: 4, bytes: 50), passed: .init(packets: 1)), cookie: 8)
+    hold.bench.engine.holdCounted(
+      HoldCounters(held: .init(packets: 4, bytes: 50), passed: .init(packets: 1)), cookie: 8)
     let report = try #require(try hold.state().hold)
     #expect((report.held_packets, report.held_bytes, report.passed_packets, report.connections) == (7, 80, 1, 0))
   }

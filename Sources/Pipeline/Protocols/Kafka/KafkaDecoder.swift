@@ -1,0 +1,112 @@
+/// Both sides of one Kafka connection: bytes and gaps in, facts out (`KafkaFactSink`).
+///
+/// - In: each side's bytes once and in order, in chunks of any size; a chunk's limits (TCP segments) help to find sync
+///   again. Gaps by their length. Between the sides a request comes before its answer.
+/// - Out: the fields of `KafkaSchema`, message by message as they come, answers together with what they need of their
+///   requests. Records are counted off by their length, unread and unbuffered, except where the sink asks.
+/// - Loss: a gap within a frame whose size is known is skipped by arithmetic and costs that frame, or within records those
+///   alone. Else the next plausible frame is looked for (`KafkaDecoder+Sync`); requests in flight survive.
+/// - Memory: a message's kept strings (256 KiB at most, mostly a few bytes), requests in flight (1,024, and 1 MiB of
+///   their bodies). Cost: constant per field; nothing is allocated per message.
+package struct KafkaDecoder: Sendable {
+  package internal(set) var counters = KafkaDecoderCounters()
+
+  var client: KafkaSide
+  var broker: KafkaSide
+  var inFlight = KafkaInFlight()
+  /// After a SaslHandshake of version 0: the client's frames are tokens, until one is a request.
+  var hasTokens = false
+  let program = KafkaProgram.shared
+
+  /// `hashKey`: for the hashes of keys and values; one for the life of an engine.
+  package init(hashKey: KeyedHash.Key) {
+    client = KafkaSide(.client, hashKey)
+    broker = KafkaSide(.broker, hashKey)
+  }
+
+  /// The next bytes of a side. `bytes` is read only during the call.
+  package mutating func receive(
+    _ bytes: RawSpan, from role: KafkaRole, at: Timestamp, into sink: some KafkaFactSink
+  ) {
+    counters.receivedBytes &+= UInt64(bytes.byteCount)
+    var i = 0
+    while i < bytes.byteCount {
+      i = role == .client ? readClient(bytes, i, at, sink) : readBroker(bytes, i, at, sink)
+    }
+  }
+
+  /// The next `count` bytes of a side will never come; 0 if nobody knows how many.
+  package mutating func lost(_ count: Int, from role: KafkaRole, at: Timestamp, into sink: some KafkaFactSink) {
+    counters.gaps &+= 1
+    counters.lostBytes &+= UInt64(max(count, 0))
+    cross(max(count, 0), role, at, sink)
+  }
+
+  /// A side's stream is over, or both are.
+  package mutating func finish(_ role: KafkaRole, at: Timestamp, into sink: some KafkaFactSink) {
+    let waiting = self[role].head.count
+    giveUp(waiting, role)
+    self[role].head.removeAll()
+    if case .message = self[role].state { breakFrame(role, at, sink) }
+    self[role].state = .head
+  }
+
+  /// Bytes received that are neither understood nor given up yet.
+  package var pendingBytes: Int { client.head.count + broker.head.count }
+
+  /// Bytes that are kept now; bounded (see above).
+  package var heldBytes: Int { client.heldBytes + broker.heldBytes + inFlight.heldBytes }
+
+  subscript(role: KafkaRole) -> KafkaSide {
+    // Without a copy: a side has many arrays.
+    _read {
+      if role == .client { yield client } else { yield broker }
+    }
+    _modify {
+      if role == .client { yield &client } else { yield &broker }
+    }
+  }
+
+  mutating func giveUp(_ count: Int, _ role: KafkaRole) {
+    counters.skippedBytes &+= UInt64(count)
+    self[role].skippedSinceDesync &+= count
+  }
+}
+
+/// Where one side stands.
+struct KafkaSide: Sendable {
+  enum State: Equatable, Sendable {
+    /// Nothing was seen but the beginning of a head.
+    case start
+    /// At a frame's beginning; the head's first bytes are in `head`.
+    case head
+    case message
+    /// In a frame that is not read; `left` bytes are to come. Never 0. `isUnderstood`: nothing of it is needed.
+    case skip(left: Int, isUnderstood: Bool)
+    /// Out of sync.
+    case scan
+  }
+
+  let role: KafkaRole
+  var state = State.start
+  var head: [UInt8] = []
+  var reader: KafkaMessageReader
+  /// Of the frame that is read, with its size's four bytes.
+  var frameSize = 0
+  /// Bytes of it that count as understood so far.
+  var frameUnderstood = 0
+  /// The request that is read is in the table, and its bytes are wanted.
+  var isKept = false
+  var isInFlight = false
+  /// Bytes given up since sync was lost.
+  var skippedSinceDesync = 0
+  /// Hash of the client id that requests carry; 0: not known.
+  var clientHash: UInt64 = 0
+
+  init(_ role: KafkaRole, _ hashKey: KeyedHash.Key) {
+    self.role = role
+    reader = KafkaMessageReader(hashKey: hashKey)
+  }
+
+  var heldBytes: Int { head.count + reader.carry.count + reader.kept.count }
+}

@@ -1,0 +1,113 @@
+import Testing
+
+@testable import Pipeline
+
+/// What is seen of bytes that the kernel holds.
+@Suite struct HoldPeekTests {
+  @Test(arguments: [
+    AMQPWire.close(0), AMQPWire.close(1), AMQPWire.method(1, 60, 30, AMQPWire.short("c") + [0]),
+    AMQPWire.ack(1, 3) + AMQPWire.close(0),
+  ])
+  func `a client that is seen to take its leave while held is let go`(bytes: [UInt8]) throws {
+    let hold = HoldBench { $0.breaker.openBase_ns = .seconds(20) }
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q")
+    hold.flood(link)
+    #expect(hold.held.keys.sorted() == [7])
+    hold.peek(link, bytes)
+    #expect(hold.held.isEmpty)
+    #expect(try hold.state().why == "the client is closing the connection")
+  }
+
+  @Test func `a failure that is held decides half-open at once, and is settled when it passes`() throws {
+    let hold = HoldBench()
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q")
+    hold.flood(link)
+    hold.pass(0.3)
+    let probes = (0..<6).map { link.deliver("p\($0)") }
+    hold.settle()
+    #expect(hold.held[7] != nil)
+    let answer = AMQPWire.nack(1, probes[0], requeue: true)
+    hold.peek(link, answer)
+    #expect(try hold.state().state == .open)
+    #expect(hold.held[7]?.trickle_ns == .seconds(5))
+    #expect(try hold.bench.counts("q")["requeued"] == nil)
+    link.fromClient(answer)
+    hold.settle()
+    #expect(try hold.bench.counts("q")["requeued"] == 1)
+    #expect(try hold.state().revision == 3)
+  }
+
+  @Test func `acks that are held close it, each counted once`() throws {
+    let hold = HoldBench()
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q")
+    hold.flood(link)
+    hold.pass(0.3)
+    let probes = (0..<8).map { link.deliver("p\($0)") }
+    hold.settle()
+    // Three are seen held, and again when they pass: three in a row, not six.
+    let answers = probes[..<3].flatMap { AMQPWire.ack(1, $0) }
+    hold.peek(link, answers)
+    hold.peek(link, answers)
+    for tag in probes[..<3] { link.ack(tag) }
+    hold.settle()
+    #expect(try hold.state().state == .halfOpen)
+    hold.peek(link, AMQPWire.ack(1, probes[4], multiple: true))
+    #expect(try hold.state().state == .closed)
+    #expect(hold.held.isEmpty)
+    #expect(try hold.bench.counts("q")["acked"] == 3)
+  }
+
+  @Test func `held answers to deliveries from before half-open decide nothing`() throws {
+    let hold = HoldBench()
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q")
+    let old = (0..<5).map { link.deliver("old\($0)") }
+    for i in 0..<50 { link.reject(link.deliver("m\(i)"), requeue: false) }
+    hold.pass(0.3)
+    #expect(try hold.state().state == .halfOpen)
+    for i in 0..<5 { link.deliver("p\(i)") }
+    hold.settle()
+    hold.peek(link, AMQPWire.nack(1, old[0], requeue: true) + AMQPWire.ack(1, old[4], multiple: true))
+    #expect(try hold.state().state == .halfOpen)
+  }
+
+  @Test func `a publish elsewhere that is held lets the connection go`() throws {
+    let hold = HoldBench { $0.breaker.openBase_ns = .seconds(20) }
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q")
+    hold.flood(link)
+    hold.peek(link, AMQPWire.publish(1, exchange: "", key: "q.dlq"))
+    #expect(hold.held.keys.sorted() == [7])
+    hold.peek(link, AMQPWire.publish(1, exchange: "events", key: "order.paid"))
+    #expect(hold.held.isEmpty)
+    #expect(try hold.state().why == "shared: it also publishes")
+  }
+
+  @Test func `held bytes cut anywhere break nothing`() throws {
+    let hold = HoldBench { $0.breaker.openBase_ns = .seconds(20) }
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q")
+    hold.flood(link)
+    let bytes = AMQPWire.nack(1, 3, requeue: true) + AMQPWire.publish(1, exchange: "", key: "q.dlq") + AMQPWire.close(0)
+    for start in bytes.indices {
+      for end in start..<bytes.count { hold.peek(link, Array(bytes[start..<end])) }
+    }
+    #expect(hold.held.keys.sorted() == [7])
+    hold.peek(link, Array(bytes[5...]))
+    #expect(hold.held.isEmpty)
+  }
+
+  @Test func `acknowledgements and heartbeats that are held let nothing go`() throws {
+    let hold = HoldBench { $0.breaker.openBase_ns = .seconds(20) }
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q")
+    hold.flood(link)
+    for bytes in [AMQPWire.ack(1, 7), AMQPWire.nack(1, 9, requeue: true), AMQPWire.frame(8, 0, []), [1, 2, 3], []] {
+      hold.peek(link, bytes)
+    }
+    #expect(hold.held.keys.sorted() == [7])
+  }
+}
