@@ -28,7 +28,7 @@ class Cycled:
         command = client_command(
             stage, client, "127.0.0.1", self.queue, 10, 20, stage.directory / name / "journal")
         self.sidecar = Sidecar(stage, name, command, self.queue, CONFIGURATION)
-        self.objects, self.resident, self.descriptors, self.differences = set(), [], [], []
+        self.objects, self.memory, self.descriptors, self.differences = set(), [], [], []
         self.held, self.milliseconds = 0, {"trip": [], "reset": []}
 
     def differs(self, words):
@@ -37,7 +37,7 @@ class Cycled:
     def sample(self):
         pid = self.sidecar.process.pid
         self.objects |= left_behind.objects_of(pid)
-        self.resident.append(left_behind.resident_kb(pid))
+        self.memory.append(left_behind.memory_kb(pid))
         self.descriptors.append(left_behind.descriptors(pid))
 
     def cycle(self, count):
@@ -50,7 +50,7 @@ class Cycled:
                 _, status, answer = self.sidecar.command("POST", action, reason=f"cycle {number}")
                 self.milliseconds[action].append((time.monotonic() - asked) * 1000)
                 # The breaker may have gone on by itself (open → half-open → closed); then reset finds it so.
-                if status != 200 or not answer["saved"]:
+                if status != 200 or answer["changed"] and not answer["saved"]:
                     self.differs(f"{action} of cycle {number} was answered with {status}: {answer}")
                 elif action == "trip":
                     self.held += answer["held"]
@@ -77,9 +77,10 @@ class Cycled:
             self.differs(f"{lost} messages and {broken} connections lost, {again} redelivered")
         if self.held < count:
             self.differs(f"only {self.held} of {count} trips were answered with held")
-        settled = self.resident[len(self.resident) // 5]
-        if self.resident[-1] - settled > MOST_GROWTH_KB:
-            self.differs(f"resident memory grew from {settled} to {self.resident[-1]} kB")
+        own = [own for _, own in self.memory]
+        settled = own[len(own) // 5]
+        if own[-1] - settled > MOST_GROWTH_KB:
+            self.differs(f"heap and stacks grew from {settled} to {own[-1]} kB")
         if max(self.descriptors[1:]) > self.descriptors[1] + 2:
             self.differs(f"descriptors grew from {self.descriptors[1]} to {max(self.descriptors)}")
         return lost, broken, again
@@ -138,8 +139,8 @@ def run(count):
                 Note("messages published", sum(load.published.values())),
                 Note("messages lost, connections lost, redelivered", ", ".join(str(sum(part)) for part in zip(*lost))),
                 *(
-                    Note(f"resident memory beside {each.client}, MB, sampled",
-                         ", ".join(f"{kb / 1024:.1f}" for kb in each.resident[::every]))
+                    Note(f"memory beside {each.client}: resident (of it heap and stacks), MB, sampled", ", ".join(
+                        f"{all_kb / 1024:.1f} ({own_kb / 1024:.1f})" for all_kb, own_kb in each.memory[::every]))
                     for each in cycled
                 ),
                 Note("descriptors, first and last", ", ".join(

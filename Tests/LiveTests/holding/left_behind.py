@@ -74,9 +74,11 @@ def is_there(kind, number):
     return ctypes.get_errno() != errno.ENOENT
 
 
-def resident_kb(pid):
+def memory_kb(pid):
+    """Resident, and of that heap and stacks. (The rest is program, libraries, and what of the ring was used so far.)"""
     with open(f"/proc/{pid}/status") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS:"))
+        found = dict(re.findall(r"^(VmRSS|RssAnon):\s*(\d+) kB$", file.read(), re.MULTILINE))
+    return int(found["VmRSS"]), int(found["RssAnon"])
 
 
 def descriptors(pid):
