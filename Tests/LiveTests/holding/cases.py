@@ -86,12 +86,23 @@ def cases():
     return {case.name: case for case in found}
 
 
+stages = []
+
+
+def abandon():
+    """Ends everything that the case under way has started, whatever its threads are waiting for."""
+    while stages:
+        stages.pop().close()
+
+
 def run_case(case, broker, keep):
     """(rows, differences). `broker`: directory of one to use, unless the case needs its own."""
     stage = Stage(None if case.is_apart else broker)
+    stages.append(stage)
     try:
         if not case.is_apart and not broker:
             stage.start_broker()
         return case.run(stage)
     finally:
+        stages.remove(stage)
         stage.close(keep)
