@@ -230,8 +230,8 @@ class Held:
             row.unspent = min(row.leaked, max(0, PREFETCH - row.exposure))
             if row.leaked > self.most_leaked():
                 self.differs(f"{row.leaked} messages came while held, where {self.most_leaked()} could be explained")
-        # aio-pika does not wait for the broker's answer to its connection.close: it closes the socket, and if something
-        # has come meanwhile its kernel resets the connection and drops what waits to be sent.
+        # aio-pika does not wait for the broker's answer to its connection.close: it closes the socket at once, so that
+        # acks that were held can be lost with it.
         if row.acks_lost > (PREFETCH if row.client == "aio-pika" and self.released_by == "close" else 0):
             self.differs(f"acks_lost is {row.acks_lost}")
         for name in ("messages_lost", "redelivered", "connections_lost"):
