@@ -7,13 +7,7 @@ extension Engine {
     set { ledger.whyCannotHold = newValue }
   }
 
-  /// The kernel could not hold a connection; it is asked again a second later.
-  package mutating func holdFailed(cookie: UInt64, why: String) {
-    planner.failed(cookie: cookie, why: why, at: to)
-    ledger.isPlanDue = true
-  }
-
-  /// What the kernel has counted on a held connection since it is held; once more after its release, the last counts.
+  /// What the kernel has counted on a held connection since it is held.
   package mutating func holdCounted(_ counters: HoldCounters, cookie: UInt64) {
     planner.counted(counters, cookie: cookie, ledger)
   }

@@ -14,6 +14,8 @@ package struct Engine: ~Copyable {
   private(set) var capture = CaptureCounters()
   private(set) var connections: ConnectionTable
   var planner = HoldPlanner()
+  /// Live, what can hold connections; nil where nothing can.
+  package var holdSwitch: (any HoldSwitch)?
   private var nextTick: Timestamp?
   private(set) var from: Timestamp?
   private(set) var to = Timestamp.zero
@@ -118,13 +120,14 @@ package struct Engine: ~Copyable {
     }
   }
 
-  private mutating func plan(at: Timestamp, isDue: Bool) -> [(group: Group, event: HoldEvent)] {
+  private mutating func plan(at: Timestamp, isDue: Bool) -> [HoldPlanner.Told] {
     guard isDue || ledger.isPlanDue else { return [] }
     ledger.isPlanDue = false
-    var plan = ledger.whyCannotHold == nil ? planner.plan(ledger, connections, at: at) : HoldPlanner.Plan()
-    effects.append(contentsOf: plan.orders)
-    plan.events.append(contentsOf: ledger.takeUnholdable(at: at))
-    return plan.events
+    var told: [HoldPlanner.Told] = []
+    if let holdSwitch, ledger.whyCannotHold == nil || planner.isActive {
+      told = planner.plan(ledger, connections, holdSwitch, at: at)
+    }
+    return told + ledger.takeUnholdable(at: at)
   }
 
   /// The capture is over: what is still held back is handed on, and everything is judged once more.
@@ -175,13 +178,6 @@ package enum Effect: Sendable {
   case transition(Transition, Report.Group, owner: String?, runbook: String?)
   /// Something about holding a group: the group as it is just after, and who answers for it.
   case holding(HoldEvent, Report.Group, owner: String?, runbook: String?)
-  /// The connection's egress is to be held from now on, or on other terms.
-  case hold(cookie: UInt64, HoldTerms)
-  /// It is to pass again.
-  case release(cookie: UInt64)
-  /// New connections of the target to that address are to be refused, until `allow`.
-  case refuse(Endpoint)
-  case allow(Endpoint)
 }
 
 /// Bytes and segments before they were told apart by connection.

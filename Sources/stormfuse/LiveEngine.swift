@@ -61,6 +61,8 @@
       let seed = SystemRandomNumberGenerator.pair()
       var engine = Engine(settings: settings, target: watched.name, origin: .live, hashKey: seed)
       engine.whyCannotHold = capture.whyCannotHold
+      let holds = CaptureSwitch(capture, longest_ns: settings.holding.limit_ns)
+      engine.holdSwitch = holds
       commands.memory?.restore(&engine, at: Clock.now)
       commands.queue.onArrival { [alarm = capture.alarm] in alarm.ring() }
       defer { commands.queue.close() }
@@ -74,20 +76,22 @@
       {
         Terminal.say("stormfuse: nothing can be held here: \(why)")
       }
-      let status = loop(&engine, capture, watcher, command, recorder)
+      let status = loop(&engine, capture, holds, watcher, command, recorder)
       capture.releaseAll()
       try recorder?.close(at: Clock.now)
       return status
     }
 
     private func loop(
-      _ engine: inout Engine, _ capture: Capture, _ watcher: Watcher, _ command: CommandTarget?, _ recorder: Recorder?
+      _ engine: inout Engine, _ capture: Capture, _ holds: CaptureSwitch, _ watcher: Watcher,
+      _ command: CommandTarget?, _ recorder: Recorder?
     ) -> Int32 {
       var published = ContinuousClock.now - .seconds(1)
       var renewed = published
       var extended = published
       var pause = Self.publishEvery
       var status: Int32?
+      var ended: ContinuousClock.Instant?
       var emptyPolls = 0
       while true {
         let segments = capture.poll(timeout_ms: status == nil ? Self.patience_ms : 2) { segment, payload in
@@ -107,8 +111,10 @@
         if ContinuousClock.now - renewed >= Self.renewEvery {
           capture.renewLease()
           renewed = .now
+          // Whoever stood in the way may have gone, or come.
+          if capture.heldConnections == 0 { engine.whyCannotHold = capture.whyCannotHold }
           if renewed - extended >= Self.extendEvery {
-            for (cookie, terms) in engine.throttled { hold(cookie, terms, &engine, capture) }
+            for (cookie, terms) in engine.throttled { _ = holds.hold(cookie, terms) }
             extended = renewed
           }
         }
@@ -122,8 +128,13 @@
         }
         if status == nil { status = end(command, watcher) }
         if status != nil {
+          if ended == nil {
+            ended = .now
+            engine.holdSwitch = nil
+            capture.releaseAll()
+          }
           emptyPolls = segments == 0 ? emptyPolls + 1 : 0
-          if emptyPolls >= Self.emptyPollsAtEnd { break }
+          if emptyPolls >= Self.emptyPollsAtEnd || ContinuousClock.now - (ended ?? .now) >= Self.longestEnd { break }
         }
       }
       engine.finish()
@@ -143,12 +154,10 @@
       return nil
     }
 
-    /// Does what the engine wants done; whether something is worth telling at once. The kernel comes first: nothing
-    /// stands between a verdict and the hold that it asks for.
+    /// Does what the engine wants done; whether something is worth telling at once.
     private func act(_ engine: inout Engine, _ capture: Capture) -> Bool {
       let effects = engine.takeEffects()
       guard !effects.isEmpty else { return false }
-      for effect in effects { enforce(effect, &engine, capture) }
       var isNews = false
       for effect in effects {
         switch effect {
@@ -158,42 +167,11 @@
         case .holding(let event, let group, let owner, let runbook):
           announcer.announce(event, group, owner: owner, runbook: runbook)
           isNews = true
-        case .interest, .hold, .release, .refuse, .allow: break
+        case .interest(let cookie, let interest): capture.set(interest, cookie: cookie)
         }
       }
       if isNews { commands.memory?.save(engine, at: Clock.now) }
       return isNews
-    }
-
-    private func enforce(_ effect: Effect, _ engine: inout Engine, _ capture: Capture) {
-      switch effect {
-      case .interest(let cookie, let interest): capture.set(interest, cookie: cookie)
-      case .hold(let cookie, let terms): hold(cookie, terms, &engine, capture)
-      case .release(let cookie):
-        if let counters = capture.release(cookie) { engine.holdCounted(counters, cookie: cookie) }
-      case .refuse(let endpoint):
-        do throws(KernelError) {
-          try capture.refuse(endpoint, for_ns: settings.holding.limit_ns + Self.holdMargin_ns)
-        } catch {
-          Terminal.say("stormfuse: new connections to \(endpoint) are not refused: \(error)")
-        }
-      case .allow(let endpoint): capture.allow(endpoint)
-      case .transition, .holding: break
-      }
-    }
-
-    private func hold(_ cookie: UInt64, _ terms: HoldTerms, _ engine: inout Engine, _ capture: Capture) {
-      var terms = terms
-      let limits = capture.socketLimits(cookie: cookie)
-      terms.trickle_ns = min(
-        terms.trickle_ns,
-        Trickle.forSocket(
-          tcpRetries2: limits.tcpRetries2, userTimeout_ns: .milliseconds(Int64(limits.userTimeout_ms))))
-      do throws(KernelError) {
-        try capture.hold(cookie, terms, for_ns: settings.holding.limit_ns + Self.holdMargin_ns)
-      } catch {
-        engine.holdFailed(cookie: cookie, why: error.description)
-      }
     }
 
     private func publish(_ engine: inout Engine, _ capture: Capture, _ watcher: Watcher) {
@@ -232,12 +210,12 @@
     private static let renewEvery = Duration.milliseconds(500)
     /// Often enough for the shortest bound of a hold.
     private static let extendEvery = Duration.seconds(2)
-    /// The kernel's own bound of a hold: the engine ends it before that.
-    private static let holdMargin_ns: Int64 = .seconds(5)
     /// Longest wait for traffic: timers are judged every 100 ms.
     private static let patience_ms = 50
     /// The ring hands on a last segment within 2 ms; this many empty polls of 2 ms mean that nothing is left.
     private static let emptyPollsAtEnd = 5
+    /// Traffic that never pauses does not keep us.
+    private static let longestEnd = Duration.milliseconds(500)
   }
 
   extension SystemRandomNumberGenerator {

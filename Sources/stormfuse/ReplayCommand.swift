@@ -25,7 +25,8 @@ struct ReplayCommand: AsyncParsableCommand {
   @Flag(help: "Serve the admin API during the replay and after it, until interrupted.")
   var serve = false
   @OptionGroup var admin: AdminOptions
-  @Option(help: "With --serve: directory for what outlives the process.")
+  @Option(
+    help: "With --serve: directory for what outlives the process; never the configuration's, which is the live one's.")
   var state: String?
   @Option(help: "Append every transition as a JSON line to this file ('-': standard output).")
   var events: String?
@@ -47,7 +48,7 @@ struct ReplayCommand: AsyncParsableCommand {
     let target = files.map { $0.split(separator: "/").last.map(String.init) ?? $0 }.joined(separator: "+")
     let box = ReportBox(Engine(settings: configuration.settings, target: target, origin: .replay).report())
     let announcer = try Announcer(configuration, eventsPath: events, quiet: format == .text && !serve, box: box)
-    let memory = serve ? try openMemory(state ?? configuration.state) : nil
+    let memory = serve ? try openMemory(state) : nil
     if let memory { box.addFamilies { memory.families } }
     let commands = Commands(queue: CommandQueue(), memory: memory)
     let replay = Replay(

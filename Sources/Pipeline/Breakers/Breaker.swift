@@ -132,8 +132,8 @@ package struct Breaker: Sendable {
   /// Applies the next timer that is due by `now`, if one is; its transition bears the time it was due. Several may be
   /// due after a gap: call until it answers nil.
   package mutating func tick(at now: Timestamp) -> Transition? {
-    let due = nextDeadline
-    guard due <= now else { return nil }
+    guard nextDeadline <= now else { return nil }
+    let due = max(nextDeadline, since)
     switch state {
     case .closed: return nil
     case .open:
@@ -194,7 +194,8 @@ extension Breaker {
     until = .distantFuture
     switch next {
     case .open:
-      if before == .closed { episodeEnd = now + settings.maxEpisode_ns }
+      // A half-open that nobody used may have outlasted its episode: what opens now is another one.
+      if before == .closed || episodeEnd <= now { episodeEnd = now + settings.maxEpisode_ns }
       if before == .closed, now - closedSince >= settings.openReset_ns { openings = 0 }
       until = now + openTime()
       openings += 1

@@ -8,14 +8,13 @@
 /// after transitions, after changes of who consumes where, and every `rules.evaluation_ns` in between.
 struct HoldPlanner {
   private var held: [UInt64: Held] = [:]
-  /// Released, their last counts not told yet.
-  private var retiring: [UInt64: GroupID] = [:]
   private var refused: Set<Endpoint> = []
+  /// Addresses whose connections are all to be held.
+  private var blocked: Set<Endpoint> = []
   /// Some group's status has something in it.
   private var isAnythingTold = false
 
   private struct Held {
-    let connection: Connection
     var terms: HoldTerms
     /// Whose it is counted as.
     var group: GroupID
@@ -35,57 +34,66 @@ struct HoldPlanner {
   /// Something is held, or refused.
   var isActive: Bool { !held.isEmpty || !refused.isEmpty || isAnythingTold }
 
-  mutating func plan(_ ledger: Ledger, _ connections: ConnectionTable, at now: Timestamp) -> Plan {
-    var plan = Plan()
-    let wants = wants(ledger, at: now, &plan)
-    guard isActive || !wants.isEmpty else { return plan }
+  /// Decides, and has `kernel` do it. Answers what is to be told.
+  mutating func plan(
+    _ ledger: Ledger, _ connections: ConnectionTable, _ kernel: any HoldSwitch, at now: Timestamp
+  ) -> [Told] {
+    var told: [Told] = []
+    let wants = wants(ledger, at: now, &told)
+    guard isActive || !wants.isEmpty else { return told }
+    block(wants, ledger, connections, kernel)
     var tally: [GroupID: Tally] = [:]
     var kept: [UInt64: Held] = [:]
-    var blocked: Set<Endpoint> = []
-    for (id, want) in wants where want.action == .block {
-      for connection in connections.decoded where connection.use?.groups.contains(id) == true {
-        blocked.insert(connection.server)
-      }
-    }
     for connection in connections.decoded where connection.cookie != 0 && !connection.isOver {
-      guard let decision = decide(connection, wants, blocked, ledger, at: now) else { continue }
-      switch decision {
-      case .leave(let groups, let why):
+      switch decide(connection, wants, ledger, at: now) {
+      case nil: break
+      case .leave(let groups, let why)?:
         for group in groups { tally[group, default: .init()].leftAlone[why, default: 0] += 1 }
-      case .hold(let terms, let groups):
-        for group in groups { tally[group, default: .init()].held += 1 }
-        var entry = held[connection.cookie] ?? Held(connection: connection, terms: terms, group: groups[0])
-        if held[connection.cookie]?.terms != terms { plan.orders.append(.hold(cookie: connection.cookie, terms)) }
+      case .hold(let terms, let groups)?:
+        var entry = held[connection.cookie] ?? Held(terms: terms, group: groups[0])
+        if held[connection.cookie]?.terms != terms, let why = kernel.hold(connection.cookie, terms) {
+          connection.holdFailure = (why, now)
+          for group in groups { tally[group, default: .init()].leftAlone[why, default: 0] += 1 }
+          continue
+        }
         entry.terms = terms
         kept[connection.cookie] = entry
+        for group in groups { tally[group, default: .init()].held += 1 }
       }
     }
-    for (cookie, entry) in held where kept[cookie] == nil {
-      plan.orders.append(.release(cookie: cookie))
-      retire(cookie, entry)
-    }
-    for endpoint in blocked where !refused.contains(endpoint) { plan.orders.append(.refuse(endpoint)) }
-    for endpoint in refused where !blocked.contains(endpoint) { plan.orders.append(.allow(endpoint)) }
     let gone = held.filter { kept[$0.key] == nil }
     held = kept
-    for entry in gone.values { sum(entry.group, ledger) }
-    refused = blocked
-    tell(ledger, tally, wants, at: now, &plan)
-    return plan
-  }
-
-  /// The kernel could not do it: said as the reason, and tried again when `retry` has passed.
-  mutating func failed(cookie: UInt64, why: String, at now: Timestamp) {
-    guard let entry = held.removeValue(forKey: cookie) else { return }
-    entry.connection.holdFailure = (why, now)
-  }
-
-  /// What the kernel has counted on a connection since it is held, or in all if it was released.
-  mutating func counted(_ counters: HoldCounters, cookie: UInt64, _ ledger: Ledger) {
-    if let id = retiring.removeValue(forKey: cookie) {
-      if ledger.isCurrent(id) { ledger.groups[Int(id.index)].hold.past += counters }
-      return
+    for (cookie, entry) in gone {
+      let counters = kernel.release(cookie) ?? entry.counters
+      guard ledger.isCurrent(entry.group) else { continue }
+      ledger.groups[Int(entry.group.index)].hold.past += counters
+      sum(entry.group, ledger)
     }
+    tell(ledger, tally, wants, at: now, &told)
+    return told
+  }
+
+  /// New connections to every known address of the clusters that are to be blocked are refused, as long as they are to be.
+  private mutating func block(
+    _ wants: [GroupID: Want], _ ledger: Ledger, _ connections: ConnectionTable, _ kernel: any HoldSwitch
+  ) {
+    var wanted: Set<Endpoint> = []
+    for (id, want) in wants where want.action == .block {
+      let cluster = ledger.groups[Int(id.index)].cluster
+      wanted.formUnion(ledger.clusters.endpoints(of: cluster))
+      for connection in connections.decoded where connection.use?.groups.contains(id) == true {
+        wanted.insert(connection.server)
+      }
+    }
+    for endpoint in refused.subtracting(wanted) { kernel.allow(endpoint) }
+    refused = refused.intersection(wanted)
+    // One that could not be refused is tried again at the next plan.
+    for endpoint in wanted.subtracting(refused) where kernel.refuse(endpoint) == nil { refused.insert(endpoint) }
+    blocked = wanted
+  }
+
+  /// What the kernel has counted on a connection since it is held.
+  mutating func counted(_ counters: HoldCounters, cookie: UInt64, _ ledger: Ledger) {
     guard let entry = held[cookie] else { return }
     held[cookie]?.counters = counters
     sum(entry.group, ledger)
@@ -99,11 +107,6 @@ struct HoldPlanner {
     held.filter { $0.value.terms.action == .throttle }.map { ($0.key, $0.value.terms) }
   }
 
-  private mutating func retire(_ cookie: UInt64, _ entry: Held) {
-    if retiring.count >= Self.retiringBound { retiring.removeAll() }
-    retiring[cookie] = entry.group
-  }
-
   private func sum(_ id: GroupID, _ ledger: Ledger) {
     guard ledger.isCurrent(id) else { return }
     var sum = HoldCounters()
@@ -114,7 +117,7 @@ struct HoldPlanner {
   // MARK: Deciding
 
   /// Groups that are to be held now; caps those that were held for long enough.
-  private func wants(_ ledger: Ledger, at now: Timestamp, _ plan: inout Plan) -> [GroupID: Want] {
+  private func wants(_ ledger: Ledger, at now: Timestamp, _ told: inout [Told]) -> [GroupID: Want] {
     var wants: [GroupID: Want] = [:]
     for (index, group) in ledger.groups.enumerated() {
       let monitor = group.monitor
@@ -125,7 +128,7 @@ struct HoldPlanner {
         monitor.wantsHold
       {
         group.hold.cap(at: revision)
-        plan.events.append(
+        told.append(
           (
             group,
             HoldEvent(
@@ -156,7 +159,7 @@ struct HoldPlanner {
 
   /// Nil where no group of the connection is to be held.
   private func decide(
-    _ connection: Connection, _ wants: [GroupID: Want], _ blocked: Set<Endpoint>, _ ledger: Ledger, at now: Timestamp
+    _ connection: Connection, _ wants: [GroupID: Want], _ ledger: Ledger, at now: Timestamp
   ) -> Decision? {
     guard let use = connection.use else { return nil }
     let groups = use.groups.filter { wants[$0] != nil }
@@ -195,7 +198,7 @@ struct HoldPlanner {
   }
 
   private mutating func tell(
-    _ ledger: Ledger, _ tally: [GroupID: Tally], _ wants: [GroupID: Want], at now: Timestamp, _ plan: inout Plan
+    _ ledger: Ledger, _ tally: [GroupID: Tally], _ wants: [GroupID: Want], at now: Timestamp, _ told: inout [Told]
   ) {
     isAnythingTold = false
     for (index, group) in ledger.groups.enumerated() {
@@ -206,7 +209,7 @@ struct HoldPlanner {
         held: found.held, leftAlone: found.leftAlone, isWanted: group.monitor.wantsHold, at: now)
       if found.held > 0 || !found.leftAlone.isEmpty { isAnythingTold = true }
       func event(_ kind: HoldEvent.Kind, _ why: String?, _ connections: Int) {
-        plan.events.append(
+        told.append(
           (group, HoldEvent(at: now, kind: kind, why: why, connections: connections, exposure: group.inFlight)))
       }
       if before.held == 0, found.held > 0 { event(.held, wants[id].map(\.reason), found.held) }
@@ -217,12 +220,8 @@ struct HoldPlanner {
     }
   }
 
-  /// What is to be done, and said.
-  struct Plan {
-    var orders: [Effect] = []
-    var events: [(group: Group, event: HoldEvent)] = []
-  }
+  /// What people are to be told.
+  typealias Told = (group: Group, event: HoldEvent)
 
   private static let retry_ns: Int64 = .seconds(1)
-  private static let retiringBound = 65_536
 }

@@ -40,7 +40,9 @@ struct HoldStatus {
 
 extension Group {
   /// Traffic is being held because the breaker says so; a standing rate alone does not count.
-  var isHeld: Bool { hold.held > 0 && monitor.wantsHold }
+  var isHeld: Bool {
+    hold.held > 0 && monitor.wantsHold && !monitor.isBlind && !hold.isCapped(at: monitor.breaker.revision)
+  }
 
   /// Why nothing, or not everything, is held although the breaker is open and the mode is `enforce`.
   func whyNotHeld(_ whyCannotHold: String?) -> String? {

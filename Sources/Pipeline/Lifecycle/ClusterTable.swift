@@ -53,6 +53,9 @@ struct ClusterTable {
     return id
   }
 
+  /// Addresses of its brokers that were seen in this run.
+  func endpoints(of id: ClusterID) -> [Endpoint] { byEndpoint.filter { $0.value == id }.map(\.key) }
+
   /// Addresses of its brokers, those of an earlier run among them; at most `most`.
   func addresses(of id: ClusterID, most: Int) -> [String] {
     var found = Set(byEndpoint.filter { $0.value == id }.map(\.key.description))

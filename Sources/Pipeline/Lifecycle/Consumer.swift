@@ -22,6 +22,9 @@ struct Consumer: BitwiseCopyable {
     if isGetter { return nil }
     return noAck ? "no_ack" : prefetch == 0 ? "unlimited_prefetch" : nil
   }
+
+  /// It was joined midway and has not settled anything yet: perhaps it never will.
+  var mayBeUnanswered: Bool { !isGetter && prefetch == nil && lastSettled == .zero }
 }
 
 /// Consumers in a flat array with a free list; index 0 is none. At most `bound` of them.

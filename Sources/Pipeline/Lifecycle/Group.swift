@@ -123,7 +123,7 @@ final class Group {
   func context(deliveries: borrowing DeliveryTable, consumers: borrowing ConsumerTable, at: Timestamp) -> JudgeContext {
     var context = JudgeContext()
     context.attemptSource = attemptSources.name
-    context.held = hold.held > 0
+    context.held = isHeld
     context.delaySource = delaySource?.name ?? DelaySource.firstSeen.name
     let id = earliestInFlight(deliveries, at: at)
     guard id != 0 else { return context }

@@ -253,7 +253,8 @@ final class Ledger {
       settlement: settlement, causeUnknown: causeUnknown, attempt: delivery.attempt, delay_ns: delay_ns,
       delayIsLowerBound: delivery.flags.contains(.lowerBound), settleLatency_ns: latency_ns, message: delivery.message,
       deliveredAt: delivery.at)
-    outcome.isForetold = delivery.flags.contains(.foretold)
+    // An answer that was seen but never passed is none: a crash counts, whatever was foretold.
+    outcome.isForetold = delivery.flags.contains(.foretold) && settlement != .crashed
     record(outcome, group, delivery.group, at: at)
   }
 

@@ -5,8 +5,10 @@ import Testing
 /// A live engine in mode `enforce`, and what it asked of the kernel so far.
 final class HoldBench {
   let bench: AMQPBench
-  private(set) var held: [UInt64: HoldTerms] = [:]
-  private(set) var refused: Set<Endpoint> = []
+  /// Stands for the kernel: notes what it was asked.
+  let kernel = NotingSwitch()
+  var held: [UInt64: HoldTerms] { kernel.held }
+  var refused: Set<Endpoint> { kernel.refused }
   private(set) var events: [HoldEvent] = []
   private(set) var transitions: [Transition] = []
   /// Whether traffic was held, as told with each transition.
@@ -18,16 +20,13 @@ final class HoldBench {
       $0.breaker.jitter = 0
       change(&$0)
     }
+    bench.engine.holdSwitch = kernel
   }
 
   /// Takes what the engine wants done.
   func settle() {
     for effect in bench.engine.takeEffects() {
       switch effect {
-      case .hold(let cookie, let terms): held[cookie] = terms
-      case .release(let cookie): held[cookie] = nil
-      case .refuse(let endpoint): refused.insert(endpoint)
-      case .allow(let endpoint): refused.remove(endpoint)
       case .holding(let event, _, _, _): events.append(event)
       case .transition(let transition, let group, _, _):
         transitions.append(transition)
@@ -68,4 +67,31 @@ final class HoldBench {
     for i in 0..<50 { link.reject(link.deliver("m\(i)"), requeue: false) }
     settle()
   }
+}
+
+/// A `HoldSwitch` that holds nothing and notes what it was asked.
+final class NotingSwitch: HoldSwitch {
+  private(set) var held: [UInt64: HoldTerms] = [:]
+  private(set) var refused: Set<Endpoint> = []
+  /// Why nothing more can be held; nil if it can.
+  var why: String?
+  /// What a released connection had counted.
+  var counters: [UInt64: HoldCounters] = [:]
+
+  func hold(_ cookie: UInt64, _ terms: HoldTerms) -> String? {
+    if why == nil { held[cookie] = terms }
+    return why
+  }
+
+  func release(_ cookie: UInt64) -> HoldCounters? {
+    held[cookie] = nil
+    return counters[cookie]
+  }
+
+  func refuse(_ endpoint: Endpoint) -> String? {
+    if why == nil { refused.insert(endpoint) }
+    return why
+  }
+
+  func allow(_ endpoint: Endpoint) { refused.remove(endpoint) }
 }

@@ -110,4 +110,47 @@ import Testing
     }
     #expect(hold.held.keys.sorted() == [7])
   }
+
+  @Test func `acks behind a held copy to a dead-letter queue close nothing`() throws {
+    let hold = HoldBench()
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q")
+    hold.flood(link)
+    hold.pass(0.3)
+    let probes = (0..<6).map { link.deliver("p\($0)") }
+    hold.settle()
+    for tag in probes {
+      hold.peek(link, AMQPWire.publish(1, exchange: "", key: "q.dlq") + AMQPWire.content(1, [1]) + AMQPWire.ack(1, tag))
+    }
+    #expect(try hold.state().state == .halfOpen)
+    link.publish("p0", key: "q.dlq")
+    link.ack(probes[0])
+    hold.settle()
+    #expect(try hold.state().state == .open)
+  }
+
+  @Test func `an ack that was seen and never passed does not hide a crash`() throws {
+    let hold = HoldBench()
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q")
+    hold.flood(link)
+    hold.pass(0.3)
+    let probes = (0..<6).map { link.deliver("p\($0)") }
+    hold.settle()
+    hold.peek(link, AMQPWire.ack(1, probes[0]))
+    link.reset(.client)
+    hold.settle()
+    #expect(try hold.state().state == .open)
+  }
+
+  @Test func `a leave that was never heard of is forgotten`() throws {
+    let hold = HoldBench { $0.breaker.openBase_ns = .seconds(30) }
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q")
+    hold.flood(link)
+    hold.peek(link, AMQPWire.method(1, 60, 30, AMQPWire.short("unknown") + [0]))
+    #expect(hold.held.isEmpty)
+    for _ in 0..<105 { hold.pass(0.1) }
+    #expect(hold.held.keys.sorted() == [7])
+  }
 }

@@ -32,10 +32,13 @@ import Testing
 
   @Test func `a replay holds nothing whatever the mode`() throws {
     let bench = AMQPBench { $0.mode = .enforce }
+    let kernel = NotingSwitch()
+    bench.engine.holdSwitch = kernel
     let link = bench.connect(cookie: 7)
     link.consume("q")
     for i in 0..<50 { link.reject(link.deliver("m\(i)"), requeue: false) }
-    #expect(!bench.engine.takeEffects().contains { if case .hold = $0 { true } else { false } })
+    _ = bench.engine.takeEffects()
+    #expect(kernel.held.isEmpty)
     #expect(try bench.group("rabbitmq:%2F:q").breaker.why == "this is a replay")
   }
 
@@ -184,6 +187,11 @@ import Testing
     #expect(hold.held.keys.sorted() == [7, 8])
     #expect(hold.held[7]?.holdsAcks == true && hold.held[8]?.holdsAcks == false)
     #expect(hold.refused == [Endpoint(v4: 0x0a00_00ff, port: 5672)])
+    // Its consumer is gone: that changes nothing.
+    link.reset(.client)
+    hold.pass(0.05)
+    #expect(hold.refused == [Endpoint(v4: 0x0a00_00ff, port: 5672)])
+    #expect(hold.held.keys.sorted() == [8])
     _ = hold.command(.reset)
     #expect(hold.held.isEmpty && hold.refused.isEmpty)
   }
@@ -253,6 +261,36 @@ import Testing
     #expect(hold.held[7]?.trickle_ns == .seconds(2))
   }
 
+  @Test func `a trip of a half-open breaker that outlasted its episode is an opening like any other`() throws {
+    let hold = HoldBench { $0.breaker.maxEpisode_ns = .seconds(6) }
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q")
+    hold.flood(link)
+    hold.pass(20)
+    #expect(try hold.state().state == .halfOpen)
+    _ = hold.command(.trip)
+    hold.pass(0.15)
+    #expect(try hold.state().state == .open)
+    #expect(zip(hold.transitions, hold.transitions.dropFirst()).allSatisfy { $0.at <= $1.at })
+  }
+
+  @Test func `a consumer joined midway is held only once it was seen to acknowledge`() throws {
+    let hold = HoldBench()
+    let link = hold.bench.connect(vhost: nil, cookie: 7)
+    for i in 0..<20 { link.deliver("m\(i)") }
+    hold.pass(0.5)
+    for i in 20..<40 { link.deliver("m\(i)") }
+    hold.pass(0.5)
+    _ = hold.command(.forceOpen())
+    #expect(hold.held.isEmpty)
+    #expect(try hold.state().why == "whether it acknowledges was not seen yet")
+    for tag in 1...10 as ClosedRange<UInt64> { link.ack(tag) }
+    hold.pass(0.5)
+    for tag in 11...20 as ClosedRange<UInt64> { link.ack(tag) }
+    hold.pass(0.5)
+    #expect(hold.held.keys.sorted() == [7])
+  }
+
   @Test func `cancelling the last consumer releases`() throws {
     let hold = HoldBench { $0.breaker.openBase_ns = .seconds(20) }
     let link = hold.bench.connect(cookie: 7)
@@ -263,19 +301,22 @@ import Testing
     #expect(hold.held.isEmpty)
   }
 
-  @Test func `what the kernel could not hold is said, and tried again a second later`() throws {
+  @Test func `what the kernel could not hold is said at once, and tried again a second later`() throws {
     let hold = HoldBench { $0.breaker.openBase_ns = .seconds(20) }
     let link = hold.bench.connect(cookie: 7)
     link.consume("q")
+    hold.kernel.why = "another stormfuse holds here"
     hold.flood(link)
-    hold.bench.engine.holdFailed(cookie: 7, why: "the table of held connections is full")
-    hold.settle()
+    #expect(hold.heldAtTransition == [false])
+    #expect(hold.events.map(\.kind) == [.notHeld])
     let state = try hold.state()
-    #expect(!state.held && state.why == "the table of held connections is full")
-    hold.pass(0.5)
-    #expect(try !hold.state().held)
-    hold.pass(0.7)
+    #expect(!state.held && state.why == "another stormfuse holds here")
+    for _ in 0..<30 { hold.pass(0.1) }
+    #expect(hold.events.map(\.kind) == [.notHeld])
+    hold.kernel.why = nil
+    for _ in 0..<12 { hold.pass(0.1) }
     #expect(try hold.state().held)
+    #expect(hold.events.map(\.kind) == [.notHeld, .held])
   }
 
   @Test func `where nothing can be held the reason is that`() throws {
@@ -312,10 +353,11 @@ import Testing
     hold.bench.engine.holdCounted(
       HoldCounters(held: .init(packets: 4, bytes: 50), passed: .init(packets: 1)), cookie: 8)
     #expect(try hold.state().hold?.held_packets == 7)
+    hold.kernel.counters = [
+      7: HoldCounters(held: .init(packets: 3, bytes: 30)),
+      8: HoldCounters(held: .init(packets: 4, bytes: 50), passed: .init(packets: 1)),
+    ]
     _ = hold.command(.reset)
-    hold.bench.engine.holdCounted(HoldCounters(held: .init(packets: 3, bytes: 30)), cookie: 7)
-    hold.bench.engine.holdCounted(
-      HoldCounters(held: .init(packets: 4, bytes: 50), passed: .init(packets: 1)), cookie: 8)
     let report = try #require(try hold.state().hold)
     #expect((report.held_packets, report.held_bytes, report.passed_packets, report.connections) == (7, 80, 1, 0))
   }

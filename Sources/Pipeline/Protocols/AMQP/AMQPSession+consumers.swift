@@ -163,8 +163,8 @@ extension AMQPSession {
   /// Settles nothing. Until it `isOver` (the server's word), deliveries to that tag may be under way.
   func cancel(_ channel: AMQPChannel, tag: Text, isOver: Bool, in frame: RawSpan) {
     let index = channel.consumer(tagHash: hash(tag, in: frame))
-    guard index >= 0 else { return }
     leaves()
+    guard index >= 0 else { return }
     ledger.consumers[channel.consumers[index].id].isCancelled = true
     guard !isOver else { return retire(index, of: channel) }
     channel.consumers[index].isCancelled = true

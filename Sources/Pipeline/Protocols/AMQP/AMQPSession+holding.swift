@@ -2,12 +2,17 @@
 
 extension AMQPSession {
   var use: ConnectionUse {
-    var use = ConnectionUse(publishes: publishes, heartbeat_ns: heartbeat_ns, isLeaving: isLeaving)
+    var use = ConnectionUse(
+      publishes: publishes, heartbeat_ns: heartbeat_ns,
+      isLeaving: leavingSince.map { ledger.now - $0 < Self.leaving_ns } ?? false)
     for channel in channels.values {
       for entry in channel.consumers where !entry.isCancelled && ledger.isCurrent(entry.group) {
         if !use.groups.contains(entry.group) { use.groups.append(entry.group) }
         if let reason = ledger.consumers[entry.id].unholdable { use.unholdable = reason }
         if entry.noAck, !entry.isGet { use.isUnanswered = true }
+        if use.unholdable == nil, ledger.consumers[entry.id].mayBeUnanswered {
+          use.unholdable = "whether it acknowledges was not seen yet"
+        }
       }
     }
     return use
@@ -15,7 +20,7 @@ extension AMQPSession {
 
   /// Something of the client's ended: what it said of leaving was heard.
   func leaves() {
-    isLeaving = false
+    leavingSince = nil
     ledger.isPlanDue = true
   }
 
@@ -51,13 +56,18 @@ extension AMQPSession {
   private func peek(_ method: AMQPMethod, channel number: UInt16, in frame: RawSpan, at: Timestamp) {
     switch method {
     case .connectionClose, .channelClose, .basicCancel:
-      isLeaving = true
+      leavingSince = at
       ledger.isPlanDue = true
     case .basicPublish(let publish):
-      guard !publishes, !holdsCopies(publish, in: frame) else { return }
-      publishes = true
-      ledger.isPlanDue = true
-    case .basicAck(let tag, let multiple): foretell(number, tag, multiple, .acked, at: at)
+      if holdsCopies(publish, in: frame) {
+        publishesCopies = true
+      } else if !publishes {
+        publishes = true
+        ledger.isPlanDue = true
+      }
+    case .basicAck(let tag, let multiple):
+      // Behind a copy to a dead-letter or retry destination an ack says nothing good: its fact will tell.
+      if !publishesCopies { foretell(number, tag, multiple, .acked, at: at) }
     case .basicNack(let tag, let multiple, let requeue):
       foretell(number, tag, multiple, requeue ? .requeued : .rejected, at: at)
     case .basicReject(let tag, let requeue): foretell(number, tag, false, requeue ? .requeued : .rejected, at: at)
@@ -71,4 +81,7 @@ extension AMQPSession {
       if ledger.deliveries.isLive(id) { ledger.foretell(id, as: settlement, at: at) }
     }
   }
+
+  /// What was said of leaving and not heard within this time was no leave, or its answer was missed.
+  private static var leaving_ns: Int64 { .seconds(10) }
 }

@@ -94,7 +94,9 @@ extension AMQPSession {
   private func finishPublish(_ channel: AMQPChannel, at: Timestamp) {
     channel.outbound.state = .none
     guard channel.phase == .open else { return }
-    if !publishes, !mayBeCopy(channel.outbound.publication) {
+    if mayBeCopy(channel.outbound.publication) {
+      publishesCopies = true
+    } else if !publishes {
       publishes = true
       ledger.isPlanDue = true
     }

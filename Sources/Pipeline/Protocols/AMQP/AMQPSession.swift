@@ -22,8 +22,10 @@ final class AMQPSession {
   private(set) var heartbeat_ns: Int64?
   /// It published to a destination that holds no copies of failed messages.
   var publishes = false
-  /// The client tried to say that it leaves.
-  var isLeaving = false
+  /// It publishes copies of failed messages: an ack may be the end of such a copy, which is no success.
+  var publishesCopies = false
+  /// When the client tried to say that it leaves; nil once that was heard.
+  var leavingSince: Timestamp?
   private(set) var channels: [UInt16: AMQPChannel] = [:]
   private var current: AMQPChannel?
   /// Groups that this connection's consumers belong to.

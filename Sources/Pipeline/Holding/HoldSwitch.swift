@@ -1,0 +1,11 @@
+/// What can hold connections: the kernel, live. Called on the engine's thread, between a verdict and whatever tells of it,
+/// so that nothing is said to be held that is not.
+package protocol HoldSwitch: AnyObject {
+  /// Holds a connection's egress from now on, or on other terms. Answers why not; nil if it is held.
+  func hold(_ cookie: UInt64, _ terms: HoldTerms) -> String?
+  /// Lets it pass again. Answers what was counted since the hold began; nil if it was not held.
+  func release(_ cookie: UInt64) -> HoldCounters?
+  /// Refuses new connections of the target to that address, until `allow`. Answers why not; nil if they are.
+  func refuse(_ endpoint: Endpoint) -> String?
+  func allow(_ endpoint: Endpoint)
+}
