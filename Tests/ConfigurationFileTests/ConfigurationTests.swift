@@ -82,6 +82,9 @@ import Testing
         }())
     #expect(settings.groups.map(\.match) == ["kafka:*", "rabbitmq:%2F:orders"])
     #expect(settings.groups[0].action == .throttle)
+    #expect(settings.groups[0].rate_bytes_s == 2048 && settings.groups[0].standingRate_bytes_s == 1 << 20)
+    #expect(settings.groups[0].sharedConnections == .hold && settings.holding.sharedConnections == .leave)
+    #expect(settings.holding.limit_ns == .seconds(60) && configuration.state == "/var/lib/stormfuse")
     #expect(settings.groups[1].window_ns == .seconds(30))
     #expect(settings.groups[1].rules?.deadLetterStorm.retries == 9)
     #expect(settings.groups[1].rules?.deadLetterStorm.errorRate == 0.1)
@@ -160,10 +163,16 @@ import Testing
     normal:
       - ice.dlq
     conventional_names: off
+    hold_limit: 60s
+    shared_connections: leave
+    state: /var/lib/stormfuse
     limits: {groups: 1, messages: 16, connections: 2, in_flight: 17}
     groups:
       - match: kafka:*
         action: throttle
+        rate: 2KiB
+        standing_rate: 1MiB
+        shared_connections: hold
       - match: rabbitmq:%2F:orders
         window: 30s
         rules:
