@@ -177,7 +177,10 @@ struct SnapshotWriterTests {
     let writer = SnapshotWriter(
       directory: directory, audit: AuditLog(in: directory), now: { .zero }, queue: queue, schedule: timers.add)
     disk.fail(after: 0, code: ENOSPC)
+    // All of them come before the first is tried.
+    queue.suspend()
     for number in 1...4100 { writer.record(Sample.entry(number)) }
+    queue.resume()
     queue.sync {}
     #expect(writer.status.auditFailing?.why.contains("no space left") == true)
     #expect(writer.status.auditDropped == 4 && writer.status.failing == nil)
