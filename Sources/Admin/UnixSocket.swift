@@ -48,6 +48,7 @@ final class UnixSocket: Sendable {
         try await Task.sleep(for: .milliseconds(20))
       }
       try refuseIfTaken(path)
+      // mkdtemp replaces the six X by what makes the name unique.
       var template = Array((directory == "/" ? "" : directory).utf8) + Array("/.sf-XXXXXX".utf8) + [0]
       let made = template.withUnsafeMutableBytes { bytes in
         bytes.baseAddress.map { mkdtemp($0.assumingMemoryBound(to: CChar.self)) != nil } ?? false

@@ -27,8 +27,8 @@ final class Programs: Sendable {
   }
 
   private let handle: Mutex<Handle>
+  // Unchecked, since it has a pointer and objects of its own: they are only touched with the lock held.
   private struct Handle: @unchecked Sendable {
-    // Unchecked: a pointer that is only touched with the lock held.
     var capture: OpaquePointer?
     var places = [Int32: Place]()
     var isHolding = false
