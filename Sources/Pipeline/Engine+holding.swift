@@ -4,7 +4,12 @@ extension Engine {
   /// Why nothing can be held here, for people; nil if it can.
   package var whyCannotHold: String? {
     get { ledger.whyCannotHold }
-    set { ledger.whyCannotHold = newValue }
+    set {
+      guard newValue != ledger.whyCannotHold else { return }
+      ledger.whyCannotHold = newValue
+      // What is open by now can be held at last.
+      ledger.isPlanDue = true
+    }
   }
 
   /// What the kernel has counted on a held connection since it is held.

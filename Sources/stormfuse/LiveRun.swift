@@ -29,6 +29,8 @@
       let signals: StopSignals? = if case .command = choice { nil } else { StopSignals { engine.stop() } }
       defer { signals?.cancel() }
       let status: Int32
+      // However the run ends: what was answered last must be on disk.
+      defer { closeMemory(memory) }
       do {
         status = try await serve(engine, announcer, box, commands.queue, configuration.admin)
       } catch let error as KernelError {
@@ -41,9 +43,6 @@
       } catch let error as TraceWriteError {
         Terminal.say("stormfuse: \(error)")
         throw ExitCode(1)
-      }
-      if let memory, !memory.close() {
-        Terminal.say("stormfuse: the last state of the breakers is not on disk: \(memory.check.detail)")
       }
       if let report = options.report { try writeReport(box.report(), to: report) }
       if status != 0 { throw ExitCode(status) }

@@ -79,3 +79,9 @@ func openMemory(_ path: String?) throws -> Memory? {
     throw ExitCode(1)
   }
 }
+
+/// Sees to it that everything is on disk, or says that it is not.
+func closeMemory(_ memory: Memory?) {
+  guard let memory, !memory.close() else { return }
+  Terminal.say("stormfuse: the last state of the breakers is not on disk: \(memory.check.detail)")
+}

@@ -81,9 +81,7 @@ struct ReplayCommand: AsyncParsableCommand {
     commands.queue.close()
     announcer.close()
     await announcing.value
-    if let memory, !memory.close() {
-      Terminal.say("stormfuse: the last state of the breakers is not on disk: \(memory.check.detail)")
-    }
+    closeMemory(memory)
     if let serving { do { try await serving.value } catch is CancellationError {} }
     if failed { throw ExitCode(1) }
   }

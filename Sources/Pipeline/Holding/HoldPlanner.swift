@@ -41,11 +41,12 @@ struct HoldPlanner {
     var told: [Told] = []
     let wants = wants(ledger, at: now, &told)
     guard isActive || !wants.isEmpty else { return told }
-    block(wants, ledger, connections, kernel)
+    let used = connections.decoded.compactMap { connection in connection.use.map { (connection, $0) } }
+    block(wants, ledger, used, kernel)
     var tally: [GroupID: Tally] = [:]
     var kept: [UInt64: Held] = [:]
-    for connection in connections.decoded where connection.cookie != 0 && !connection.isOver {
-      switch decide(connection, wants, ledger, at: now) {
+    for (connection, use) in used where connection.cookie != 0 && !connection.isOver {
+      switch decide(connection, use, wants, at: now) {
       case nil: break
       case .leave(let groups, let why)?:
         for group in groups { tally[group, default: .init()].leftAlone[why, default: 0] += 1 }
@@ -75,15 +76,13 @@ struct HoldPlanner {
 
   /// New connections to every known address of the clusters that are to be blocked are refused, as long as they are to be.
   private mutating func block(
-    _ wants: [GroupID: Want], _ ledger: Ledger, _ connections: ConnectionTable, _ kernel: any HoldSwitch
+    _ wants: [GroupID: Want], _ ledger: Ledger, _ used: [(Connection, ConnectionUse)], _ kernel: any HoldSwitch
   ) {
     var wanted: Set<Endpoint> = []
     for (id, want) in wants where want.action == .block {
       let cluster = ledger.groups[Int(id.index)].cluster
       wanted.formUnion(ledger.clusters.endpoints(of: cluster))
-      for connection in connections.decoded where connection.use?.groups.contains(id) == true {
-        wanted.insert(connection.server)
-      }
+      for (connection, use) in used where use.groups.contains(id) { wanted.insert(connection.server) }
     }
     for endpoint in refused.subtracting(wanted) { kernel.allow(endpoint) }
     refused = refused.intersection(wanted)
@@ -119,14 +118,12 @@ struct HoldPlanner {
   /// Groups that are to be held now; caps those that were held for long enough.
   private func wants(_ ledger: Ledger, at now: Timestamp, _ told: inout [Told]) -> [GroupID: Want] {
     var wants: [GroupID: Want] = [:]
-    for (index, group) in ledger.groups.enumerated() {
-      let monitor = group.monitor
-      guard monitor.settings.mode == .enforce else { continue }
+    for (index, group) in ledger.groups.enumerated() where group.monitor.settings.mode == .enforce {
       let id = GroupID(index: Int32(index), serial: group.serial)
-      let revision = monitor.breaker.revision
-      if group.hold.reaches(ledger.settings.holding.limit_ns, at: now), !group.hold.isCapped(at: revision),
-        monitor.wantsHold
-      {
+      let settings = group.monitor.settings
+      let revision = group.monitor.breaker.revision
+      let isWanted = group.monitor.wantsHold
+      if isWanted, group.hold.reaches(ledger.settings.holding.limit_ns, at: now), !group.hold.isCapped(at: revision) {
         group.hold.cap(at: revision)
         told.append(
           (
@@ -138,15 +135,14 @@ struct HoldPlanner {
               exposure: group.inFlight)
           ))
       }
-      if monitor.wantsHold, !group.hold.isCapped(at: revision), !monitor.isBlind {
+      let sharesFreely = settings.sharedConnections == .hold
+      if isWanted, !group.hold.isCapped(at: revision), !group.monitor.isBlind {
         wants[id] = Want(
-          action: monitor.settings.action, rate_bytes_s: monitor.settings.rate_bytes_s,
-          isProbing: monitor.breaker.state == .halfOpen,
-          sharesFreely: monitor.settings.sharedConnections == .hold)
-      } else if let rate_bytes_s = monitor.settings.standingRate_bytes_s {
+          action: settings.action, rate_bytes_s: settings.rate_bytes_s,
+          isProbing: group.monitor.breaker.state == .halfOpen, sharesFreely: sharesFreely)
+      } else if let rate_bytes_s = settings.standingRate_bytes_s {
         wants[id] = Want(
-          action: .throttle, rate_bytes_s: rate_bytes_s, isProbing: false,
-          sharesFreely: monitor.settings.sharedConnections == .hold)
+          action: .throttle, rate_bytes_s: rate_bytes_s, isProbing: false, sharesFreely: sharesFreely)
       }
     }
     return wants
@@ -159,9 +155,8 @@ struct HoldPlanner {
 
   /// Nil where no group of the connection is to be held.
   private func decide(
-    _ connection: Connection, _ wants: [GroupID: Want], _ ledger: Ledger, at now: Timestamp
+    _ connection: Connection, _ use: ConnectionUse, _ wants: [GroupID: Want], at now: Timestamp
   ) -> Decision? {
-    guard let use = connection.use else { return nil }
     let groups = use.groups.filter { wants[$0] != nil }
     let isBlocked = blocked.contains(connection.server)
     guard !groups.isEmpty || isBlocked else { return nil }
