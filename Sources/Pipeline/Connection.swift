@@ -29,14 +29,14 @@ final class Connection: ByteSink {
   private var reassembler = Reassembler()
   private var detector: Detector
   private var openSides = 2
-  private var session: AMQPSession?
+  private var session: ProtocolSession?
   private var clientSide = Side.first
   private let ledger: Ledger
-  private let amqp: AMQPState
+  private let protocols: ProtocolStates
 
   enum State: Equatable {
     case undecided
-    case amqp
+    case decoded(MessagingSystem)
     /// Not for us: why.
     case ruledOut(Undecoded)
   }
@@ -55,7 +55,7 @@ final class Connection: ByteSink {
     if segment.source != server { session?.peek(payload, at: segment.at) }
   }
 
-  init(_ segment: Segment, first: Endpoint, second: Endpoint, serial: Int, ledger: Ledger, amqp: AMQPState) {
+  init(_ segment: Segment, first: Endpoint, second: Endpoint, serial: Int, ledger: Ledger, protocols: ProtocolStates) {
     self.serial = serial
     cookie = segment.cookie
     self.first = first
@@ -64,7 +64,7 @@ final class Connection: ByteSink {
     lastActive = segment.at
     detector = Detector(fromStart: segment.flags.contains(.syn))
     self.ledger = ledger
-    self.amqp = amqp
+    self.protocols = protocols
   }
 
   func ingest(_ segment: Segment, _ payload: RawSpan) {
@@ -97,6 +97,7 @@ final class Connection: ByteSink {
     restarts += 1
   }
 
+  var isDecoded: Bool { if case .decoded = state { true } else { false } }
   var isRuledOut: Bool { if case .ruledOut = state { true } else { false } }
 
   /// What earlier connections between the same endpoints counted.
@@ -142,17 +143,25 @@ final class Connection: ByteSink {
     switch answer {
     case .undecided: return
     case .amqp(let client):
-      state = .amqp
       clientSide = client
-      session = AMQPSession(
-        ledger: ledger, state: amqp, server: server, process: processHash(client))
-      var decided = detector
-      detector = Detector(fromStart: false)
-      decided.handOver(to: self)
-    // Known, but nothing decodes it yet: who the client is will matter then.
-    case .kafka: ruleOut(.kafka)
+      begin(
+        .rabbitmq,
+        .amqp(AMQPSession(ledger: ledger, state: protocols.amqp, server: server, process: processHash(client))))
+    case .kafka(let client):
+      clientSide = client
+      begin(
+        .kafka,
+        .kafka(KafkaSession(ledger: ledger, state: protocols.kafka, server: server, process: processHash(client))))
     case .other(let reason): ruleOut(reason)
     }
+  }
+
+  private func begin(_ system: MessagingSystem, _ session: ProtocolSession) {
+    state = .decoded(system)
+    self.session = session
+    var decided = detector
+    detector = Detector(fromStart: false)
+    decided.handOver(to: self)
   }
 
   private func ruleOut(_ reason: Undecoded) {

@@ -15,7 +15,7 @@ struct ConnectionTable {
   private var candidates: [(connection: Connection, lastActive: Timestamp)] = []
   private let bound: Int
   private let ledger: Ledger
-  private let amqp: AMQPState
+  private let protocols: ProtocolStates
 
   /// Both ends, the lesser first.
   private struct AddressPair: Hashable {
@@ -29,10 +29,10 @@ struct ConnectionTable {
     }
   }
 
-  init(bound: Int, ledger: Ledger, amqp: AMQPState) {
+  init(bound: Int, ledger: Ledger, protocols: ProtocolStates) {
     self.bound = max(1, bound)
     self.ledger = ledger
-    self.amqp = amqp
+    self.protocols = protocols
   }
 
   /// The segment's connection, made if need be.
@@ -59,7 +59,7 @@ struct ConnectionTable {
   }
 
   /// Those whose protocol is known.
-  var decoded: [Connection] { byAddress.values.filter { $0.state == .amqp } }
+  var decoded: [Connection] { byAddress.values.filter(\.isDecoded) }
 
   private mutating func make(_ segment: Segment) -> Connection {
     let pair = AddressPair(segment.source, segment.destination)
@@ -67,7 +67,8 @@ struct ConnectionTable {
     let isEgress = segment.direction != .ingress
     let connection = Connection(
       segment, first: isEgress ? segment.source : segment.destination,
-      second: isEgress ? segment.destination : segment.source, serial: counters.connections, ledger: ledger, amqp: amqp)
+      second: isEgress ? segment.destination : segment.source, serial: counters.connections, ledger: ledger,
+      protocols: protocols)
     if segment.cookie != 0 { byCookie[segment.cookie] = connection }
     if let replaced = byAddress.updateValue(connection, forKey: pair) { retire(replaced, at: segment.at) }
     counters.connections += 1

@@ -10,7 +10,8 @@ extension Engine {
         key: group.key, cluster: ledger.clusters.names[Int(group.cluster)],
         addresses: ledger.clusters.addresses(of: group.cluster, most: Self.addressesRemembered), system: group.system,
         group: group.name,
-        destination: group.destination, state: breaker.state, revision: breaker.revision, since_ns: breaker.since.ns,
+        destination: group.destinations.first ?? "", state: breaker.state, revision: breaker.revision,
+        since_ns: breaker.since.ns,
         until: deadlines.until, episode_end: deadlines.episodeEnd, closed_since_ns: breaker.closedSince.ns,
         openings: breaker.openings, is_armed: breaker.isArmed, note: group.note,
         transitions: Array(
@@ -26,7 +27,8 @@ extension Engine {
     for memory in memories {
       let cluster = ledger.clusters.remember(memory.cluster, addresses: memory.addresses)
       let id = ledger.group(
-        memory.system, key: memory.key, name: memory.group, destination: memory.destination, cluster: cluster)
+        memory.system, key: memory.key, name: memory.group,
+        destination: memory.destination.isEmpty ? nil : memory.destination, cluster: cluster)
       let group = ledger.groups[Int(id.index)]
       group.monitor.restore(memory, key: memory.key, at: now)
       group.note = memory.note

@@ -11,6 +11,7 @@ package struct Engine: ~Copyable {
   let settings: Settings
   let origin: Origin
   let ledger: Ledger
+  private let kafka: KafkaState
   private(set) var capture = CaptureCounters()
   private(set) var connections: ConnectionTable
   var planner = HoldPlanner()
@@ -32,8 +33,9 @@ package struct Engine: ~Copyable {
     self.settings = settings
     self.origin = origin
     ledger = Ledger(settings: settings, target: target)
-    let amqp = AMQPState(key: KeyedHash.Key(hashKey.0, hashKey.1), ledger: ledger)
-    connections = ConnectionTable(bound: settings.limits.connections, ledger: ledger, amqp: amqp)
+    let protocols = ProtocolStates(key: KeyedHash.Key(hashKey.0, hashKey.1), ledger: ledger)
+    kafka = protocols.kafka
+    connections = ConnectionTable(bound: settings.limits.connections, ledger: ledger, protocols: protocols)
   }
 
   /// Takes one segment; `payload` holds the first of its `length` bytes.
@@ -77,11 +79,12 @@ package struct Engine: ~Copyable {
     var due = first
     while due <= to {
       connections.expire(at: due)
+      if kafka.isWaiting { kafka.expire(at: due) }
       let quietUntil = ledger.tick(at: due)
       // What is held has limits in time of its own.
       if planner.isActive { ledger.isPlanDue = true }
       if ledger.hasTransitions { collectTransitions(at: due) }
-      let quiet_ns = connections.isWaiting ? 0 : min(quietUntil, to) - due
+      let quiet_ns = connections.isWaiting || kafka.isWaiting ? 0 : min(quietUntil, to) - due
       due = due + max(1, (quiet_ns + evaluation_ns - 1) / evaluation_ns) * evaluation_ns
     }
     nextTick = due
@@ -133,6 +136,7 @@ package struct Engine: ~Copyable {
   /// The capture is over: what is still held back is handed on, and everything is judged once more.
   package mutating func finish() {
     connections.finish(at: to)
+    kafka.finish(at: to)
     ledger.tick(at: to)
     collectTransitions()
   }

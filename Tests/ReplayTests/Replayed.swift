@@ -73,7 +73,8 @@ struct Replayed {
       "acked_paired": totals.acked_paired, "requeued": totals.requeued, "rejected": totals.rejected,
       "dead_lettered": totals.dead_lettered, "crashed": totals.crashed, "abandoned": totals.abandoned,
       "expired": totals.expired, "exhausted": totals.exhausted, "duplicates": totals.duplicates,
-      "skewed": totals.skewed,
+      "skewed": totals.skewed, "refetched": totals.refetched, "commit_failures": totals.commit_failures,
+      "rebalances": totals.rebalances,
     ].mapValues(Int.init).merging(
       ["in_flight": group.in_flight, "attempts_max": group.attempts.max], uniquingKeysWith: { a, _ in a })
   }

@@ -27,6 +27,10 @@ struct Arrival {
   var deliberate_ns: Int64 = 0
   /// One more return exceeds the queue's delivery limit.
   var isLastAttempt = false
+  /// The protocol knows by itself which messages came before (Kafka's offsets): the own table is spared.
+  var isSelfTracked = false
+  /// Of a self-tracked one: it was acknowledged before.
+  var isDuplicate = false
 }
 
 /// Where attempts come from.
@@ -36,6 +40,12 @@ struct AttemptSource: OptionSet {
   static let death = AttemptSource(rawValue: 2)
   static let ownTable = AttemptSource(rawValue: 4)
   static let acquiredCount = AttemptSource(rawValue: 8)
+  /// Kafka: returns to exactly that offset.
+  static let seekBack = AttemptSource(rawValue: 16)
+  /// Kafka's share groups: what the broker counts.
+  static let shareCount = AttemptSource(rawValue: 32)
+  /// Kafka: what a retry topic's headers count.
+  static let retryHeader = AttemptSource(rawValue: 64)
 
   /// As the report writes it.
   var name: String {
@@ -43,6 +53,9 @@ struct AttemptSource: OptionSet {
     if contains(.deliveryCount) { names.append("x-delivery-count") }
     if contains(.death) { names.append("x-death") }
     if contains(.acquiredCount) { names.append("x-acquired-count") }
+    if contains(.seekBack) { names.append("seek_back") }
+    if contains(.shareCount) { names.append("delivery_count") }
+    if contains(.retryHeader) { names.append("retry_headers") }
     if contains(.ownTable) || isEmpty { names.append("redelivered") }
     return names.joined(separator: "+")
   }
@@ -50,13 +63,15 @@ struct AttemptSource: OptionSet {
 
 /// Where the moment of enqueueing comes from, best first.
 enum DelaySource: UInt8, Comparable {
-  case timestampInMs, timestamp, firstSeen
+  case timestampInMs, logAppendTime, createTime, timestamp, firstSeen
 
   static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
 
   var name: String {
     switch self {
     case .timestampInMs: "timestamp_in_ms"
+    case .logAppendTime: "LogAppendTime"
+    case .createTime: "CreateTime"
     case .timestamp: "timestamp"
     case .firstSeen: "first_seen"
     }

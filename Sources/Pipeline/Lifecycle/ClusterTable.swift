@@ -30,6 +30,16 @@ struct ClusterTable {
     return id
   }
 
+  /// The same; a broker of which nothing is known yet is taken for one of `other`, if there is one: a process's other
+  /// connections lead to brokers of the same cluster, unless they say otherwise.
+  mutating func cluster(at endpoint: Endpoint, like other: ClusterID?) -> ClusterID {
+    guard let other, byEndpoint[endpoint] == nil, remembered[endpoint.description] == nil else {
+      return cluster(at: endpoint)
+    }
+    if byEndpoint.count < Self.bound { byEndpoint[endpoint] = other }
+    return other
+  }
+
   /// The broker at `endpoint` says it belongs to the cluster `name`.
   mutating func learn(_ name: String, at endpoint: Endpoint) -> ClusterID {
     let current = byEndpoint[endpoint]

@@ -3,6 +3,8 @@ struct Consumer: BitwiseCopyable {
   var process: UInt64
   /// The protocol's own number for where it consumes.
   var place: Int32 = 0
+  /// Index in its group's `partitions`; −1 where the system has none.
+  var partition: Int32 = -1
   /// The broker takes a delivery for acknowledged as soon as it is sent.
   var noAck: Bool
   /// Deliveries are a stream: acks are credit, nothing is ever requeued.

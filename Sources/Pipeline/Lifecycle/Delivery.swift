@@ -43,6 +43,8 @@ struct Delivery: BitwiseCopyable {
     static let credit = Flags(rawValue: 16)
     /// How it will be settled was seen while that was held back.
     static let foretold = Flags(rawValue: 32)
+    /// The own table of messages knows it only once it has failed.
+    static let selfTracked = Flags(rawValue: 64)
     static let live = Flags(rawValue: 128)
   }
 }

@@ -5,7 +5,10 @@ final class Group {
   let cluster: ClusterID
   /// As the broker names it, for people.
   let name: String
-  let destination: String
+  /// What it consumes, in the order in which that was seen.
+  private(set) var destinations: [String]
+  /// Of systems whose destinations have them.
+  var partitions: ContiguousArray<Partition> = []
   var monitor: GroupMonitor
   var totals = Totals()
   var attempts = AttemptCounts()
@@ -51,7 +54,7 @@ final class Group {
   private var earliestSearchedAt = Timestamp(ns: .min)
 
   init(
-    system: MessagingSystem, key: String, cluster: ClusterID, name: String, destination: String, serial: UInt32,
+    system: MessagingSystem, key: String, cluster: ClusterID, name: String, destination: String?, serial: UInt32,
     monitor: GroupMonitor
   ) {
     self.serial = serial
@@ -59,9 +62,20 @@ final class Group {
     self.key = key
     self.cluster = cluster
     self.name = name
-    self.destination = destination
+    destinations = destination.map { [$0] } ?? []
     self.monitor = monitor
     salt = key.utf8.reduce(UInt64(bitPattern: Int64(cluster)) &+ 0x51_7c_c1_b7) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+  }
+
+  func addDestination(_ destination: String) -> Int32 {
+    if let known = destinations.firstIndex(of: destination) { return Int32(known) }
+    destinations.append(destination)
+    return Int32(destinations.count - 1)
+  }
+
+  /// What was known by another name (a topic by its id) has one.
+  func rename(_ destination: String, to name: String) {
+    if let known = destinations.firstIndex(of: destination) { destinations[known] = name }
   }
 
   func link(_ id: DeliveryID, in deliveries: inout DeliveryTable) {

@@ -20,13 +20,40 @@ extension Ledger {
   }
 
   private func settleCopied(_ id: DeliveryID, as settlement: Settlement, to publication: Publication, at: Timestamp) {
-    groups[Int(deliveries[id].group)].copies[publication.producer, default: 0] += 1
+    settleCopied(id, to: publication.producer, as: settlement, at: at)
+  }
+
+  /// A copy of the delivery was published to that producer's destination.
+  func settleCopied(_ id: DeliveryID, to producer: Int32, as settlement: Settlement, at: Timestamp) {
+    groups[Int(deliveries[id].group)].copies[producer, default: 0] += 1
     settle(id, as: settlement, at: at, keep: true)
+  }
+
+  /// The same of a delivery that was acknowledged before its copy showed: client libraries publish later than they are
+  /// told to. Its acknowledgement was no success. Windows keep the ack; the failure comes on top.
+  func settleCopiedLate(
+    _ delivery: Delivery, to producer: Int32, as settlement: Settlement, attempt: Int32, at: Timestamp
+  ) {
+    let at = advance(to: at)
+    let group = groups[Int(delivery.group)]
+    guard group.totals.acked > 0 else { return }
+    group.copies[producer, default: 0] += 1
+    group.lastActive = at
+    let partition = consumers[delivery.consumer].partition
+    group.count(partition) {
+      $0.acked -= 1
+      $0.count(settlement)
+      $0.ackedPaired += 1
+    }
+    let outcome = Outcome(
+      settlement: settlement, attempt: max(attempt, delivery.attempt), delay_ns: nil, settleLatency_ns: 0,
+      message: delivery.message, deliveredAt: delivery.at)
+    record(outcome, group, delivery.group, partition: group.window(of: partition), at: at)
   }
 
   /// The delivery that it is a copy of: by the source's own id, else by equal body where the destination's name extends
   /// the source's, else the oldest in flight of that process.
-  private func source(of publication: Publication, destination: String) -> DeliveryID? {
+  func source(of publication: Publication, destination: String) -> DeliveryID? {
     switch identified(publication) {
     case .inFlight(let id): return id
     case .settled: return nil
@@ -35,13 +62,20 @@ extension Ledger {
     var oldest: DeliveryID = 0
     var byBody: DeliveryID = 0
     for group in groups.prefix(Self.groupsSearched) where group.inFlight > 0 {
-      let extends = destination.count > group.destination.count && destination.hasPrefix(group.destination)
+      let extended = group.destinations.map { destination.utf8.count > $0.utf8.count && destination.hasPrefix($0) }
       var id = group.oldest
       var searched = 0
       while id != 0, searched < Self.deliveriesSearched {
         if deliveries[id].process == publication.process {
           if oldest == 0 || deliveries[id].at < deliveries[oldest].at { oldest = id }
-          if !extends { break }
+          let partition = consumers[deliveries[id].consumer].partition
+          let place = partition < 0 ? 0 : Int(group.partitions[Int(partition)].destination)
+          if !extended.contains(true) { break }
+          guard extended.indices.contains(place), extended[place] else {
+            id = deliveries[id].next
+            searched += 1
+            continue
+          }
           if deliveries[id].body == publication.body {
             if byBody == 0 || deliveries[id].at < deliveries[byBody].at { byBody = id }
             break

@@ -23,8 +23,10 @@ final class Ledger {
   var producers: ProducerTable
   /// Transitions since they were last taken, oldest first.
   var transitions: [(group: Group, transition: Transition)] = []
-  /// Deliveries that fit no group, by destination.
-  var unattributed: [String: UInt64] = [:]
+  /// Deliveries that fit no group, or several, by destination.
+  var unattributed = DestinationCounts()
+  /// Deliveries outside of every group, by destination.
+  var ungrouped = DestinationCounts()
   var dropped = Dropped()
   /// The latest moment that anything happened at; never goes back.
   private(set) var now = Timestamp.zero
@@ -50,7 +52,8 @@ final class Ledger {
     var channels: UInt64 = 0
     /// Queues, bindings and virtual hosts of which no declaration was kept.
     var declarations: UInt64 = 0
-    var unattributedNames: UInt64 = 0
+    /// Topics that were not followed.
+    var topics: UInt64 = 0
     /// Acknowledgements of deliveries that were not seen.
     var unmatchedSettlements: UInt64 = 0
   }
@@ -74,7 +77,9 @@ final class Ledger {
 
   /// The group of that key, made if need be. Past the bound the least recently active group goes, counted; what it had in
   /// flight is abandoned.
-  func group(_ system: MessagingSystem, key: String, name: String, destination: String, cluster: ClusterID) -> GroupID {
+  /// `destination`: the first that it is known to consume; nil if that is not known yet.
+  func group(_ system: MessagingSystem, key: String, name: String, destination: String?, cluster: ClusterID) -> GroupID
+  {
     let groupName = GroupName(key: key, cluster: cluster)
     if let known = groupIndex[groupName] { return GroupID(index: known, serial: groups[Int(known)].serial) }
     groupsMade &+= 1
@@ -123,16 +128,6 @@ final class Ledger {
     }
   }
 
-  /// A delivery that fits no group is counted by its destination; names past the bound under `(other)`.
-  func unattributed(destination: String) {
-    if unattributed[destination] != nil || unattributed.count < Self.unattributedBound {
-      unattributed[destination, default: 0] += 1
-    } else {
-      dropped.unattributedNames += 1
-      unattributed["(other)", default: 0] += 1
-    }
-  }
-
   private func leastRecentlyActiveGroup() -> Int32 {
     var oldest = 0
     for i in groups.indices where groups[i].lastActive < groups[oldest].lastActive { oldest = i }
@@ -156,17 +151,22 @@ final class Ledger {
     group.quietUntil = .zero
     if group.monitor.nextDeadline <= at { tick(arrival.group, at: at) }
     if group.monitor.delivered(at: at) { isPlanDue = true }
-    group.totals.delivered += 1
+    let partition = consumers[arrival.consumer].partition
     // The broker's mark, or a count on the wire that proves it.
-    if arrival.redelivered || (arrival.attempt ?? 1) > 1 { group.totals.redelivered += 1 }
-
-    let index = messages.touch(arrival.message &+ group.salt, at: at)
-    let (attempt, source) = attempt(arrival, messages[index])
-    if arrival.redelivered, messages[index].acked > 0, messages[index].acked >= messages[index].first {
-      group.totals.duplicates += 1
+    let isRepeat = arrival.redelivered || (arrival.attempt ?? 1) > 1
+    let index = arrival.isSelfTracked ? 0 : messages.touch(arrival.message &+ group.salt, at: at)
+    let isDuplicate =
+      arrival.isSelfTracked
+      ? arrival.isDuplicate
+      : arrival.redelivered && messages[index].acked > 0 && messages[index].acked >= messages[index].first
+    group.count(partition) { totals in
+      totals.delivered += 1
+      if isRepeat { totals.redelivered += 1 }
+      if isDuplicate { totals.duplicates += 1 }
     }
+    let (attempt, source) = attempt(arrival, messages[index])
     // Even a repeat is of a message, whose first delivery was not seen.
-    if !arrival.redelivered || messages[index].first == 0 { messages[index].first &+= 1 }
+    if index != 0, !arrival.redelivered || messages[index].first == 0 { messages[index].first &+= 1 }
     group.attemptSources.insert(source)
     group.attempts.record(Int(attempt))
 
@@ -181,10 +181,11 @@ final class Ledger {
     delivery.record = index
     if arrival.isLastAttempt { delivery.flags.insert(.lastAttempt) }
     if isStream { delivery.flags.insert(.credit) }
-    dateEnqueueing(of: &delivery, arrival, firstSeen: messages[index].firstSeen, group)
+    if arrival.isSelfTracked { delivery.flags.insert(.selfTracked) }
+    dateEnqueueing(of: &delivery, arrival, firstSeen: index == 0 ? at : messages[index].firstSeen, group)
 
     let id = deliveries.insert(delivery)
-    messages[index].inFlight = id
+    if index != 0 { messages[index].inFlight = id }
     group.link(id, in: &deliveries)
     consumers[arrival.consumer].inFlight += 1
     if noAck {
@@ -214,16 +215,19 @@ final class Ledger {
     }
   }
 
-  /// The one end of a delivery. `keep` leaves the record until its acknowledgement comes (`acknowledgePaired`).
+  /// The one end of a delivery. `keep` leaves the record until its acknowledgement comes (`acknowledgePaired`). `inBatch`:
+  /// with others at once, so that its latency says nothing of its partition.
   func settle(
-    _ id: DeliveryID, as settlement: Settlement, at: Timestamp, causeUnknown: Bool = false, keep: Bool = false
+    _ id: DeliveryID, as settlement: Settlement, at: Timestamp, causeUnknown: Bool = false, keep: Bool = false,
+    inBatch: Bool = false
   ) {
     let at = advance(to: at)
     let delivery = deliveries[id]
     let group = groups[Int(delivery.group)]
     group.lastActive = at
     group.unlink(id, in: &deliveries)
-    group.totals.count(settlement)
+    let partition = consumers[delivery.consumer].partition
+    group.count(partition) { $0.count(settlement) }
     let latencyFrom = max(delivery.at, consumers[delivery.consumer].lastSettled)
     let latency_ns = max(0, at - latencyFrom)
     consumers[delivery.consumer].lastSettled = at
@@ -235,7 +239,7 @@ final class Ledger {
     if delivery.flags.contains(.lastAttempt),
       settlement == .requeued || settlement == .crashed || settlement == .abandoned
     {
-      group.totals.exhausted += 1
+      group.count(partition) { $0.exhausted += 1 }
     }
     if tried {
       if let delay_ns { group.delay.record(delay_ns) }
@@ -255,7 +259,7 @@ final class Ledger {
       deliveredAt: delivery.at)
     // An answer that was seen but never passed is none: a crash counts, whatever was foretold.
     outcome.isForetold = delivery.flags.contains(.foretold) && settlement != .crashed
-    record(outcome, group, delivery.group, at: at)
+    record(outcome, group, delivery.group, partition: inBatch ? nil : group.window(of: partition), at: at)
   }
 
   /// The acknowledgement of a delivery that an own dead-letter or retry publish had settled. It says nothing any more if
@@ -270,12 +274,12 @@ final class Ledger {
     }
     let delivery = deliveries[id]
     dropPaired(id)
-    group.totals.ackedPaired += 1
+    group.count(consumers[delivery.consumer].partition) { $0.ackedPaired += 1 }
     group.lastActive = at
     let outcome = Outcome(
       settlement: .acked, paired: true, attempt: delivery.attempt, delay_ns: nil, settleLatency_ns: 0,
       message: delivery.message, deliveredAt: delivery.at)
-    record(outcome, group, delivery.group, at: at)
+    record(outcome, group, delivery.group, partition: nil, at: at)
   }
 
   /// Forgets a paired delivery whose acknowledgement can't come any more.
@@ -294,7 +298,10 @@ final class Ledger {
   private func remember(
     _ delivery: Delivery, _ id: DeliveryID, _ settlement: Settlement, _ at: Timestamp, _ group: Group
   ) {
-    let index = messages.find(delivery.message &+ group.salt, lastAt: delivery.record)
+    var index = messages.find(delivery.message &+ group.salt, lastAt: delivery.record)
+    if index == 0, delivery.flags.contains(.selfTracked), settlement.isFailure || delivery.attempt > 1 {
+      index = messages.touch(delivery.message &+ group.salt, at: at)
+    }
     guard index != 0 else { return }
     if messages[index].inFlight == id { messages[index].inFlight = 0 }
     switch settlement {
@@ -312,10 +319,10 @@ final class Ledger {
     }
   }
 
-  private func record(_ outcome: Outcome, _ group: Group, _ index: Int32, at: Timestamp) {
+  func record(_ outcome: Outcome, _ group: Group, _ index: Int32, partition: Int?, at: Timestamp) {
     group.quietUntil = .zero
     if group.monitor.nextDeadline <= at { tick(index, at: at) }
-    if group.monitor.record(outcome, at: at), let transition = group.monitor.lastTransition {
+    if group.monitor.record(outcome, partition: partition, at: at), let transition = group.monitor.lastTransition {
       transitions.append((group, transition))
     }
     // Only a failure is judged at once, so only then the ages in flight are worth working out.
@@ -366,6 +373,4 @@ final class Ledger {
       groups[Int(id.index)].monitor.record(understood_bytes: understood, lost_bytes: lost, at: at)
     }
   }
-
-  private static let unattributedBound = 1024
 }

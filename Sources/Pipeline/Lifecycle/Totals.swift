@@ -11,7 +11,14 @@ struct Totals {
   var abandoned: UInt64 = 0
   var expired: UInt64 = 0
   var exhausted: UInt64 = 0
+  /// Copies of records that came once more although nobody had failed with them (Kafka: fetched again after a pause, a
+  /// seek): neither delivered again nor settled.
+  var refetched: UInt64 = 0
   var duplicates: UInt64 = 0
+  /// Offset commits that the broker refused for good.
+  var commitFailures: UInt64 = 0
+  /// Times that the group was assigned anew while the target was a member.
+  var rebalances: UInt64 = 0
   var skewed: UInt64 = 0
 
   var settled: UInt64 { acked + requeued + rejected + deadLettered + crashed + abandoned + expired }

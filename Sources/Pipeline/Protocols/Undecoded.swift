@@ -8,7 +8,6 @@ package enum Undecoded: String, Sendable, CaseIterable {
   case amqp08 = "unsupported:amqp08"
   /// RabbitMQ's stream protocol.
   case rabbitmqStream = "rabbitmq_stream"
-  case kafka = "unsupported:kafka"
   case nats = "unsupported:nats"
   case redis = "unsupported:redis"
   case mqtt = "unsupported:mqtt"

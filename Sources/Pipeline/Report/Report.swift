@@ -156,6 +156,8 @@ package struct Report: Codable, Equatable, Sendable {
     package var destination: String
     package var partition: Int
     package var totals: Totals
+    /// Messages between what is committed and the end; null if that is not known.
+    @NullEncoded package var lag: Int?
   }
 
   package struct Destination: Codable, Equatable, Sendable {

@@ -20,7 +20,13 @@ extension ReportBuilder {
     }
     for group in ledger.groups {
       let id = node(group.key, "group")
-      edge(destination(group.system, group.destination), id, "consumes", group.totals.delivered)
+      if group.partitions.isEmpty {
+        for name in group.destinations { edge(destination(group.system, name), id, "consumes", group.totals.delivered) }
+      }
+      for partition in group.partitions {
+        let name = group.destinations[Int(partition.destination)]
+        edge(destination(group.system, name), id, "consumes", partition.totals.delivered)
+      }
       for (index, messages) in group.copies {
         let producer = ledger.producers[index]
         let kind = producer.kind == .deadLetter ? "dead_letters" : "retries"

@@ -11,7 +11,8 @@ struct ReportBuilder {
     let groups = ledger.groups.map(groupReport).sorted { ($0.key, $0.cluster) < ($1.key, $1.cluster) }
     return Report(
       from: RFC3339(from), to: RFC3339(to), capture: captureReport(), groups: groups,
-      ungrouped: [], unattributed: unattributed(), producers: producers(), topology: topology())
+      ungrouped: destinations(ledger.ungrouped), unattributed: destinations(ledger.unattributed),
+      producers: producers(), topology: topology())
   }
 
   private func captureReport() -> Report.Capture {
@@ -34,7 +35,8 @@ struct ReportBuilder {
       "connections": connections.evicted, "groups": ledger.dropped.groups, "in_flight": ledger.dropped.inFlight,
       "pairs": ledger.dropped.pairs, "consumers": ledger.dropped.consumers, "channels": ledger.dropped.channels,
       "declarations": ledger.dropped.declarations, "messages": ledger.messages.evicted,
-      "unattributed_names": ledger.dropped.unattributedNames, "clusters": ledger.clusters.overflowed,
+      "unattributed_names": ledger.unattributed.unnamed + ledger.ungrouped.unnamed, "topics": ledger.dropped.topics,
+      "clusters": ledger.clusters.overflowed,
       "unmatched_settlements": ledger.dropped.unmatchedSettlements,
     ]
     return all.filter { $0.value > 0 }
@@ -47,9 +49,10 @@ struct ReportBuilder {
     let deadLettered = group.totals.rejected + group.totals.deadLettered
     return Report.Group(
       key: group.key, href: GroupKey.href(group.key), cluster: ledger.clusters.names[Int(group.cluster)],
-      system: group.system.rawValue, group: group.name, target: ledger.target, destinations: [group.destination],
+      system: group.system.rawValue, group: group.name, target: ledger.target,
+      destinations: group.destinations.sorted(),
       mode: group.monitor.settings.mode.rawValue, totals: Report.Totals(group.totals), in_flight: group.inFlight,
-      oldest_in_flight_s: context.oldestInFlight_ns.map(seconds), lag: nil,
+      oldest_in_flight_s: context.oldestInFlight_ns.map(seconds), lag: group.lag.map { Int(clamping: $0) },
       error_rate: judged == 0 ? nil : Double(group.totals.failures) / Double(judged),
       dead_letter_rate: judged == 0 ? nil : Double(deadLettered) / Double(judged),
       attempts: .init(max: group.attempts.max, p95: group.attempts.quantile(0.95), source: group.attemptSources.name),
@@ -65,7 +68,12 @@ struct ReportBuilder {
       poison_messages: group.monitor.poison.list.map {
         .init(message: group.labels[$0.message] ?? "hash:" + hex($0.message), failures: Int(clamping: $0.failures))
       },
-      breaker: breakerReport(group), partitions: [])
+      breaker: breakerReport(group),
+      partitions: group.partitions.map {
+        .init(
+          destination: group.destinations[Int($0.destination)], partition: Int($0.number), totals: .init($0.totals),
+          lag: $0.lag.map { Int(clamping: $0) })
+      }.sorted { ($0.destination, $0.partition) < ($1.destination, $1.partition) })
   }
 
   private func breakerReport(_ group: Group) -> Report.Breaker {
@@ -85,10 +93,9 @@ struct ReportBuilder {
     }
   }
 
-  private func unattributed() -> [Report.Destination] {
-    ledger.unattributed.sorted { $0.key < $1.key }.map {
-      .init(system: MessagingSystem.rabbitmq.rawValue, destination: $0.key, delivered: $0.value)
-    }
+  private func destinations(_ counts: DestinationCounts) -> [Report.Destination] {
+    counts.counts.map { .init(system: $0.key.system.rawValue, destination: $0.key.destination, delivered: $0.value) }
+      .sorted { ($0.system, $0.destination) < ($1.system, $1.destination) }
   }
 
   private func producers() -> [Report.Producer] {
@@ -142,7 +149,10 @@ extension Report.Totals {
     abandoned = totals.abandoned
     expired = totals.expired
     exhausted = totals.exhausted
+    refetched = totals.refetched
     duplicates = totals.duplicates
+    commit_failures = totals.commitFailures
+    rebalances = totals.rebalances
     skewed = totals.skewed
   }
 }

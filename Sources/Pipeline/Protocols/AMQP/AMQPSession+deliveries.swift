@@ -6,7 +6,7 @@ extension AMQPSession {
     let entry = consumer(
       channel, tag: deliver.consumerTag, exchange: deliver.exchange, routingKey: deliver.routingKey, in: frame)
     guard let entry else {
-      ledger.unattributed(destination: destination(deliver.exchange, deliver.routingKey, in: frame))
+      ledger.unattributed.add(1, .rabbitmq, destination(deliver.exchange, deliver.routingKey, in: frame))
       channel.inbound.state = .ignored
       return
     }
@@ -19,7 +19,7 @@ extension AMQPSession {
     var get = takeGet(channel)
     if get == nil, getOk.exchange.isEmpty { get = .init(queue: getOk.routingKey.string(in: frame), noAck: false) }
     guard let get, let entry = getConsumer(channel, queue: get.queue, noAck: get.noAck) else {
-      ledger.unattributed(destination: destination(getOk.exchange, getOk.routingKey, in: frame))
+      ledger.unattributed.add(1, .rabbitmq, destination(getOk.exchange, getOk.routingKey, in: frame))
       channel.inbound.state = .ignored
       return
     }

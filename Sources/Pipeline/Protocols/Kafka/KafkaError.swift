@@ -4,6 +4,8 @@ package enum KafkaError {
   package static let offsetOutOfRange: Int16 = 1
   package static let unknownTopicOrPartition: Int16 = 3
   package static let notLeaderOrFollower: Int16 = 6
+  package static let requestTimedOut: Int16 = 7
+  package static let networkException: Int16 = 13
   package static let coordinatorLoadInProgress: Int16 = 14
   package static let coordinatorNotAvailable: Int16 = 15
   package static let notCoordinator: Int16 = 16
@@ -12,6 +14,7 @@ package enum KafkaError {
   package static let rebalanceInProgress: Int16 = 27
   package static let unsupportedVersion: Int16 = 35
   package static let invalidProducerEpoch: Int16 = 47
+  package static let concurrentTransactions: Int16 = 51
   package static let fetchSessionIDNotFound: Int16 = 70
   package static let invalidFetchSessionEpoch: Int16 = 71
   package static let fencedLeaderEpoch: Int16 = 74
@@ -27,4 +30,14 @@ package enum KafkaError {
   package static let invalidRecordState: Int16 = 121
   package static let shareSessionNotFound: Int16 = 122
   package static let invalidShareSessionEpoch: Int16 = 123
+
+  /// The client asks again by itself: nothing was decided.
+  package static func isTransient(_ error: Int16) -> Bool {
+    switch error {
+    case coordinatorLoadInProgress, coordinatorNotAvailable, notCoordinator, requestTimedOut, networkException,
+      concurrentTransactions:
+      true
+    default: false
+    }
+  }
 }

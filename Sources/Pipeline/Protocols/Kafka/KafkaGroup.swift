@@ -1,0 +1,140 @@
+/// One consumer group as far as the target takes part in it.
+final class KafkaGroup {
+  let name: String
+  let cluster: ClusterID
+  /// Its members in the target, by hash of their ids.
+  var members: [UInt64: KafkaMember] = [:]
+  var partitions: [KafkaPlace: KafkaPartition] = [:]
+  /// What OffsetFetch answered last.
+  var offsetsFetched: [KafkaPlace: Int64] = [:]
+  /// The latest generation (or member epoch) that was seen.
+  var generation: Int32 = -1
+  /// Connect's workers and Schema Registry's: no consumers.
+  var isForeign = false
+  /// Its messages are acquired one by one (KIP-932), not partition by partition.
+  var isShare = false
+  /// In the ledger; nil until it consumes something.
+  var id: GroupID?
+
+  init(name: String, cluster: ClusterID) {
+    self.name = name
+    self.cluster = cluster
+  }
+
+  static let memberBound = 4_096
+  static let partitionBound = 65_536
+}
+
+/// One consumer of a group: who has its partitions, and since when nobody has heard of it.
+final class KafkaMember {
+  let group: KafkaGroup
+  let id: UInt64
+  /// Hash that stands for its process.
+  var process: UInt64
+  /// Hash of its client id.
+  var client: UInt64
+  /// `group.instance.id`: it may stop without leaving, and come back as the same.
+  var isStatic = false
+  /// It assigns its partitions to itself (`assign()`), and has no session.
+  var isStandalone = false
+  var generation: Int32 = -1
+  var sessionTimeout_ns: Int64 = .seconds(45)
+  var assigned: Set<KafkaPlace> = []
+  /// Open connections that it was seen on.
+  var connections = 0
+  /// When its last connection was ended by its own side, without its leaving.
+  var goneAt: Timestamp?
+  var returns = KafkaReturns()
+  /// Topics of a Streams member's subtopologies, by hash of the subtopology's id.
+  var subtopologies: [UInt64: [Int32]] = [:]
+
+  init(_ group: KafkaGroup, id: UInt64, process: UInt64, client: UInt64) {
+    self.group = group
+    self.id = id
+    self.process = process
+    self.client = client
+  }
+}
+
+/// One partition as one group consumes it.
+final class KafkaPartition {
+  let group: KafkaGroup
+  var place: KafkaPlace
+  /// Who has it; nil: nobody in the target.
+  var member: KafkaMember?
+  /// Changes with its owner.
+  var serial: UInt32 = 0
+  /// In the ledger: `Consumer`, and the serial of the group that it was made for.
+  var consumer: Int32 = 0
+  var groupSerial: UInt32 = 0
+  /// Index in the ledger group's `partitions`.
+  var books: Int32 = -1
+  /// Behind the last offset that was handed over; −1: none was since it was assigned.
+  var end: Int64 = -1
+  /// Behind the last that was ever handed over.
+  var seenThrough: Int64 = 0
+  /// What the group committed last; −1: unknown.
+  var committed: Int64 = -1
+  /// Behind the last that was acknowledged, and behind the last whose commit was refused.
+  var ackedThrough: Int64 = 0
+  var refusedThrough: Int64 = 0
+  /// Where the log ends for this reader (high watermark, or last stable offset); −1: unknown.
+  var logEnd: Int64 = -1
+  var deliveries = KafkaOffsets()
+  /// Assigned anew: the next position says where it goes on.
+  var isReassigned = true
+  /// The next position that lies back is no return.
+  var isExcused = false
+  /// Confirmed returns to exactly these offsets.
+  var seekBacks: [Int64: Int32] = [:]
+  /// Offsets whose next copy is a delivery again.
+  var awaited: Set<Int64> = []
+  /// The position that was asked for last, when, and whether records came.
+  var requested: Int64 = -1
+  var requestedAt = Timestamp.zero
+  var isAnswered = false
+  /// The last that were acknowledged, in a process that publishes: a copy of one may come yet.
+  var recent: [(offset: Int64, delivery: Delivery)] = []
+  /// Of a share group: deliveries whose lock may run out, oldest first.
+  var locks: [(offset: Int64, id: DeliveryID, until: Timestamp)] = []
+
+  init(_ group: KafkaGroup, _ place: KafkaPlace) {
+    self.group = group
+    self.place = place
+  }
+
+  static let awaitedBound = 4_096
+  static let recentBound = 64
+}
+
+/// One process of the target: a Fetch names no group, so what its connections say together tells.
+final class KafkaProcess {
+  let id: UInt64
+  /// Groups that were seen in it.
+  var groups: [KafkaGroup] = []
+  /// Changes with every assignment.
+  var version: UInt64 = 1
+  /// Where it connected to first: other brokers belong to the same cluster unless they say otherwise.
+  var cluster: ClusterID?
+  var hasPublished = false
+  /// Copies to dead-letter and retry topics that do not say what they are copies of.
+  var copies: [Copy] = []
+  /// Of idempotent producers: the latest sequence by producer and partition, to tell a repeated request.
+  var sequences: [UInt64: Int32] = [:]
+
+  struct Copy {
+    var producer: Int32
+    var settlement: Settlement
+    var at: Timestamp
+  }
+
+  init(id: UInt64) { self.id = id }
+
+  func has(_ group: KafkaGroup) {
+    if !groups.contains(where: { $0 === group }), groups.count < Self.groupBound { groups.append(group) }
+  }
+
+  private static let groupBound = 1_024
+  static let sequenceBound = 4_096
+  static let copyBound = 65_536
+}

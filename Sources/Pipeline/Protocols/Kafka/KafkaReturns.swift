@@ -1,0 +1,100 @@
+/// Where one consumer's positions returned to: which of these returns were retries.
+///
+/// A client fetches again for many reasons: after a pause, when it drops what it had prefetched, when a framework seeks
+/// every partition after one failure. So a return below what was delivered is only a *candidate*. It is confirmed, the
+/// first visit included, when the position returns to the same offset again, or when a dead letter made of that offset
+/// follows. Returns between two hand-overs of records are one *round*: one failed attempt at most, and if several
+/// partitions returned, nobody can tell which record it was.
+///
+/// One retry that then succeeds is missed: it looks like a pause. Memory: `roundBound` rounds of `returnBound` returns;
+/// the oldest are forgotten.
+struct KafkaReturns {
+  /// A round that turned out to be a failed attempt.
+  struct Confirmed: Equatable {
+    var place: KafkaPlace
+    var offset: Int64
+    /// It is known to have been this record.
+    var isNamed: Bool
+    /// What was asked for has come since.
+    var isHandedOver: Bool
+  }
+
+  private struct Round {
+    var began: Timestamp
+    var returns: [(place: KafkaPlace, offset: Int64)] = []
+    var isHandedOver = false
+    var isConfirmed = false
+
+    func has(_ place: KafkaPlace) -> Bool { returns.contains { $0.place == place } }
+    func has(_ place: KafkaPlace, _ offset: Int64) -> Bool {
+      returns.contains { $0.place == place && $0.offset == offset }
+    }
+  }
+
+  private var rounds: [Round] = []
+
+  /// A position returned. `previousRequest`: when that partition was asked for last: if that was before the latest round
+  /// began, and the answer has only now come, this return was due to the same cause.
+  mutating func returned(
+    _ place: KafkaPlace, to offset: Int64, previousRequest: Timestamp, at: Timestamp
+  ) -> [Confirmed] {
+    if let last = rounds.last, !last.has(place), last.returns.count < Self.returnBound,
+      !last.isHandedOver || previousRequest < last.began
+    {
+      rounds[rounds.count - 1].returns.append((place, offset))
+    } else {
+      if rounds.count == Self.roundBound { rounds.removeFirst() }
+      rounds.append(Round(began: at, returns: [(place, offset)]))
+    }
+    let current = rounds.count - 1
+    let earlier = rounds.indices.dropLast().filter { rounds[$0].has(place, offset) }
+    guard !earlier.isEmpty else { return [] }
+    let isNamed = (earlier + [current]).allSatisfy { rounds[$0].returns.count == 1 }
+    return confirm(earlier + [current], place, offset, isNamed: isNamed)
+  }
+
+  /// Records were handed over: what returns now does so for another reason.
+  mutating func handedOver() {
+    guard let last = rounds.indices.last, !rounds[last].isHandedOver else { return }
+    rounds[last].isHandedOver = true
+  }
+
+  /// A dead letter was made of that record: its returns were retries. Answers with those not confirmed yet, and how many
+  /// there were in all.
+  mutating func deadLettered(_ place: KafkaPlace, _ offset: Int64) -> (confirmed: [Confirmed], all: Int) {
+    let mine = rounds.indices.filter { rounds[$0].has(place, offset) }
+    return (confirm(mine, place, offset, isNamed: true), mine.count)
+  }
+
+  /// Another generation or assignment: positions moved for other reasons.
+  mutating func cancel() { rounds.removeAll() }
+
+  /// The same for one partition.
+  mutating func cancel(_ place: KafkaPlace) {
+    for i in rounds.indices { rounds[i].returns.removeAll { $0.place == place } }
+    rounds.removeAll { $0.returns.isEmpty }
+  }
+
+  mutating func rename(_ place: KafkaPlace, to other: KafkaPlace) {
+    for i in rounds.indices {
+      for j in rounds[i].returns.indices where rounds[i].returns[j].place == place {
+        rounds[i].returns[j].place = other
+      }
+    }
+  }
+
+  private mutating func confirm(
+    _ which: [Int], _ place: KafkaPlace, _ offset: Int64, isNamed: Bool
+  ) -> [Confirmed] {
+    var confirmed: [Confirmed] = []
+    for i in which where !rounds[i].isConfirmed {
+      rounds[i].isConfirmed = true
+      confirmed.append(
+        Confirmed(place: place, offset: offset, isNamed: isNamed, isHandedOver: rounds[i].isHandedOver))
+    }
+    return confirmed
+  }
+
+  private static let roundBound = 64
+  private static let returnBound = 256
+}

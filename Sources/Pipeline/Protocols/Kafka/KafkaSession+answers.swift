@@ -1,0 +1,217 @@
+// Answers to Fetch: what they deliver.
+
+extension KafkaSession {
+  var fetchDetail: KafkaDetail {
+    guard let partition = fetching.partition else { return [] }
+    var detail: KafkaDetail = []
+    // Headers of these topics say how often a record was tried.
+    if state.topics[partition.place].kind != .normal { detail.insert(.records) }
+    // Copies without headers are told by their contents.
+    if process.hasPublished { detail.formUnion([.records, .hashes]) }
+    fetching.detail = detail
+    return detail
+  }
+
+  func fetchPartition(_ answer: KafkaFetchedPartition, in frame: RawSpan, at: Timestamp) {
+    fetching.partition = nil
+    fetching.stray = nil
+    fetching.batch = nil
+    fetching.detail = []
+    fetching.handedOver = 0
+    guard !fetching.isReplica, let place = place(answer.topic, answer.partition, in: frame),
+      var position = positions[place]
+    else { return }
+    fetching.place = place
+    fetching.offset = position.offset
+    // What was learned since it was asked for: an assignment whose answer came later.
+    if position.version != process.version, position.partition == nil {
+      attribute(&position, place, offset: position.offset)
+      positions[place] = position
+      if let partition = position.partition { requested(partition, position.offset, at: at) }
+    }
+    guard let partition = position.partition else {
+      fetching.stray = position.isAmbiguous ? .unattributed : .ungrouped
+      return
+    }
+    // Of an assignment that is over: the client throws it away.
+    guard partition.serial == position.serial else { return }
+    if answer.error == KafkaError.offsetOutOfRange {
+      partition.isExcused = true
+      partition.member?.returns.cancel(place)
+    }
+    guard answer.error == KafkaError.none else { return }
+    fetching.partition = partition
+    fetching.group = state.enrol(partition)
+    let end = fetching.readsCommitted && answer.lastStableOffset >= 0 ? answer.lastStableOffset : answer.highWatermark
+    if end >= 0, end != partition.logEnd {
+      partition.logEnd = end
+      state.updateLag(of: partition)
+    }
+  }
+
+  func fetchPartitionEnded() {
+    if let partition = fetching.partition, fetching.handedOver > 0 {
+      partition.isAnswered = true
+      partition.member?.returns.handedOver()
+    }
+    fetching.partition = nil
+    fetching.stray = nil
+  }
+
+  func fetchedBatch(_ batch: KafkaBatch, at: Timestamp) {
+    fetching.batch = nil
+    let delivers = !batch.isControl && !(batch.isAborted && fetching.readsCommitted)
+    if let stray = fetching.stray, delivers { return count(batch, as: stray) }
+    guard let partition = fetching.partition else { return }
+    if delivers {
+      if batch.codec == .none, fetching.detail.contains(.records) {
+        fetching.batch = batch
+      } else {
+        handOver(batch, to: partition, at: at)
+      }
+    }
+    if fetching.batch == nil { pass(batch.lastOffset, partition) }
+  }
+
+  /// The position moves past records, and past batches that deliver nothing.
+  private func pass(_ offset: Int64, _ partition: KafkaPartition) {
+    guard offset >= fetching.offset, offset < .max else { return }
+    if offset >= partition.end { partition.end = offset + 1 }
+  }
+
+  private func count(_ batch: KafkaBatch, as stray: Stray) {
+    let records = records(of: batch)
+    let first = max(records.first, fetching.offset)
+    guard records.last >= first else { return }
+    let count = UInt64(min(Int64(records.count), records.last - first + 1))
+    let name = state.topics[fetching.place].name
+    switch stray {
+    case .ungrouped: ledger.ungrouped.add(count, .kafka, name)
+    case .unattributed: ledger.unattributed.add(count, .kafka, name)
+    }
+  }
+
+  /// A wrapper message of old tells only its last offset: it begins behind the batch before.
+  private func records(of batch: KafkaBatch) -> (first: Int64, last: Int64, count: Int32) {
+    if batch.baseOffset >= 0 { return (batch.baseOffset, batch.lastOffset, batch.count) }
+    let first = max(fetching.offset, fetching.partition?.end ?? 0)
+    return (
+      min(first, batch.lastOffset), batch.lastOffset,
+      Int32(clamping: batch.lastOffset - min(first, batch.lastOffset) + 1)
+    )
+  }
+
+  /// A batch as its header tells it. Compaction leaves holes that nobody sees: then its records are taken to lie at the
+  /// batch's end, so that no commit within it settles too many.
+  private func handOver(_ batch: KafkaBatch, to partition: KafkaPartition, at: Timestamp) {
+    let records = records(of: batch)
+    guard records.count > 0, records.last >= records.first, records.last < .max else { return }
+    let count = min(Int64(records.count), records.last - records.first + 1, Self.batchBound)
+    let span_ms = batch.maxTimestamp_ms - batch.baseTimestamp_ms
+    for i in 0..<count {
+      let offset = records.last - count + 1 + i
+      // Between its first and its last time stamp, evenly: the deltas are in the compressed part.
+      let enqueued_ms =
+        batch.isLogAppendTime || batch.baseTimestamp_ms < 0 || span_ms <= 0 || count < 2
+        ? batch.maxTimestamp_ms : batch.baseTimestamp_ms + span_ms / (count - 1) * i
+      handOver(offset, to: partition, enqueued_ms, isLogAppendTime: batch.isLogAppendTime, at: at)
+    }
+  }
+
+  func fetchedRecord(_ record: KafkaRecord, at: Timestamp) {
+    guard let batch = fetching.batch, let partition = fetching.partition else { return }
+    fetching.body = contents(record)
+    fetching.marks = record.marks
+    handOver(
+      record.offset, to: partition, batch.isLogAppendTime ? batch.maxTimestamp_ms : record.timestamp_ms,
+      isLogAppendTime: batch.isLogAppendTime, at: at)
+    fetching.marks = nil
+    fetching.body = 0
+    pass(record.offset, partition)
+    // The batch's end may lie behind its last record.
+    if record.offset >= batch.lastOffset { fetching.batch = nil }
+  }
+
+  /// One record has come: a delivery, one more of a failed record, or a copy of what the client already had.
+  private func handOver(
+    _ offset: Int64, to partition: KafkaPartition, _ enqueued_ms: Int64, isLogAppendTime: Bool, at: Timestamp
+  ) {
+    guard offset >= fetching.offset, offset >= 0 else { return }
+    fetching.handedOver += 1
+    fetching.isLogAppendTime = isLogAppendTime
+    if offset >= partition.end {
+      deliver(offset, of: partition, in: fetching.group, enqueued_ms: enqueued_ms, at: at)
+    } else if !partition.awaited.isEmpty, partition.awaited.remove(offset) != nil {
+      deliver(offset, of: partition, in: fetching.group, enqueued_ms: enqueued_ms, at: at)
+    } else {
+      refetched(offset, of: partition, at: at)
+    }
+  }
+
+  private func refetched(_ offset: Int64, of partition: KafkaPartition, at: Timestamp) {
+    let isDuplicate = offset < partition.ackedThrough
+    ledger.groups[Int(fetching.group.index)].count(partition.books) {
+      $0.refetched += 1
+      if isDuplicate { $0.duplicates += 1 }
+    }
+    // The client has it only now: what it had before was thrown away.
+    if let id = partition.deliveries.find(offset), ledger.deliveries.isLive(id) { ledger.deliveries[id].at = at }
+  }
+
+  private func deliver(
+    _ offset: Int64, of partition: KafkaPartition, in group: GroupID, enqueued_ms: Int64, at: Timestamp
+  ) {
+    var arrival = arrival(offset, of: partition, in: group, at: at)
+    arrival.body = fetching.body
+    if let marks = fetching.marks {
+      if marks.attempts > 1 {
+        arrival.attempt = Int32(clamping: Int64(arrival.attempt ?? 1) + Int64(marks.attempts) - 1)
+        arrival.attemptSource = .retryHeader
+      }
+      // A retry topic's consumer waits on purpose until the message is due.
+      if marks.dueAt_ms > 0, enqueued_ms > 0, marks.dueAt_ms > enqueued_ms {
+        arrival.deliberate_ns = min(marks.dueAt_ms - enqueued_ms, Self.longestWait_ms) * 1_000_000
+      }
+    }
+    if enqueued_ms > 0, enqueued_ms < Int64.max / 1_000_000 {
+      arrival.enqueued = Timestamp(ns: enqueued_ms * 1_000_000)
+      arrival.enqueuedResolution_ns = .milliseconds(1)
+      arrival.delaySource = fetching.isLogAppendTime ? .logAppendTime : .createTime
+    }
+    partition.deliveries.insert(offset, ledger.deliver(arrival, noAck: false, isStream: false))
+    if offset >= partition.seenThrough { partition.seenThrough = offset + 1 }
+  }
+
+  func arrival(
+    _ offset: Int64, of partition: KafkaPartition, in group: GroupID, at: Timestamp
+  ) -> Arrival {
+    var arrival = Arrival(
+      group: group.index, consumer: partition.consumer, at: at, message: message(partition.place, offset))
+    arrival.isSelfTracked = true
+    arrival.attempt = 1 + (partition.seekBacks.isEmpty ? 0 : partition.seekBacks[offset] ?? 0)
+    arrival.attemptSource = .seekBack
+    arrival.redelivered = offset < partition.seenThrough
+    arrival.isDuplicate =
+      arrival.redelivered && (offset < partition.ackedThrough || offset < partition.refusedThrough)
+    return arrival
+  }
+
+  func message(_ place: KafkaPlace, _ offset: Int64) -> UInt64 {
+    var hash = KeyedHash(state.key)
+    hash.combine(place)
+    hash.combine(UInt64(bitPattern: offset))
+    return hash.finish()
+  }
+
+  /// What people call a failing record.
+  func label(_ partition: KafkaPartition, _ offset: Int64, _ message: UInt64) {
+    guard let id = partition.group.id, ledger.isCurrent(id) else { return }
+    ledger.groups[Int(id.index)].label(
+      message, "\(state.topics[partition.place].name)-\(KafkaTopics.partition(of: partition.place))@\(offset)")
+  }
+
+  /// A retry topic's wait above this is taken for a wrong clock.
+  private static var longestWait_ms: Int64 { 30 * 86_400_000 }
+  /// More than any producer puts into one batch.
+  private static var batchBound: Int64 { 1 << 20 }
+}

@@ -1,0 +1,202 @@
+// Requests to fetch: whose they are, where positions return to.
+
+extension KafkaSession {
+  /// The partition whose records are being read.
+  struct Fetching {
+    var readsCommitted = false
+    var partition: KafkaPartition?
+    /// Where to count what belongs to no group, or to several; nil: nowhere.
+    var stray: Stray?
+    var place: KafkaPlace = 0
+    /// The position that was asked for: what lies before it is only part of its batch.
+    var offset: Int64 = 0
+    var group = GroupID(index: 0, serial: 0)
+    var detail: KafkaDetail = []
+    /// The batch whose records come one by one.
+    var batch: KafkaBatch?
+    /// Records that have come of the partition.
+    var handedOver = 0
+    /// Of the record that is being handed over.
+    var body: UInt64 = 0
+    var marks: KafkaRecordMarks?
+    var isLogAppendTime = false
+    /// A broker that replicates, no consumer.
+    var isReplica = false
+  }
+
+  enum Stray { case ungrouped, unattributed }
+
+  // MARK: Requests
+
+  func fetchRequested(_ request: KafkaFetchRequest) {
+    // Of a full request only what it lists is fetched; one within a session lists what changed.
+    if request.sessionEpoch <= 0 { positions.removeAll(keepingCapacity: true) }
+    fetching.isReplica = request.replica >= 0
+  }
+
+  func fetchRequestEnded(replica: Int32) {
+    // A broker that replicates is no consumer; from version 15 on that is said at the end.
+    if replica >= 0 { positions.removeAll() }
+  }
+
+  func fetchPartitionRequested(_ asked: KafkaFetchPosition, of exchange: KafkaExchange, in frame: RawSpan) {
+    guard !fetching.isReplica, positions.count < KafkaGroup.partitionBound,
+      let place = place(asked.topic, asked.partition, in: frame)
+    else { return }
+    var position = positions[place] ?? Position()
+    if position.version != process.version { attribute(&position, place, offset: asked.offset) }
+    position.offset = asked.offset
+    positions[place] = position
+    if let partition = position.partition { requested(partition, asked.offset, at: exchange.requestedAt) }
+  }
+
+  func forget(_ topic: KafkaTopic, _ partition: Int32, in frame: RawSpan) {
+    guard let place = place(topic, partition, in: frame), positions.removeValue(forKey: place) != nil else { return }
+    positionsVersion += 1
+    ledger.isPlanDue = true
+  }
+
+  /// Which group it is that fetches. By the assignments of this process; where several groups have the partition, by the
+  /// group that the connection fetches other partitions for, by the offset that OffsetFetch answered, by the client id.
+  /// Outside of every assignment, by the offset that OffsetFetch answered (`assign()`). Never by a guess.
+  func attribute(_ position: inout Position, _ place: KafkaPlace, offset: Int64) {
+    position.version = process.version
+    let before = position.partition
+    var fitting = process.groups.filter { group in
+      !group.isForeign && group.partitions[place].map { $0.member?.process == process.id } ?? false
+    }
+    if fitting.count > 1 { fitting = narrow(fitting, place, offset) }
+    if fitting.isEmpty {
+      let standalone = process.groups.filter { group in
+        !group.isForeign && group.offsetsFetched[place] == offset
+          && !group.members.contains { $0.value.process == process.id && !$0.value.isStandalone }
+      }
+      if standalone.count == 1 { assignStandalone(standalone[0], place) }
+      fitting = standalone
+    }
+    position.isAmbiguous = fitting.count > 1
+    position.partition = fitting.count == 1 ? fitting[0].partitions[place] : nil
+    if let partition = position.partition {
+      position.serial = partition.serial
+      boundGroup = partition.group
+      if let member = partition.member { attach(member) }
+      if partition.group.id == nil { _ = state.ledgerGroup(partition.group) }
+      position.version = process.version
+    }
+    if position.partition !== before {
+      positionsVersion += 1
+      ledger.isPlanDue = true
+    }
+  }
+
+  private func narrow(_ groups: [KafkaGroup], _ place: KafkaPlace, _ offset: Int64) -> [KafkaGroup] {
+    if let boundGroup, groups.contains(where: { $0 === boundGroup }) { return [boundGroup] }
+    let byOffset = groups.filter { $0.offsetsFetched[place] == offset }
+    if byOffset.count == 1 { return byOffset }
+    let byClient = groups.filter { $0.partitions[place]?.member?.client == client }
+    return byClient.count == 1 ? byClient : groups
+  }
+
+  /// A consumer that assigns partitions to itself, of a group whose offsets it asked for or commits.
+  func assignStandalone(_ group: KafkaGroup, _ place: KafkaPlace) {
+    let id = process.id ^ 0x73_74_61_6e_64_61_6c_6f
+    guard let member = state.member(id, of: group, process: process, client: client),
+      let partition = state.partition(place, of: group), partition.member == nil
+    else { return }
+    member.isStandalone = true
+    take(partition, for: member)
+  }
+
+  /// The member has the partition from now on.
+  func take(_ partition: KafkaPartition, for member: KafkaMember) {
+    partition.member = member
+    partition.serial &+= 1
+    partition.isReassigned = true
+    member.assigned.insert(partition.place)
+    let group = state.enrol(partition)
+    if ledger.isCurrent(group) { ledger.consumers[partition.consumer].process = member.process }
+    process.version += 1
+    ledger.isPlanDue = true
+  }
+
+  /// A position was asked for: does it go on, or did it return?
+  func requested(_ partition: KafkaPartition, _ offset: Int64, at: Timestamp) {
+    let isAskedAgain = offset == partition.requested && !partition.isAnswered
+    let previous = partition.requestedAt
+    partition.requested = offset
+    partition.requestedAt = at
+    partition.isAnswered = false
+    if partition.isReassigned {
+      partition.isReassigned = false
+      // Where it goes on behind what was handed over, it was the same consumer's all along (cooperative rebalancing).
+      if partition.end < 0 || offset < partition.end { state.abandon(partition, at: at) }
+      partition.end = offset
+    } else if offset > partition.end {
+      // Skipped, or handed over in a gap.
+      partition.end = offset
+    } else if offset < partition.end, !isAskedAgain, !partition.isExcused, let member = partition.member {
+      let confirmed = member.returns.returned(partition.place, to: offset, previousRequest: previous, at: at)
+      for one in confirmed { confirm(one, of: partition.group, at: at) }
+    }
+    partition.isExcused = false
+  }
+
+  /// A round of returns was a failed attempt: the delivery ends, and the copy that came, or is to come, is another one.
+  func confirm(_ confirmed: KafkaReturns.Confirmed, of group: KafkaGroup, at: Timestamp) {
+    guard let partition = group.partitions[confirmed.place] else { return }
+    let offset = confirmed.offset
+    let failed = fail(partition, offset, at: at)
+    if confirmed.isNamed { partition.seekBacks[offset, default: 0] += 1 }
+    if confirmed.isHandedOver {
+      redeliver(failed, offset, of: partition, at: at)
+    } else if partition.awaited.count < KafkaPartition.awaitedBound {
+      partition.awaited.insert(offset)
+    }
+  }
+
+  /// A copy that came before was a delivery after all.
+  private func redeliver(_ failed: Delivery?, _ offset: Int64, of partition: KafkaPartition, at: Timestamp) {
+    let group = state.enrol(partition)
+    ledger.groups[Int(group.index)].count(partition.books) { if $0.refetched > 0 { $0.refetched -= 1 } }
+    var arrival = arrival(offset, of: partition, in: group, at: at)
+    if let failed {
+      arrival.body = failed.body
+      arrival.attempt = max(arrival.attempt ?? 1, failed.attempt + (partition.seekBacks[offset] == nil ? 0 : 1))
+      arrival.deliberate_ns = failed.deliberate_ns
+      if !failed.flags.contains(.lowerBound) {
+        arrival.enqueued = Timestamp(ns: failed.enqueued_ns)
+        arrival.delaySource = ledger.groups[Int(group.index)].delaySource ?? .createTime
+      }
+    }
+    let id = ledger.deliver(arrival, noAck: false, isStream: false)
+    if failed == nil, offset < partition.ackedThrough {
+      // Acknowledged before it was worked on, so that nothing will end it but its return.
+      ledger.settle(id, as: .requeued, at: at)
+    } else {
+      partition.deliveries.insert(offset, id)
+    }
+  }
+
+  /// The delivery of that offset, if it is in flight, is tried again.
+  @discardableResult
+  func fail(_ partition: KafkaPartition, _ offset: Int64, at: Timestamp) -> Delivery? {
+    guard let id = partition.deliveries.find(offset) else { return nil }
+    partition.deliveries.remove(offset)
+    guard ledger.deliveries.isLive(id) else { return nil }
+    let delivery = ledger.deliveries[id]
+    if delivery.flags.contains(.paired) {
+      ledger.dropPaired(id)
+    } else {
+      label(partition, offset, delivery.message)
+      ledger.settle(id, as: .requeued, at: at)
+    }
+    return delivery
+  }
+
+  /// The leader's epoch was asked for: where the position goes from there is not the consumer's doing.
+  func excuse(_ topic: KafkaTopic, _ number: Int32, in frame: RawSpan) {
+    guard let place = place(topic, number, in: frame), let partition = positions[place]?.partition else { return }
+    partition.isExcused = true
+    partition.member?.returns.cancel(place)
+  }
+}

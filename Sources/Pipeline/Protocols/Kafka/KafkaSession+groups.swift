@@ -1,0 +1,145 @@
+// Members and their assignments: classic groups (JoinGroup, SyncGroup, Heartbeat), new ones (KIP-848) and Streams' (KIP-1071).
+
+extension KafkaSession {
+  func membershipFact(_ fact: KafkaFact, of exchange: KafkaExchange, in frame: RawSpan, at: Timestamp) {
+    switch fact {
+    case .cluster(let id, _):
+      guard !id.isEmpty else { return }
+      let known = cluster
+      cluster = ledger.clusters.learn(id.string(in: frame), at: server)
+      if process.cluster == nil || process.cluster == known { process.cluster = cluster }
+    case .topic(let topic, _, _, _): state.learn(topic, in: frame, cluster: cluster)
+
+    case .joinGroupRequested(let join): noteProtocol(join.group, join.protocolType, in: frame)
+    case .joinGroupAnswered(let membership, let join, _, _, let error):
+      if error == KafkaError.none { joined(membership, join, in: frame) }
+    case .syncGroupAnswered(let membership, let protocolType, let assignment, let error):
+      noteProtocol(membership.group, protocolType, in: frame)
+      if error == KafkaError.none { synced(membership, assignment, in: frame, at: at) }
+    case .heartbeatAnswered(let membership, let error): heard(membership, error: error, in: frame, at: at)
+    case .leaveGroupRequested(let membership): left(membership, in: frame, at: at)
+
+    case .memberHeartbeatRequested(let membership, _):
+      if membership.generation < 0 { left(membership, in: frame, at: at) }
+    case .subscribedTopic(let membership, let subtopology, let topic):
+      guard let member = member(membership, in: frame), member.subtopologies.count < Self.subtopologyBound,
+        let number = state.topics.number(of: KafkaTopic(name: topic, id: .none), in: frame, cluster: cluster)
+      else { return }
+      member.subtopologies[hash(subtopology, in: frame), default: []].append(number)
+    case .memberHeartbeatAnswered(let membership, let assigned, _, let error):
+      self.assigned.removeAll(keepingCapacity: true)
+      heard(assigned.member.isEmpty ? membership : assigned, error: error, in: frame, at: at)
+      if exchange.key == .shareGroupHeartbeat, let group = group(membership.group, in: frame) { state.noteShare(group) }
+    case .assignedPartition(_, let topic, let partition):
+      if assigned.count < KafkaGroup.partitionBound, let place = place(topic, partition, in: frame) {
+        assigned.insert(place)
+      }
+    case .assignedTask(let membership, let subtopology, let partition):
+      guard let member = member(membership, in: frame) else { return }
+      for topic in member.subtopologies[hash(subtopology, in: frame)] ?? [] {
+        assigned.insert(state.topics.current(KafkaTopics.place(topic, partition)))
+      }
+    case .memberHeartbeatEnded(let membership, let hasAssignment):
+      // A share group's members have partitions in common: what counts there is what each acquires.
+      guard hasAssignment, exchange.key != .shareGroupHeartbeat, let member = member(membership, in: frame) else {
+        return
+      }
+      assign(assigned, to: member, generation: membership.generation, at: at)
+    default: break
+    }
+  }
+
+  /// Connect's workers and Schema Registry's share a group, too, but consume nothing as one.
+  private func noteProtocol(_ name: Text, _ type: Text, in frame: RawSpan) {
+    guard !type.isEmpty, let group = group(name, in: frame) else { return }
+    group.isForeign = !type.equals("consumer", in: frame)
+  }
+
+  private func joined(_ membership: KafkaMembership, _ join: KafkaJoin, in frame: RawSpan) {
+    guard let member = member(membership, in: frame) else { return }
+    if !join.instance.isEmpty { member.isStatic = true }
+    if join.sessionTimeout_ms > 0 { member.sessionTimeout_ns = .milliseconds(Int64(join.sessionTimeout_ms)) }
+    carriesSession(member)
+  }
+
+  private func synced(
+    _ membership: KafkaMembership, _ assignment: KafkaAssignment, in frame: RawSpan, at: Timestamp
+  ) {
+    guard let member = member(membership, in: frame) else { return }
+    carriesSession(member)
+    assigned.removeAll(keepingCapacity: true)
+    guard assignment.bytes.isEmpty || assignment.partitions(in: frame) != nil else { return }
+    var partitions = assignment.partitions(in: frame)
+    while let (topic, partition) = partitions?.next(in: frame) {
+      guard assigned.count < KafkaGroup.partitionBound,
+        let place = place(KafkaTopic(name: topic, id: .none), partition, in: frame)
+      else { continue }
+      assigned.insert(place)
+    }
+    assign(assigned, to: member, generation: membership.generation, at: at)
+  }
+
+  /// The member's partitions by the coordinator's word. What it keeps goes on; what it loses ends untried.
+  private func assign(_ places: Set<KafkaPlace>, to member: KafkaMember, generation: Int32, at: Timestamp) {
+    let group = member.group
+    let isNew = generation != member.generation
+    if !member.assigned.isEmpty || !places.isEmpty { _ = state.ledgerGroup(group) }
+    countRebalance(of: member, generation: generation, changes: places != member.assigned)
+    member.generation = generation
+    for place in member.assigned.subtracting(places).sorted() {
+      if let partition = group.partitions[place], partition.member === member { state.revoke(partition, at: at) }
+    }
+    for place in places.sorted() {
+      guard let partition = state.partition(place, of: group) else { continue }
+      if partition.member === member {
+        if isNew { partition.isReassigned = true }
+        continue
+      }
+      if let other = partition.member {
+        // Whoever had it did not come back, or has just lost it without our seeing that.
+        if other.goneAt != nil { state.crash(other, at: at) } else { state.revoke(partition, at: at) }
+      }
+      take(partition, for: member)
+    }
+    member.assigned = places
+    if isNew { member.returns.cancel() }
+    process.version += 1
+    positionsVersion += 1
+    ledger.isPlanDue = true
+  }
+
+  /// A group is assigned anew with each generation; the first that is seen is where it began, or we came in.
+  private func countRebalance(of member: KafkaMember, generation: Int32, changes: Bool) {
+    let group = member.group
+    // Epochs of new members count heartbeats' changes one by one; only those that move partitions are rebalances.
+    let isClassic = session_ns != nil
+    guard generation > group.generation else { return }
+    if group.generation >= 0, isClassic || (changes && member.generation >= 0), let id = group.id, ledger.isCurrent(id)
+    {
+      ledger.groups[Int(id.index)].totals.rebalances += 1
+    }
+    group.generation = generation
+  }
+
+  private func heard(_ membership: KafkaMembership, error: Int16, in frame: RawSpan, at: Timestamp) {
+    guard let member = member(membership, in: frame) else { return }
+    switch error {
+    case KafkaError.unknownMemberID, KafkaError.illegalGeneration, KafkaError.fencedInstanceID,
+      KafkaError.fencedMemberEpoch, KafkaError.staleMemberEpoch, KafkaError.unreleasedInstanceID:
+      // Put out: its session ran out, or somebody else has its name.
+      if error != KafkaError.staleMemberEpoch { state.dismiss(member, at: at) }
+    default: carriesSession(member)
+    }
+  }
+
+  private func left(_ membership: KafkaMembership, in frame: RawSpan, at: Timestamp) {
+    guard let group = group(membership.group, in: frame) else { return }
+    if let member = group.members[hash(membership.member, in: frame)] {
+      state.dismiss(member, at: at)
+      if group.isShare { releaseShares(of: member, at: at) }
+    }
+    ledger.isPlanDue = true
+  }
+
+  private static var subtopologyBound: Int { 1_024 }
+}

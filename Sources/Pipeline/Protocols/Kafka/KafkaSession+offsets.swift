@@ -1,0 +1,104 @@
+// Commits: what they acknowledge, once they are answered; transactions, once they have ended.
+
+extension KafkaSession {
+  /// Whoever commits a partition has it: where the assignment was not seen (joined midway), this tells.
+  func commitRequested(_ membership: KafkaMembership, _ position: KafkaPosition, in frame: RawSpan) {
+    guard let group = group(membership.group, in: frame), !group.isForeign,
+      let place = place(position.topic, position.partition, in: frame)
+    else { return }
+    if group.partitions[place]?.member != nil { return }
+    guard !membership.member.isEmpty else { return }
+    // A member whose assignment is known commits, on its way out, what it has just lost.
+    guard let member = member(membership, in: frame), member.generation < 0 || member.assigned.isEmpty,
+      membership.generation >= 0, let partition = state.partition(place, of: group)
+    else { return }
+    take(partition, for: member)
+    // Where it stands now is where it goes on.
+    partition.isReassigned = true
+  }
+
+  func offsetFetched(_ name: Text, _ position: KafkaPosition, in frame: RawSpan) {
+    guard position.offset >= 0, let group = group(name, in: frame),
+      let place = place(position.topic, position.partition, in: frame)
+    else { return }
+    if group.offsetsFetched[place] != nil || group.offsetsFetched.count < KafkaGroup.partitionBound {
+      group.offsetsFetched[place] = position.offset
+    }
+    guard let partition = group.partitions[place] else { return }
+    partition.committed = position.offset
+    state.updateLag(of: partition)
+  }
+
+  func commitAnswered(
+    _ membership: KafkaMembership, transaction producer: Int64?, _ position: KafkaPosition, error: Int16,
+    in frame: RawSpan, at: Timestamp
+  ) {
+    guard position.offset >= 0, let group = group(membership.group, in: frame),
+      let place = place(position.topic, position.partition, in: frame)
+    else { return }
+    guard error == KafkaError.none else {
+      commitError = error
+      if let partition = group.partitions[place] {
+        partition.refusedThrough = max(partition.refusedThrough, position.offset)
+      }
+      return
+    }
+    if let producer {
+      state.addToTransaction(producer, group, place, position.offset)
+    } else {
+      committed(group, place, position.offset, at: at)
+    }
+  }
+
+  func commitEnded(_ membership: KafkaMembership, in frame: RawSpan) {
+    defer { commitError = KafkaError.none }
+    guard commitError != KafkaError.none, !KafkaError.isTransient(commitError),
+      let group = group(membership.group, in: frame), let id = group.id, ledger.isCurrent(id)
+    else { return }
+    ledger.groups[Int(id.index)].totals.commitFailures += 1
+  }
+
+  /// Every delivery below the offset is acknowledged.
+  private func committed(_ group: KafkaGroup, _ place: KafkaPlace, _ offset: Int64, at: Timestamp) {
+    group.offsetsFetched[place] = offset
+    guard let partition = group.partitions[place] else { return }
+    endCopied(partition, below: offset, at: at)
+    let inBatch = partition.deliveries.count(below: offset) > 1
+    while let first = partition.deliveries.first, first.offset < offset {
+      _ = partition.deliveries.removeFirst()
+      guard ledger.deliveries.isLive(first.id) else { continue }
+      if ledger.deliveries[first.id].flags.contains(.paired) {
+        ledger.acknowledgePaired(first.id, at: at)
+      } else {
+        keepRecent(partition, first.offset, ledger.deliveries[first.id])
+        ledger.settle(first.id, as: .acked, at: at, inBatch: inBatch)
+      }
+    }
+    partition.ackedThrough = max(partition.ackedThrough, min(offset, partition.seenThrough))
+    partition.committed = offset
+    if !partition.seekBacks.isEmpty { partition.seekBacks = partition.seekBacks.filter { $0.key >= offset } }
+    if !partition.awaited.isEmpty { partition.awaited = partition.awaited.filter { $0 >= offset } }
+    state.updateLag(of: partition)
+  }
+
+  /// What the transaction would have committed counts if it did; if it was aborted, that is one failed attempt in each
+  /// partition, of the record that waits there longest.
+  func endTransaction(_ producer: Int64, commits: Bool, error: Int16, at: Timestamp) {
+    guard !KafkaError.isTransient(error) else { return }
+    let offsets = state.takeTransaction(producer)
+    guard error == KafkaError.none else { return }
+    for (group, place, offset) in offsets {
+      let current = state.topics.current(place)
+      if commits {
+        committed(group, current, offset, at: at)
+      } else if let partition = group.partitions[current], let first = partition.deliveries.first, first.offset < offset
+      {
+        fail(partition, first.offset, at: at)
+        partition.seekBacks[first.offset, default: 0] += 1
+        if partition.awaited.count < KafkaPartition.awaitedBound { partition.awaited.insert(first.offset) }
+        // Its consumer goes back to what is committed, which is the same failure.
+        partition.isExcused = true
+      }
+    }
+  }
+}

@@ -1,0 +1,95 @@
+// What the client publishes: to count it by topic, and to pair copies with the deliveries they were made of.
+
+extension KafkaSession {
+  /// The partition that is being written to.
+  struct Producing {
+    /// In the `ProducerTable`; nil while there is none.
+    var producer: Int32?
+    var place: KafkaPlace = 0
+    var mayHoldCopies = false
+    /// Records of the batch come one by one.
+    var comesInRecords = false
+    /// Numbers in the headers of the record that follows: one may be its source's offset.
+    var numbers: [Int64] = []
+  }
+
+  func producePartition(_ topic: KafkaTopic, _ number: Int32, in frame: RawSpan) {
+    producing.producer = nil
+    producing.mayHoldCopies = false
+    producing.comesInRecords = false
+    producing.numbers.removeAll(keepingCapacity: true)
+    guard let place = place(topic, number, in: frame) else { return }
+    let entry = state.topics[place]
+    var hash = KeyedHash(state.key)
+    hash.combine(process.id)
+    hash.combine(UInt64(truncatingIfNeeded: cluster))
+    hash.combine(place >> 32)
+    // A topic that gets its name later is another destination.
+    hash.combine(entry.hasName ? 1 : 0)
+    let filed = hash.finish()
+    let producer =
+      ledger.producers.find(filed, version: 0)
+      ?? ledger.producers.file(
+        filed,
+        .init(
+          system: .kafka, destination: entry.name, process: process.id, use: .init(kind: entry.kind), name: entry.name))
+    producing.producer = producer
+    producing.place = place
+    producing.mayHoldCopies = ledger.producers[producer].mayHoldCopies
+  }
+
+  func producedBatch(_ batch: KafkaBatch, at: Timestamp) {
+    producing.comesInRecords = false
+    guard let producer = producing.producer, !batch.isControl, !isRepeated(batch) else { return }
+    let count = batch.count >= 0 ? Int(batch.count) : Int(clamping: batch.lastOffset &+ 1)
+    guard producing.mayHoldCopies else {
+      if !publishes {
+        publishes = true
+        ledger.isPlanDue = true
+      }
+      ledger.producers[producer].published += UInt64(max(1, count))
+      return
+    }
+    if batch.codec == .none {
+      producing.comesInRecords = true
+      return
+    }
+    // Compressed: how many is all that shows.
+    let copies = min(max(1, count), Self.copiesBound)
+    ledger.producers[producer].published += UInt64(copies)
+    for _ in 0..<copies { copied(nil, producer, at: at) }
+  }
+
+  /// An idempotent producer sends a batch again under the same sequence, where it heard no answer.
+  private func isRepeated(_ batch: KafkaBatch) -> Bool {
+    guard batch.producerID >= 0, batch.baseSequence >= 0 else { return false }
+    var hash = KeyedHash(state.key)
+    hash.combine(UInt64(bitPattern: batch.producerID))
+    hash.combine(UInt64(UInt16(bitPattern: batch.producerEpoch)))
+    hash.combine(producing.place)
+    let filed = hash.finish()
+    if process.sequences[filed] == batch.baseSequence { return true }
+    if process.sequences.count >= KafkaProcess.sequenceBound { process.sequences.removeAll(keepingCapacity: true) }
+    process.sequences[filed] = batch.baseSequence
+    return false
+  }
+
+  func recordHeader(_ value: Text, in frame: RawSpan) {
+    guard producing.comesInRecords, producing.numbers.count < Self.numberBound,
+      let number = KafkaRecordMarks.number(value, frame), number >= 0
+    else { return }
+    producing.numbers.append(number)
+  }
+
+  func producedRecord(_ record: KafkaRecord, in frame: RawSpan, at: Timestamp) {
+    guard producing.comesInRecords, let producer = producing.producer else { return }
+    ledger.producers[producer].published += 1
+    copied(
+      source(of: record, in: frame) ?? byContents(record, ledger.producers[producer].name), producer, at: at)
+    producing.numbers.removeAll(keepingCapacity: true)
+  }
+
+  /// Of one batch; more are counted by their number alone.
+  private static var copiesBound: Int { 65_536 }
+  private static var numberBound: Int { 16 }
+}

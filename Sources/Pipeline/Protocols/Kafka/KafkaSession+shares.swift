@@ -1,0 +1,172 @@
+// Share groups (KIP-932): records are acquired one by one under a lock, and each is acknowledged by itself.
+
+extension KafkaSession {
+  /// The answer that is being read.
+  struct Sharing {
+    var member: KafkaMember?
+    var group: KafkaGroup?
+    var lock_ns: Int64 = 30_000_000_000
+    var partition: KafkaPartition?
+    /// Offsets that the answer has records of, ascending: what is acquired may have holes.
+    var offsets: [ClosedRange<Int64>] = []
+    var timestamps: [(through: Int64, ms: Int64, isLogAppendTime: Bool)] = []
+  }
+
+  func shareFact(_ fact: KafkaFact, in frame: RawSpan, at: Timestamp) {
+    switch fact {
+    case .shareFetchRequested(let membership, let epoch):
+      guard let member = shareMember(membership, in: frame) else { return }
+      boundGroup = member.group
+      // The end of its session gives back what it has.
+      if epoch < 0 { releaseShares(of: member, at: at) }
+    case .sharePartitionRequested(let topic, let number):
+      guard let group = boundGroup, group.isShare, let place = place(topic, number, in: frame),
+        let partition = state.partition(place, of: group)
+      else { return }
+      _ = state.enrol(partition)
+      if positions[place] == nil {
+        positions[place] = Position(partition: partition, serial: partition.serial, version: process.version)
+        positionsVersion += 1
+        ledger.isPlanDue = true
+      }
+    case .shareFetchAnswered(let membership, let lock_ms, let error):
+      sharing = Sharing()
+      guard error == KafkaError.none, let member = shareMember(membership, in: frame) else { return }
+      sharing.member = member
+      sharing.group = member.group
+      if lock_ms > 0 { sharing.lock_ns = .milliseconds(Int64(lock_ms)) }
+    case .sharePartition(let topic, let number, let error):
+      sharing.partition = nil
+      sharing.offsets.removeAll(keepingCapacity: true)
+      sharing.timestamps.removeAll(keepingCapacity: true)
+      guard error == KafkaError.none, let group = sharing.group, let place = place(topic, number, in: frame) else {
+        return
+      }
+      sharing.partition = state.partition(place, of: group)
+    case .acquired(_, _, let offsets, let count): acquired(offsets, count: count, at: at)
+    case .sharePartitionEnded: sharing.partition = nil
+    case .acknowledged(let membership, let acknowledgement, let error):
+      if error == KafkaError.none { acknowledged(membership, acknowledgement, in: frame, at: at) }
+    default: break
+    }
+  }
+
+  private func shareMember(_ membership: KafkaMembership, in frame: RawSpan) -> KafkaMember? {
+    guard let member = member(membership, in: frame) else { return nil }
+    state.noteShare(member.group)
+    return member
+  }
+
+  func sharedBatch(_ batch: KafkaBatch) {
+    guard sharing.partition != nil, !batch.isControl, batch.baseOffset >= 0, batch.lastOffset >= batch.baseOffset,
+      batch.lastOffset < .max
+    else { return }
+    sharing.timestamps.append((batch.lastOffset, batch.maxTimestamp_ms, batch.isLogAppendTime))
+    // Uncompressed ones tell each record.
+    if batch.codec != .none { sharing.offsets.append(batch.baseOffset...batch.lastOffset) }
+  }
+
+  /// Deliveries, each under a lock. One that is in flight still was lost to its lock before, and comes again.
+  private func acquired(_ range: ClosedRange<Int64>, count: Int16, at: Timestamp) {
+    guard let partition = sharing.partition, let member = sharing.member else { return }
+    let group = state.enrol(partition)
+    ledger.consumers[partition.consumer].process = member.process
+    for known in sharing.offsets where known.overlaps(range) {
+      for offset in known.clamped(to: range) {
+        if let id = partition.deliveries.find(offset) {
+          partition.deliveries.remove(offset)
+          if ledger.deliveries.isLive(id) { ledger.settle(id, as: .requeued, at: at) }
+        }
+        let stamp = sharing.timestamps.first { $0.through >= offset }
+        var arrival = Arrival(
+          group: group.index, consumer: partition.consumer, at: at, message: message(partition.place, offset))
+        arrival.isSelfTracked = true
+        arrival.attempt = Int32(max(1, count))
+        arrival.attemptSource = .shareCount
+        arrival.redelivered = count > 1
+        arrival.isDuplicate = false
+        if let stamp, stamp.ms > 0, stamp.ms < Int64.max / 1_000_000 {
+          arrival.enqueued = Timestamp(ns: stamp.ms * 1_000_000)
+          arrival.enqueuedResolution_ns = .milliseconds(1)
+          arrival.delaySource = stamp.isLogAppendTime ? .logAppendTime : .createTime
+        }
+        let id = ledger.deliver(arrival, noAck: false, isStream: false)
+        partition.deliveries.insert(offset, id)
+        if partition.locks.count < Self.lockBound { partition.locks.append((offset, id, at + sharing.lock_ns)) }
+        if offset >= partition.seenThrough { partition.seenThrough = offset + 1 }
+      }
+    }
+  }
+
+  private func acknowledged(
+    _ membership: KafkaMembership, _ acknowledgement: KafkaAcknowledgement, in frame: RawSpan, at: Timestamp
+  ) {
+    guard let member = shareMember(membership, in: frame),
+      let place = place(KafkaTopic(name: .empty, id: acknowledgement.topic), acknowledgement.partition, in: frame),
+      let partition = member.group.partitions[place], acknowledgement.lastOffset >= acknowledgement.firstOffset
+    else { return }
+    // Only what is in flight can be acknowledged, however long the range is.
+    for (offset, id) in partition.deliveries.within(acknowledgement.firstOffset...acknowledgement.lastOffset) {
+      guard let type = acknowledgement.type(of: offset, in: frame) else { continue }
+      settle(partition, offset, id, type, lock_ns: sharing.lock_ns, at: at)
+    }
+  }
+
+  private func settle(
+    _ partition: KafkaPartition, _ offset: Int64, _ id: DeliveryID, _ type: KafkaAcknowledgeType, lock_ns: Int64,
+    at: Timestamp
+  ) {
+    guard ledger.deliveries.isLive(id) else {
+      partition.deliveries.remove(offset)
+      return
+    }
+    if type == .renew {
+      // It still works on it: the lock begins anew.
+      let group = Int(ledger.deliveries[id].group)
+      ledger.groups[group].monitor.progress(at: at)
+      for i in partition.locks.indices where partition.locks[i].id == id { partition.locks[i].until = at + lock_ns }
+      return
+    }
+    partition.deliveries.remove(offset)
+    let isPaired = ledger.deliveries[id].flags.contains(.paired)
+    switch type {
+    case .accept where isPaired: ledger.acknowledgePaired(id, at: at)
+    case _ where isPaired: ledger.dropPaired(id)
+    case .accept: ledger.settle(id, as: .acked, at: at)
+    case .release: ledger.settle(id, as: .requeued, at: at)
+    case .reject: ledger.settle(id, as: .rejected, at: at)
+    // No record was there after all.
+    case .gap, .renew: ledger.settle(id, as: .abandoned, at: at)
+    }
+  }
+
+  /// What the member had acquired goes back untried.
+  func releaseShares(of member: KafkaMember, at: Timestamp) {
+    for partition in member.group.partitions.values where partition.consumer != 0 {
+      // Members of one process share the books of a partition: without an owner told apart, all of it goes back.
+      if ledger.consumers[partition.consumer].process == member.process { state.abandon(partition, at: at) }
+    }
+  }
+
+  /// Locks that are followed, of each partition.
+  private static var lockBound: Int { 65_536 }
+}
+
+extension KafkaState {
+  /// Locks that ran out: those deliveries end elsewhere.
+  func expireLocks(of group: KafkaGroup, at: Timestamp) {
+    for partition in group.partitions.values where !partition.locks.isEmpty {
+      var kept: [(offset: Int64, id: DeliveryID, until: Timestamp)] = []
+      for lock in partition.locks {
+        guard ledger.deliveries.isLive(lock.id), !ledger.deliveries[lock.id].flags.contains(.paired) else { continue }
+        if lock.until > at {
+          kept.append(lock)
+        } else {
+          partition.deliveries.remove(lock.offset)
+          ledger.settle(lock.id, as: .expired, at: lock.until)
+        }
+      }
+      partition.locks = kept
+    }
+  }
+}

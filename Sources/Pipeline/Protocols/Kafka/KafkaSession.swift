@@ -1,0 +1,273 @@
+/// One Kafka connection: turns what its decoder says into members, deliveries and settlements.
+///
+/// In: each side's bytes, in causal order (`receive`, `lost`, `ended`). Out: calls on the `Ledger`. A client speaks of its
+/// group on one connection and fetches on others, so most of what is known is kept in `KafkaState`, by process and group;
+/// here is only what belongs to the connection: the fetch session's positions, answers that are being read.
+final class KafkaSession {
+  let state: KafkaState
+  let ledger: Ledger
+  let server: Endpoint
+  let process: KafkaProcess
+  var cluster: ClusterID
+  private var decoder: KafkaDecoder
+  /// Hash of the client id that requests carry.
+  private(set) var client: UInt64 = 0
+  /// The group that this connection fetches for, once a partition told that fits only one.
+  var boundGroup: KafkaGroup?
+  /// Positions of the fetch session (KIP-227), or of the latest full request.
+  var positions: [KafkaPlace: Position] = [:]
+  var fetching = Fetching()
+  var producing = Producing()
+  var sharing = Sharing()
+  /// It publishes elsewhere than to dead-letter and retry topics.
+  var publishes = false
+  /// Members that were seen on it.
+  private var members: [KafkaMember] = []
+  /// Assigned partitions that an answer lists, while it is read.
+  var assigned: Set<KafkaPlace> = []
+  /// The error of the commit that is being answered.
+  var commitError: Int16 = 0
+  /// It carries a member's session: its heartbeats.
+  private(set) var session_ns: Int64?
+  private var isClosed = false
+  private var covered = (understood: UInt64(0), lost: UInt64(0))
+  private var served: (groups: [GroupID], version: UInt64) = ([], 0)
+  var positionsVersion: UInt64 = 1
+  private var topicsVersion: UInt64 = 0
+
+  /// Where the client reads a partition.
+  struct Position {
+    var offset: Int64 = -1
+    var partition: KafkaPartition?
+    /// The partition's serial when it was attributed: another owner's answers are not this one's.
+    var serial: UInt32 = 0
+    /// The process's version when this was worked out; 0: never.
+    var version: UInt64 = 0
+    /// Several groups fit.
+    var isAmbiguous = false
+  }
+
+  init(ledger: Ledger, state: KafkaState, server: Endpoint, process: UInt64) {
+    self.ledger = ledger
+    self.state = state
+    self.server = server
+    self.process = state.process(process)
+    decoder = KafkaDecoder(hashKey: state.key)
+    cluster = ledger.clusters.cluster(at: server, like: self.process.cluster)
+    if self.process.cluster == nil { self.process.cluster = cluster }
+  }
+
+  func receive(_ bytes: RawSpan, fromClient speaks: Bool, at: Timestamp) {
+    decoder.receive(bytes, from: speaks ? .client : .broker, at: at, into: self)
+    cover(at: at)
+  }
+
+  func lost(_ count: Int, fromClient speaks: Bool, at: Timestamp) {
+    decoder.lost(count, from: speaks ? .client : .broker, at: at, into: self)
+    cover(at: at)
+  }
+
+  private func cover(at: Timestamp) {
+    let counters = decoder.counters
+    let lost = counters.skippedBytes &+ counters.lostBytes
+    let groups = groupsServed
+    if !groups.isEmpty {
+      ledger.cover(
+        groups, understood: counters.understoodBytes &- covered.understood, lost: lost &- covered.lost, at: at)
+    }
+    covered = (counters.understoodBytes, lost)
+  }
+
+  /// One side's stream is over; only the first end counts. Partitions stay assigned: a client may connect again.
+  func ended(client: Bool, _ end: StreamEnd, at: Timestamp) {
+    decoder.finish(client ? .client : .broker, at: at, into: self)
+    cover(at: at)
+    guard !isClosed, end != .forgotten else { return }
+    isClosed = true
+    ledger.isPlanDue = true
+    let byClient = client && (end == .finished || end == .reset)
+    for member in members {
+      member.connections -= 1
+      if member.connections == 0, byClient { state.vanished(member, at: at) }
+    }
+    members.removeAll()
+    positions.removeAll()
+    positionsVersion += 1
+  }
+
+  // MARK: Who
+
+  func hash(_ text: Text, in frame: RawSpan) -> UInt64 { KeyedHash.hash(text, in: frame, state.key) }
+
+  func group(_ name: Text, in frame: RawSpan) -> KafkaGroup? {
+    guard !name.isEmpty else { return nil }
+    guard let group = state.group(name.string(in: frame), cluster: cluster) else { return nil }
+    process.has(group)
+    return group
+  }
+
+  /// The member that speaks; nil where there is no room, or its group is none of consumers.
+  func member(_ membership: KafkaMembership, in frame: RawSpan) -> KafkaMember? {
+    guard let group = group(membership.group, in: frame), !group.isForeign, !membership.member.isEmpty,
+      let member = state.member(hash(membership.member, in: frame), of: group, process: process, client: client)
+    else { return nil }
+    member.client = client
+    if !membership.instance.isEmpty { member.isStatic = true }
+    attach(member)
+    return member
+  }
+
+  /// The member was seen on this connection.
+  func attach(_ member: KafkaMember) {
+    state.isBack(member)
+    guard !members.contains(where: { $0 === member }), !isClosed else { return }
+    members.append(member)
+    member.connections += 1
+    positionsVersion += 1
+  }
+
+  func carriesSession(_ member: KafkaMember) {
+    session_ns = min(session_ns ?? .max, member.sessionTimeout_ns)
+  }
+
+  func place(_ topic: KafkaTopic, _ partition: Int32, in frame: RawSpan) -> KafkaPlace? {
+    guard partition >= 0, let number = state.topics.number(of: topic, in: frame, cluster: cluster) else {
+      ledger.dropped.topics += 1
+      return nil
+    }
+    return state.topics.current(KafkaTopics.place(number, partition))
+  }
+
+  // MARK: Use
+
+  /// Groups whose partitions are fetched here, and those whose members speak here.
+  private var groupsServed: [GroupID] {
+    let version = process.version &+ positionsVersion
+    if served.version != version { served = (servedNow(), version) }
+    return served.groups
+  }
+
+  private func servedNow() -> [GroupID] {
+    var groups = groupsFetched
+    for member in members where !member.assigned.isEmpty {
+      if let id = member.group.id, !groups.contains(id) { groups.append(id) }
+    }
+    return groups
+  }
+
+  /// Groups whose partitions are fetched here.
+  private var groupsFetched: [GroupID] {
+    var groups: [GroupID] = []
+    for position in positions.values {
+      guard let partition = position.partition, partition.serial == position.serial, let id = partition.group.id,
+        !groups.contains(id), ledger.isCurrent(id)
+      else { continue }
+      groups.append(id)
+    }
+    return groups
+  }
+
+  /// Only what fetches is ever held: a coordinator's connection carries no messages, and whoever holds it alone puts the
+  /// member out of its group.
+  var use: ConnectionUse {
+    guard !isClosed else { return ConnectionUse() }
+    return ConnectionUse(groups: groupsFetched, publishes: publishes, heartbeat_ns: session_ns ?? 0)
+  }
+}
+
+// MARK: - Facts
+
+extension KafkaSession: KafkaFactSink {
+  func fact(_ fact: KafkaFact, of exchange: KafkaExchange, in frame: RawSpan, at: Timestamp) {
+    switch fact {
+    // The most frequent first.
+    case .record(let record): self.record(record, of: exchange, in: frame, at: at)
+    case .batch(let batch): self.batch(batch, of: exchange, at: at)
+    case .recordHeader(_, let value): recordHeader(value, in: frame)
+    case .request(let clientID):
+      client = clientID.isEmpty ? 0 : hash(clientID, in: frame)
+      if state.topicsVersion != topicsVersion { followTopics() }
+
+    case .fetchRequested(let request): fetchRequested(request)
+    case .fetchPartitionRequested(let position): fetchPartitionRequested(position, of: exchange, in: frame)
+    case .partitionForgotten(let topic, let partition): forget(topic, partition, in: frame)
+    case .fetchRequestEnded(let replica, _): fetchRequestEnded(replica: replica)
+    case .fetchAnswered(let answer): fetching.readsCommitted = answer.request?.readsCommitted ?? false
+    case .fetchPartition(let partition): fetchPartition(partition, in: frame, at: at)
+    case .fetchPartitionEnded: fetchPartitionEnded()
+    case .fetchEnded: fetching.partition = nil
+
+    case .produceRequested: process.hasPublished = true
+    case .producePartition(let topic, let partition): producePartition(topic, partition, in: frame)
+    case .producePartitionEnded: producing.producer = nil
+
+    case .offsetCommitPositionRequested(let membership, _, let position):
+      commitRequested(membership, position, in: frame)
+    case .offsetCommitAnswered(let membership, let transaction, let producer, let position, let error):
+      commitAnswered(
+        membership, transaction: transaction.isEmpty ? nil : producer, position, error: error, in: frame, at: at)
+    case .offsetCommitEnded(let membership): commitEnded(membership, in: frame)
+    case .offsetFetched(let group, let position, let error):
+      if error == KafkaError.none { offsetFetched(group, position, in: frame) }
+    case .leaderEpochEnd(let topic, let partition, _, _, _): excuse(topic, partition, in: frame)
+    case .txnEnded(_, let producer, let commits, let error):
+      endTransaction(producer, commits: commits, error: error, at: at)
+
+    case .shareFetchRequested, .sharePartitionRequested, .acknowledgementRequested, .shareRequestEnded,
+      .shareFetchAnswered, .sharePartition, .acquired, .sharePartitionEnded, .acknowledged, .shareAnswered:
+      shareFact(fact, in: frame, at: at)
+
+    default: membershipFact(fact, of: exchange, in: frame, at: at)
+    }
+  }
+
+  func detail(_ topic: KafkaTopic, partition: Int32, of exchange: KafkaExchange, in frame: RawSpan) -> KafkaDetail {
+    switch exchange.key {
+    case .produce: producing.mayHoldCopies ? [.records, .headers, .hashes] : []
+    case .fetch: fetchDetail
+    case .shareFetch: sharing.partition == nil ? [] : [.records]
+    default: []
+    }
+  }
+
+  func lost(_ loss: KafkaLoss, bytes: Int, at: Timestamp) {
+    switch loss {
+    case .frame(.fetch, .broker), .version(.fetch, _, .broker): fetching.partition = nil
+    case .frame(.produce, .client), .version(.produce, _, .client): producing.producer = nil
+    case .frame(.shareFetch, .broker): sharing.partition = nil
+    case .outOfSync(let role, _):
+      if role == .broker { fetching.partition = nil } else { producing.producer = nil }
+    default: break
+    }
+  }
+
+  private func record(_ record: KafkaRecord, of exchange: KafkaExchange, in frame: RawSpan, at: Timestamp) {
+    switch exchange.key {
+    case .fetch: fetchedRecord(record, at: at)
+    case .produce: producedRecord(record, in: frame, at: at)
+    case .shareFetch: sharing.offsets.append(record.offset...record.offset)
+    default: break
+    }
+  }
+
+  private func batch(_ batch: KafkaBatch, of exchange: KafkaExchange, at: Timestamp) {
+    switch exchange.key {
+    case .fetch: fetchedBatch(batch, at: at)
+    case .produce: producedBatch(batch, at: at)
+    case .shareFetch: sharedBatch(batch)
+    default: break
+    }
+  }
+
+  /// A topic known by its id turned out to be one known by its name.
+  private func followTopics() {
+    topicsVersion = state.topicsVersion
+    for (place, position) in positions {
+      let current = state.topics.current(place)
+      guard current != place else { continue }
+      positions[place] = nil
+      positions[current] = Position(offset: position.offset)
+    }
+    positionsVersion += 1
+  }
+}
