@@ -77,7 +77,7 @@ let package = Package(
     .testTarget(name: "TracesTests", dependencies: ["Traces", "Pipeline"], swiftSettings: settings),
     .testTarget(
       name: "ReplayTests", dependencies: ["Traces", "Pipeline"],
-      exclude: ["captures", "generate.py", "record.py", "scenarios.json"], swiftSettings: settings),
+      exclude: ["captures", "generate.py", "generate_kafka.py", "record.py", "scenarios.json"], swiftSettings: settings),
     .testTarget(
       name: "ConfigurationFileTests", dependencies: ["ConfigurationFile", "AdminAPI", "Pipeline"],
       swiftSettings: settings),

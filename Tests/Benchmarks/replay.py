@@ -44,7 +44,7 @@ def replay(runs):
     """`stormfuse replay FILE --format json` beside `tshark -T fields` of the fields that settlements are counted by."""
     result = []
     for body in BODIES:
-        path, deliveries = cached(body, SIZE_BYTES)
+        path, deliveries = cached("amqp", SIZE_BYTES, body)
         size = path.stat().st_size
         path.read_bytes()  # into the page cache
         fields = [word for field in FIELDS for word in ("-e", field)]

@@ -2,7 +2,7 @@ import Foundation
 import Pipeline
 import Testing
 
-/// Long scenarios that `generate.py` writes byte by byte, and the verdicts that `scenarios.json` works out by hand.
+/// Long scenarios that `generate.py` and `generate_kafka.py` write byte by byte, and the verdicts that `scenarios.json` works out by hand.
 @Suite struct ScenarioTests {
   struct Expectation: Decodable, Sendable {
     var verdict: String
@@ -41,19 +41,21 @@ import Testing
   static let directory = Result<URL, any Error> {
     let directory = FileManager.default.temporaryDirectory.appending(path: "stormfuse-scenarios-\(getpid())")
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-    let python = Process()
-    python.executableURL = URL(filePath: "/usr/bin/env")
-    python.arguments = ["python3", Replayed.folder.appending(path: "generate.py").path, directory.path]
-    python.standardOutput = FileHandle.nullDevice
-    try python.run()
-    python.waitUntilExit()
-    guard python.terminationStatus == 0 else { throw Failed() }
+    for generator in ["generate.py", "generate_kafka.py"] {
+      let python = Process()
+      python.executableURL = URL(filePath: "/usr/bin/env")
+      python.arguments = ["python3", "-B", Replayed.folder.appending(path: generator).path, directory.path]
+      python.standardOutput = FileHandle.nullDevice
+      try python.run()
+      python.waitUntilExit()
+      guard python.terminationStatus == 0 else { throw Failed() }
+    }
     return directory
   }
 
   struct Failed: Error {}
 
-  @Test func `the table was read`() { #expect(Self.expectations.count >= 17) }
+  @Test func `the table was read`() { #expect(Self.expectations.count >= 25) }
 
   @Test(arguments: expectations.keys.sorted())
   func `a scenario's verdict and first opening are as worked out by hand`(name: String) throws {

@@ -251,6 +251,8 @@ class Scene:
 
     START_S = 1.0
     QUEUE = "orders"
+    PORT = SERVER_PORT
+    KEY = f"rabbitmq:%2F:{QUEUE}"
 
     def __init__(self):
         self.capture, self.truth = Capture(), Truth()
@@ -653,23 +655,23 @@ def reordered(scene):
     scene.rearrange = rearrange
 
 
-def main():
+def main(scenarios, make_scene, usage):
     if len(sys.argv) < 2:
-        sys.exit(__doc__)
+        sys.exit(usage)
     directory = pathlib.Path(sys.argv[1])
     directory.mkdir(parents=True, exist_ok=True)
     names = sys.argv[2:] or list(scenarios)
     for name in names:
         if name not in scenarios:
-            sys.exit(f"generate.py: no scenario {name}; there are {', '.join(scenarios)}")
-        scene, Connection.count = Scene(), 0
+            sys.exit(f"{sys.argv[0]}: no scenario {name}; there are {', '.join(scenarios)}")
+        scene, Connection.count = make_scene(), 0
         scenarios[name](scene)
         scene.capture.write(directory / f"{name}.pcapng", scene.rearrange)
-        truth = {"port": SERVER_PORT, "why": scenarios[name].__doc__ or "", "lost_bytes": scene.capture.lost_bytes}
-        truth["groups"] = {f"rabbitmq:%2F:{scene.QUEUE}": dict(scene.truth) if scene.exact else {}}
+        truth = {"port": scene.PORT, "why": scenarios[name].__doc__ or "", "lost_bytes": scene.capture.lost_bytes}
+        truth["groups"] = {scene.KEY: dict(scene.truth) if scene.exact else {}}
         (directory / f"{name}.truth.json").write_text(json.dumps(truth, indent=2) + "\n")
         print(name)
 
 
 if __name__ == "__main__":
-    main()
+    main(scenarios, Scene, __doc__)

@@ -12,6 +12,9 @@ struct AttemptCounts {
     if attempt > max { max = attempt }
   }
 
+  /// A delivery that was recorded before turns out to have been this attempt.
+  mutating func raise(to attempt: Int) { max = Swift.max(max, attempt) }
+
   /// The least attempt that at least a share of `q` of the deliveries did not exceed; 0 without deliveries.
   func quantile(_ q: Double) -> Double {
     guard samples > 0 else { return 0 }

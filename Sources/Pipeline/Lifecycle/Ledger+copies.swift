@@ -25,7 +25,9 @@ extension Ledger {
 
   /// A copy of the delivery was published to that producer's destination.
   func settleCopied(_ id: DeliveryID, to producer: Int32, as settlement: Settlement, at: Timestamp) {
-    groups[Int(deliveries[id].group)].copies[producer, default: 0] += 1
+    let group = groups[Int(deliveries[id].group)]
+    group.copies[producer, default: 0] += 1
+    group.attempts.raise(to: Int(deliveries[id].attempt))
     settle(id, as: settlement, at: at, keep: true)
   }
 
@@ -38,6 +40,7 @@ extension Ledger {
     let group = groups[Int(delivery.group)]
     guard group.totals.acked > 0 else { return }
     group.copies[producer, default: 0] += 1
+    group.attempts.raise(to: Int(attempt))
     group.lastActive = at
     let partition = consumers[delivery.consumer].partition
     group.count(partition) {
