@@ -20,6 +20,10 @@ extension KafkaSession {
     var body: UInt64 = 0
     var marks: KafkaRecordMarks?
     var isLogAppendTime = false
+    /// The request lists all that is fetched; its number, and how many partitions it listed.
+    var isFull = false
+    var round: UInt32 = 0
+    var listed = 0
     /// A broker that replicates, no consumer.
     var isReplica = false
   }
@@ -30,13 +34,22 @@ extension KafkaSession {
 
   func fetchRequested(_ request: KafkaFetchRequest) {
     // Of a full request only what it lists is fetched; one within a session lists what changed.
-    if request.sessionEpoch <= 0 { positions.removeAll(keepingCapacity: true) }
+    fetching.isFull = request.sessionEpoch <= 0
+    if fetching.isFull {
+      fetching.round &+= 1
+      fetching.listed = 0
+    }
     fetching.isReplica = request.replica >= 0
   }
 
   func fetchRequestEnded(replica: Int32) {
     // A broker that replicates is no consumer; from version 15 on that is said at the end.
     if replica >= 0 { positions.removeAll() }
+    guard fetching.isFull, fetching.listed != positions.count else { return }
+    let round = fetching.round
+    positions = positions.filter { $0.value.round == round }
+    positionsVersion += 1
+    ledger.isPlanDue = true
   }
 
   func fetchPartitionRequested(_ asked: KafkaFetchPosition, of exchange: KafkaExchange, in frame: RawSpan) {
@@ -46,6 +59,8 @@ extension KafkaSession {
     var position = positions[place] ?? Position()
     if position.version != process.version { attribute(&position, place, offset: asked.offset) }
     position.offset = asked.offset
+    if position.round != fetching.round { fetching.listed += 1 }
+    position.round = fetching.round
     positions[place] = position
     if let partition = position.partition { requested(partition, asked.offset, at: exchange.requestedAt) }
   }

@@ -21,6 +21,8 @@ final class KafkaSession {
   var sharing = Sharing()
   /// It publishes elsewhere than to dead-letter and retry topics.
   var publishes = false
+  /// The group that was spoken of last, by hash of its name.
+  private var latest: (hash: UInt64, cluster: ClusterID, group: KafkaGroup)?
   /// Members that were seen on it.
   private var members: [KafkaMember] = []
   /// Assigned partitions that an answer lists, while it is read.
@@ -45,6 +47,8 @@ final class KafkaSession {
     var version: UInt64 = 0
     /// Several groups fit.
     var isAmbiguous = false
+    /// Number of the full request that it belongs to.
+    var round: UInt32 = 0
   }
 
   init(ledger: Ledger, state: KafkaState, server: Endpoint, process: UInt64) {
@@ -101,8 +105,11 @@ final class KafkaSession {
 
   func group(_ name: Text, in frame: RawSpan) -> KafkaGroup? {
     guard !name.isEmpty else { return nil }
+    let hash = hash(name, in: frame)
+    if let latest, latest.hash == hash, latest.cluster == cluster { return latest.group }
     guard let group = state.group(name.string(in: frame), cluster: cluster) else { return nil }
     process.has(group)
+    latest = (hash, cluster, group)
     return group
   }
 
