@@ -16,15 +16,16 @@ struct ReportText {
         lines.append("  \(pad(String(producer.published), -10))  \(printable(producer.destination))  \(producer.kind)")
       }
     }
-    if !report.unattributed.isEmpty {
-      lines += [
-        "", style.paint("Delivered, but the queue is unknown (the consumer began before the capture)", .yellow),
-      ]
-      for destination in report.unattributed {
-        lines.append("  \(pad(String(destination.delivered), -10))  \(printable(destination.destination))")
-      }
-    }
+    lines += strays(
+      report.unattributed, "Delivered, but to which group is not known (it began before the capture, or several fit)")
+    lines += strays(report.ungrouped, "Delivered outside of every group")
     return lines.joined(separator: "\n") + "\n"
+  }
+
+  private func strays(_ destinations: [Report.Destination], _ title: String) -> [String] {
+    guard !destinations.isEmpty else { return [] }
+    return ["", style.paint(title, .yellow)]
+      + destinations.map { "  \(pad(String($0.delivered), -10))  \(printable($0.destination))" }
   }
 
   private var overview: String {
@@ -64,6 +65,11 @@ struct ReportText {
       lines.append(
         "  besides    acks of own copies \(totals.acked_paired)  given up at the delivery limit \(totals.exhausted)  wrong clocks \(totals.skewed)"
       )
+    }
+    if totals.refetched + totals.rebalances + totals.commit_failures > 0 || group.lag != nil {
+      lines.append(
+        "  reading    \(group.lag.map { "\($0) more wait" } ?? "lag unknown")  fetched again \(totals.refetched)"
+          + "  rebalances \(totals.rebalances)  commits refused \(totals.commit_failures)")
     }
     lines.append(
       "  rates      errors \(percent(group.error_rate))  dead letters \(percent(group.dead_letter_rate))"
