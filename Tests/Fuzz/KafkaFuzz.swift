@@ -83,12 +83,32 @@ private final class FuzzSink: KafkaFactSink {
   }
 }
 
+/// Nothing is ever lost from the books.
+private func check(_ ledger: Ledger) {
+  precondition(ledger.deliveries.count <= 4_096)
+  for group in ledger.groups {
+    precondition(group.totals.delivered == group.totals.settled + UInt64(group.inFlight))
+    for partition in group.partitions { precondition(partition.totals.delivered >= partition.totals.settled) }
+  }
+}
+
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzKafka(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   guard let start, count > 1 else { return 0 }
   let input = UnsafeRawBufferPointer(start: start, count: count)
   var decoder = KafkaDecoder(hashKey: KeyedHash.Key(3, 4))
   var detector = Detector(fromStart: input[0] & 1 == 0)
+  // The same bytes once more, as two processes' connections take them: the odd pieces on the one, the even on the other.
+  var settings = Settings()
+  settings.limits.inFlight = 4_096
+  settings.limits.groups = 64
+  let ledger = Ledger(settings: settings, target: "fuzz")
+  let state = KafkaState(key: KeyedHash.Key(5, 6), ledger: ledger)
+  let sessions = [1, 2].map {
+    KafkaSession(ledger: ledger, state: state, server: Endpoint(v4: 0x7f00_0001, port: $0), process: UInt64($0) / 2)
+  }
+  var pieces = 0
+  var at = Timestamp(ns: 1)
   let sink = FuzzSink()
   sink.detail = KafkaDetail(rawValue: input[0] >> 1 & 7)
   var i = 1
@@ -97,10 +117,14 @@ public func fuzzKafka(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     i += 2
     let role: KafkaRole = word & 0x4000 == 0 ? .client : .broker
     let side: Side = role == .client ? .first : .second
+    let session = sessions[pieces / 2 % 2]
+    pieces += 1
+    at = at + .milliseconds(700)
     if word & 0x8000 != 0 {
       let gap = word & 0x2000 == 0 ? word & 0xfff : 0
       decoder.lost(gap, from: role, at: .zero, into: sink)
       _ = detector.lost(gap, from: side, at: .zero)
+      session.lost(gap, fromClient: role == .client, at: at)
       continue
     }
     let end = min(i + (word & 0xfff), input.count)
@@ -115,8 +139,16 @@ public func fuzzKafka(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
         counters.receivedBytes == counters.understoodBytes + counters.skippedBytes + UInt64(decoder.pendingBytes))
       precondition(decoder.heldBytes <= 2 << 20)
       _ = detector.receive(piece.span.bytes, from: side, at: .zero)
+      session.receive(piece.span.bytes, fromClient: role == .client, at: at)
+      _ = session.use
     }
+    state.expire(at: at)
+    _ = ledger.tick(at: at)
+    check(ledger)
   }
+  for session in sessions { session.ended(client: true, .finished, at: at) }
+  state.finish(at: at)
+  check(ledger)
   decoder.finish(.client, at: .zero, into: sink)
   decoder.finish(.broker, at: .zero, into: sink)
   precondition(decoder.pendingBytes == 0)
