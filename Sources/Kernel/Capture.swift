@@ -24,7 +24,7 @@ package final class Capture {
   private var state: UnsafeMutablePointer<capture_state>?
   private var position: UInt64 = 0
   private var connections = Connections()
-  private var clock = Clock()
+  private var clock: Clock
   private var counted = Statistics()
   private var losses = LossLedger()
   /// What is held; see `Capture+holding.swift`.
@@ -35,8 +35,11 @@ package final class Capture {
 
   /// Loads the programs and attaches them. Needs CAP_BPF and CAP_NET_ADMIN.
   ///
-  /// - Parameter ringBytes: rounded up to a power of two; 4 KiB to 1 GiB.
-  package init(target: Target, ringBytes: Int = 16 << 20) throws(KernelError) {
+  /// - Parameters:
+  ///   - ringBytes: Rounded up to a power of two; 4 KiB to 1 GiB.
+  ///   - clock: The time that segments bear.
+  package init(target: Target, ringBytes: Int = 16 << 20, clock: Clock = Clock()) throws(KernelError) {
+    self.clock = clock
     guard ringBytes >= 4096, ringBytes <= 1 << 30 else {
       throw KernelError(.failed, "a ring buffer of \(ringBytes) bytes is not possible: choose 4096 to \(1 << 30)")
     }
@@ -100,6 +103,12 @@ package final class Capture {
   }
 
   /// Tells the kernel how much of a connection is wanted from now on. Does nothing for one that is unknown or over.
+  /// The time that segments bear, as of now.
+  package var now: Timestamp { clock.now }
+
+  /// How far the wall clock is ahead of that by now.
+  package var wallAhead_ns: Int64 { clock.wallAhead_ns }
+
   package func set(_ interest: Interest, cookie: UInt64) {
     guard let connection = connections[cookie], connection.role == .own, connection.interest != interest else { return }
     connections.setInterest(interest, cookie: cookie)
@@ -267,7 +276,7 @@ package final class Capture {
         _ = cprobe_map_delete(maps.connections, &cookie)
         connections.remove(cookie)
       }
-      losses.forget(map: maps.lost) { connections[$0] == nil }
+      losses.forget(map: maps.lost, at: clock.timestamp(monotonic_ns: now_ns)) { connections[$0] == nil }
     }
   }
 

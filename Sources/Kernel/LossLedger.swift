@@ -44,9 +44,9 @@ struct LossLedger {
   }
 
   /// Removes connections from the kernel's table, so that it does not fill up; what they lost meanwhile is kept.
-  mutating func forget(map: Int32, where isGone: (UInt64) -> Bool) {
+  mutating func forget(map: Int32, at: Timestamp, where isGone: (UInt64) -> Bool) {
     for cookie in byCookie.keys where isGone(cookie) {
-      report(cookie, map: map, at: Clock.now)
+      report(cookie, map: map, at: at)
       var key = cookie
       _ = cprobe_map_delete(map, &key)
       byCookie[cookie] = nil

@@ -5,15 +5,14 @@ extension Engine {
   package func memory() -> [BreakerMemory] {
     ledger.groups.filter { $0.monitor.breaker.revision > 0 }.map { group in
       let breaker = group.monitor.breaker
-      let deadlines = breaker.deadlines(at: to)
+      // In moments of the wall clock: the next run knows no other.
+      let deadlines = breaker.deadlines(at: to, wallAhead_ns: ledger.wallAhead_ns)
       return BreakerMemory(
         key: group.key, cluster: ledger.clusters.names[Int(group.cluster)],
         addresses: ledger.clusters.addresses(of: group.cluster, most: Self.addressesRemembered), system: group.system,
-        group: group.name,
-        destination: group.destinations.first ?? "", state: breaker.state, revision: breaker.revision,
-        since_ns: breaker.since.ns,
-        until: deadlines.until, episode_end: deadlines.episodeEnd, closed_since_ns: breaker.closedSince.ns,
-        openings: breaker.openings, is_armed: breaker.isArmed, note: group.note,
+        group: group.name, destination: group.destinations.first ?? "", state: breaker.state, revision: breaker.revision,
+        since_ns: ledger.wall(breaker.since).ns, until: deadlines.until, episode_end: deadlines.episodeEnd,
+        closed_since_ns: ledger.wall(breaker.closedSince).ns, openings: breaker.openings, is_armed: breaker.isArmed, note: group.note,
         transitions: Array(
           (group.remembered + group.transitions.suffix(Self.transitionsRemembered).map(Report.TransitionReport.init))
             .suffix(Self.transitionsRemembered)))

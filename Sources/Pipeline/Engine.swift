@@ -58,12 +58,24 @@ package struct Engine: ~Copyable {
     connections.lost(loss)
   }
 
+  /// How far the wall clock is ahead of the engine's time. Live, that time begins where the wall clock stands and then runs
+  /// evenly: whoever sets the clock moves no timer. Times of the wall clock on the wire (when a message was enqueued) are
+  /// taken back by this much, moments that are told or remembered are told with it. 0 in a replay.
+  ///
+  /// So after a step ages in flight go on as if nothing had happened, and the delay of what is enqueued from then on is
+  /// right. What was stamped by the stepped clock before the step and comes after it is off by the step: discarded as
+  /// skewed where that makes it negative.
+  package var wallAhead_ns: Int64 {
+    get { ledger.wallAhead_ns }
+    set { ledger.wallAhead_ns = newValue }
+  }
+
   /// Moves time on where no segment does. Every `rules.evaluation_ns` of it all groups are judged.
   package mutating func tick(at: Timestamp) { advance(to: Self.sane(at)) }
 
   private mutating func advance(to at: Timestamp) {
     if from == nil { from = at }
-    // A capture's clock may jump back: time does not.
+    // A capture file's clock may jump back: time does not. Live it can't.
     if at > to { to = at }
     if let due = nextTick {
       if due <= to { evaluate(from: due) }
@@ -115,6 +127,8 @@ package struct Engine: ~Copyable {
           runbook: settings.runbook))
     }
     for (group, event) in events {
+      var event = event
+      event.at = ledger.wall(event.at)
       let settings = group.monitor.settings
       effects.append(
         .holding(

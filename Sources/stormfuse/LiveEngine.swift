@@ -63,7 +63,7 @@
       engine.whyCannotHold = capture.whyCannotHold
       let holds = CaptureSwitch(capture, longest_ns: settings.holding.limit_ns)
       engine.holdSwitch = holds
-      commands.memory?.restore(&engine, at: Clock.now)
+      commands.memory?.restore(&engine, at: capture.now)
       commands.queue.onArrival { [alarm = capture.alarm] in alarm.ring() }
       defer { commands.queue.close() }
       let watcher = Watcher(capture.discovery)
@@ -78,7 +78,7 @@
       }
       let status = loop(&engine, capture, holds, watcher, command, recorder)
       capture.releaseAll()
-      try recorder?.close(at: Clock.now)
+      try recorder?.close(at: capture.now)
       return status
     }
 
@@ -104,9 +104,10 @@
           engine.peek(segment, payload)
         }
         // A tick behind the ring's patience, so that a segment under way is not overtaken by its clock.
-        engine.tick(at: Clock.now + -.milliseconds(3))
+        engine.tick(at: capture.now + -.milliseconds(3))
+        engine.wallAhead_ns = capture.wallAhead_ns
         var isNews = act(&engine, capture)
-        commands.carryOut(&engine, at: Clock.now) { if act(&$0, capture) { isNews = true } }
+        commands.carryOut(&engine, at: Clock.wall) { if act(&$0, capture) { isNews = true } }
         // Whoever is stopped, hung or blind renews nothing: then the kernel lets everything pass.
         if ContinuousClock.now - renewed >= Self.renewEvery {
           capture.renewLease()
@@ -121,7 +122,7 @@
         if isNews || ContinuousClock.now - published >= pause {
           let began = ContinuousClock.now
           publish(&engine, capture, watcher)
-          recorder?.tick(at: Clock.now)
+          recorder?.tick(at: capture.now)
           published = .now
           // Publishing may take a fiftieth of the thread's time, however many groups there are.
           pause = max(Self.publishEvery, (published - began) * 50)
@@ -170,7 +171,7 @@
         case .interest(let cookie, let interest): capture.set(interest, cookie: cookie)
         }
       }
-      if isNews { commands.memory?.save(engine, at: Clock.now) }
+      if isNews { commands.memory?.save(engine, at: Clock.wall) }
       return isNews
     }
 

@@ -71,9 +71,9 @@ extension LiveKernel {
       let capture = try Capture(target: Arena.target())
       let wire = try Wire(connected: .v4)
       let recorder = Recorder()
-      let before = Clock.now
+      let before = Clock.wall
       for i in 0..<500 { try wire.send([UInt8(i & 0xff)]) }
-      let after = Clock.now
+      let after = Clock.wall
       recorder.record(capture)
       let data = recorder.segments.filter { $0.cookie == wire.cookie && $0.length > 0 }
       #expect(data.count == 500)
@@ -187,7 +187,7 @@ extension LiveKernel {
         _ = capture.poll(
           timeout_ms: 500,
           body: { segment, _ in
-            if segment.cookie == wire.cookie, segment.length == 1 { delays_ns.append(Clock.now - segment.at) }
+            if segment.cookie == wire.cookie, segment.length == 1 { delays_ns.append(Clock.wall - segment.at) }
           }, loss: { _ in })
         if before == delays_ns.count && sender.isDone { break }
       }

@@ -81,10 +81,12 @@ package struct Breaker: Sendable {
     }
   }
 
-  /// What outlives the process.
-  package func deadlines(at now: Timestamp) -> (until: BreakerMemory.Deadline?, episodeEnd: BreakerMemory.Deadline?) {
+  /// What outlives the process, in moments of a wall clock that is ahead of `now` by that much.
+  package func deadlines(at now: Timestamp, wallAhead_ns: Int64 = 0) -> (
+    until: BreakerMemory.Deadline?, episodeEnd: BreakerMemory.Deadline?
+  ) {
     func deadline(_ at: Timestamp) -> BreakerMemory.Deadline? {
-      at == .distantFuture ? nil : .init(at_ns: at.ns, remaining_ns: max(0, at - now))
+      at == .distantFuture ? nil : .init(at_ns: (at + wallAhead_ns).ns, remaining_ns: max(0, at - now))
     }
     return (deadline(until), deadline(episodeEnd))
   }

@@ -29,7 +29,8 @@ extension Ledger {
   }
 
   func dateEnqueueing(of delivery: inout Delivery, _ arrival: Arrival, firstSeen: Timestamp, _ group: Group) {
-    if let enqueued = arrival.enqueued {
+    if let stamped = arrival.enqueued {
+      let enqueued = stamped + -wallAhead_ns
       let age_ns = arrival.at - enqueued
       if age_ns >= -arrival.enqueuedResolution_ns, age_ns <= Self.longestDelay_ns {
         delivery.enqueued_ns = min(enqueued.ns, arrival.at.ns)

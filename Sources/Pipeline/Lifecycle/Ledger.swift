@@ -30,6 +30,8 @@ final class Ledger {
   var dropped = Dropped()
   /// The latest moment that anything happened at; never goes back.
   private(set) var now = Timestamp.zero
+  /// How far the wall clock is ahead of `now`; see `Engine.wallAhead_ns`.
+  var wallAhead_ns: Int64 = 0
   /// Who consumes where has changed, or something else that decides what is held.
   var isPlanDue = false
   /// Why nothing can be held here; nil if it can.
@@ -72,6 +74,9 @@ final class Ledger {
     if at > now { now = at }
     return now
   }
+
+  /// A moment as the wall clock has it.
+  func wall(_ at: Timestamp) -> Timestamp { at + wallAhead_ns }
 
   // MARK: Groups and consumers
 
@@ -358,11 +363,14 @@ final class Ledger {
 
   var hasTransitions: Bool { !transitions.isEmpty }
 
-  /// Transitions since the last call, in order.
+  /// Transitions since the last call, in order; from here on they bear the wall clock's time, as it was at the time.
   func takeTransitions() -> [(group: Group, transition: Transition)] {
     guard hasTransitions else { return [] }
     defer { transitions.removeAll(keepingCapacity: true) }
-    for (group, transition) in transitions { group.keep(transition) }
+    for i in transitions.indices {
+      transitions[i].transition.at = wall(transitions[i].transition.at)
+      transitions[i].group.keep(transitions[i].transition)
+    }
     return transitions
   }
 

@@ -10,7 +10,7 @@ struct ReportBuilder {
   func report() -> Report {
     let groups = ledger.groups.map(groupReport).sorted { ($0.key, $0.cluster) < ($1.key, $1.cluster) }
     return Report(
-      from: RFC3339(from), to: RFC3339(to), capture: captureReport(), groups: groups,
+      from: wall(from), to: wall(to), capture: captureReport(), groups: groups,
       ungrouped: destinations(ledger.ungrouped), unattributed: destinations(ledger.unattributed),
       producers: producers(), topology: topology())
   }
@@ -63,7 +63,7 @@ struct ReportBuilder {
       unholdable: group.unholdable,
       verdict: .init(kind: verdict.kind, rule: verdict.rule, evidence: verdict.evidence),
       episodes: group.monitor.episodes.list.map {
-        .init(kind: $0.kind, rule: $0.rule, from: RFC3339($0.from), to: $0.to.map(RFC3339.init), evidence: $0.evidence)
+        .init(kind: $0.kind, rule: $0.rule, from: wall($0.from), to: $0.to.map(wall), evidence: $0.evidence)
       },
       poison_messages: group.monitor.poison.list.map {
         .init(message: group.labels[$0.message] ?? "hash:" + hex($0.message), failures: Int(clamping: $0.failures))
@@ -116,6 +116,8 @@ struct ReportBuilder {
       p50: histogram.quantile(0.5).map(seconds), p95: histogram.quantile(0.95).map(seconds),
       max: histogram.count == 0 ? nil : seconds(histogram.max), samples: Int(clamping: histogram.count), source: source)
   }
+
+  private func wall(_ at: Timestamp) -> RFC3339 { RFC3339(ledger.wall(at)) }
 
   private func seconds(_ ns: Int64) -> Double { Double(ns) / 1e9 }
 
