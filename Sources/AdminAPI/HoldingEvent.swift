@@ -21,7 +21,7 @@ package struct HoldingEvent: Codable, Equatable, ExportedEvent {
   package var state: BreakerState
   package var revision: UInt64
   package var connections: Int
-  /// Deliveries that the consumers have already and will run all the same.
+  /// Deliveries that the consumers have already, or may get without asking, and will run all the same.
   package var exposure: Int
   package static let schema = "stormfuse.hold/1"
 

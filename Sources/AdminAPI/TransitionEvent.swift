@@ -25,6 +25,8 @@ package struct TransitionEvent: Codable, Equatable, ExportedEvent {
   @NullEncoded package var rule: Rule?
   package var evidence: [Evidence]
   package var dead_letters: DeadLetters
+  /// Deliveries that still run although requests are held: the consumers have them, or may get them without asking.
+  package var exposure: Int
   package static let schema = "stormfuse.event/1"
 
   package struct Step: Codable, Equatable, Sendable {
@@ -90,6 +92,7 @@ package struct TransitionEvent: Codable, Equatable, ExportedEvent {
     held = group.breaker.held
     why = group.breaker.why
     transition = step
+    exposure = group.exposure
     self.verdict = verdict
     self.rule = rule
     self.evidence = evidence

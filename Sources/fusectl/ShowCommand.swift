@@ -43,6 +43,7 @@ struct ShowCommand: Command {
     facts += group.verdict.evidence.map { ("", ($0.met ? "✓ " : "✗ ") + EvidenceText.item($0)) }
     if let why = group.unholdable { facts.append(("unholdable", plain(why))) }
     facts += [("deliveries", deliveries(group)), ("in flight", inFlight(group))]
+    facts.append(("exposure", "\(group.exposure) would still run if it were held now"))
     if let rate = group.error_rate {
       facts.append(("error rate", EvidenceText.quantity(rate, "ratio") + " of the run"))
     }

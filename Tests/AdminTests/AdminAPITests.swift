@@ -152,7 +152,7 @@ import Testing
         {"condition":"retries","met":true,"samples":312,"scope":"group","source":"settled_p95","threshold":3,"unit":"1",\
         "value":5,"window_s":60},\
         {"condition":"consumption_delay","met":true,"samples":312,"scope":"group","source":"settled_p95","threshold":60,\
-        "unit":"s","value":73,"window_s":60}],"group":"orders","held":false,\
+        "unit":"s","value":73,"window_s":60}],"exposure":4,"group":"orders","held":false,\
         "href":"/v1/breakers/rabbitmq%3A%252F%3Aorders","id":"\(event.id)","key":"rabbitmq:%2F:orders","mode":"observe",\
         "owner":"oncall","rule":"dead-letter-storm","runbook":null,"schema":"stormfuse.event/1","system":"rabbitmq",\
         "target":"pid:42","transition":{"at":"2026-11-20T23:59:59.123456789Z","cause":"rule","from":"closed",\

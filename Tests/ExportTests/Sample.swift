@@ -18,7 +18,7 @@ enum Sample {
          "evidence":[{"condition":"error_rate","scope":"group","value":0.412,"threshold":0.05,"unit":"ratio","samples":312,
          "window_s":60,"source":"x","met":true},{"condition":"retries","scope":"group","value":5,"threshold":3,"unit":"1",
          "samples":9,"window_s":60,"source":"x","met":true}],
-         "dead_letters":{"rejected":20,"dead_lettered":0,"exhausted":0}}
+         "dead_letters":{"rejected":20,"dead_lettered":0,"exhausted":0},"exposure":4}
         """.utf8))
   }
 }

@@ -6,7 +6,7 @@ package struct HoldEvent: Equatable, Sendable {
   package var why: String?
   /// Connections concerned.
   package var connections: Int
-  /// Deliveries that the consumers had already and will run all the same.
+  /// Deliveries that the consumers had already, or may get without asking, and will run all the same.
   package var exposure: Int
 
   package enum Kind: String, Sendable, CaseIterable, Codable {

@@ -132,7 +132,7 @@ struct HoldPlanner {
               at: now, kind: .holdLimit,
               why: "held for \(ledger.settings.holding.limit_ns / 1_000_000_000) s, the longest "
                 + "that was tested: traffic passes until the next opening", connections: group.hold.held,
-              exposure: group.inFlight)
+              exposure: group.exposure)
           ))
       }
       let sharesFreely = settings.sharedConnections == .hold
@@ -205,7 +205,7 @@ struct HoldPlanner {
       if found.held > 0 || !found.leftAlone.isEmpty { isAnythingTold = true }
       func event(_ kind: HoldEvent.Kind, _ why: String?, _ connections: Int) {
         told.append(
-          (group, HoldEvent(at: now, kind: kind, why: why, connections: connections, exposure: group.inFlight)))
+          (group, HoldEvent(at: now, kind: kind, why: why, connections: connections, exposure: group.exposure)))
       }
       if before.held == 0, found.held > 0 { event(.held, wants[id].map(\.reason), found.held) }
       if before.held > 0, found.held == 0 { event(.released, wants[id] == nil ? nil : group.hold.why, before.held) }

@@ -1,6 +1,8 @@
 /// One consumer of a group: an AMQP consumer tag, or the gets of one queue on one channel.
 struct Consumer: BitwiseCopyable {
   var process: UInt64
+  /// Of which group's consumers it is one; nil once it gets nothing more.
+  var group: GroupID?
   /// The protocol's own number for where it consumes.
   var place: Int32 = 0
   /// Index in its group's `partitions`; −1 where the system has none.
@@ -27,6 +29,32 @@ struct Consumer: BitwiseCopyable {
 
   /// It was joined midway and has not settled anything yet: perhaps it never will.
   var mayBeUnanswered: Bool { !isGetter && prefetch == nil && lastSettled == .zero }
+}
+
+/// A group's consumers that get deliveries, as far as holding it is concerned.
+struct GroupConsumers {
+  private var noAck = 0
+  private var unlimited = 0
+  /// Unsettled deliveries that the broker may send to all of them together, as far as that was seen. (A limit of a whole
+  /// channel counts for each of its consumers: at most so many.)
+  private(set) var prefetch = 0
+
+  mutating func enter(_ consumer: Consumer) { count(consumer, 1) }
+  mutating func leave(_ consumer: Consumer) { count(consumer, -1) }
+
+  private mutating func count(_ consumer: Consumer, _ step: Int) {
+    if consumer.isGetter { return }
+    if consumer.noAck {
+      noAck += step
+    } else if consumer.prefetch == 0 {
+      unlimited += step
+    } else {
+      prefetch += step * Int(consumer.prefetch ?? 0)
+    }
+  }
+
+  /// Why `pause` could not hold the group; nil if it could.
+  var unholdable: String? { noAck > 0 ? "no_ack" : unlimited > 0 ? "unlimited_prefetch" : nil }
 }
 
 /// Consumers in a flat array with a free list; index 0 is none. At most `bound` of them.

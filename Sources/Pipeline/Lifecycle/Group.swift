@@ -17,8 +17,8 @@ final class Group {
   var settleLatency = Histogram()
   var retryLatency = Histogram()
   var delaySource: DelaySource?
-  /// Why `pause` could not hold it; nil if it could.
-  var unholdable: String?
+  /// Who gets its deliveries now.
+  var consumers = GroupConsumers()
   /// What of it is held.
   var hold = HoldStatus()
   var lastActive = Timestamp.zero
@@ -40,6 +40,12 @@ final class Group {
   /// Deliveries that an own copy has settled and whose acknowledgement may still come, linked oldest copy first.
   private(set) var oldestPaired: DeliveryID = 0
   private var newestPaired: DeliveryID = 0
+  /// Why `pause` could not hold it; nil if it could.
+  var unholdable: String? { consumers.unholdable }
+  /// Deliveries that would still run if its consumers' requests were held now: those in flight, and those that the broker
+  /// may send without being asked again. (It may hand out more than the limit: quorum queues do after requeues. What a
+  /// consumer joined midway may be sent was not seen.)
+  var exposure: Int { max(inFlight, consumers.prefetch) }
   /// Mixed into message hashes, so that one message in two groups is two records.
   let salt: UInt64
   /// Where the broker sends what it rejects, as far as declarations tell.

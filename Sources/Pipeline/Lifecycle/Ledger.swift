@@ -36,7 +36,7 @@ final class Ledger {
   var isPlanDue = false
   /// Why nothing can be held here; nil if it can.
   var whyCannotHold: String?
-  private var unholdable: [Group] = []
+  private var unholdable: [(group: Group, why: String)] = []
   private var groupIndex: [GroupName: Int32] = [:]
   private var groupsMade: UInt32 = 0
 
@@ -112,24 +112,30 @@ final class Ledger {
 
   /// A consumer of that group; 0 if there is no room for it, counted.
   func addConsumer(_ consumer: Consumer, of id: GroupID) -> Int32 {
-    if !consumer.isGetter {
-      let group = groups[Int(id.index)]
-      if let reason = consumer.unholdable, group.unholdable == nil {
-        group.unholdable = reason
-        unholdable.append(group)
-      }
-    }
     isPlanDue = true
     let index = consumers.insert(consumer)
-    if index == 0 { dropped.consumers += 1 }
+    if index == 0 { dropped.consumers += 1 } else { enter(index, id) }
     return index
+  }
+
+  /// The consumer is one of that group's from now on; nil: it gets nothing more. What it has in flight stays its own.
+  func enter(_ index: Int32, _ id: GroupID?) {
+    if let old = consumers[index].group, isCurrent(old) {
+      groups[Int(old.index)].consumers.leave(consumers[index])
+    }
+    consumers[index].group = id
+    guard let id else { return }
+    let group = groups[Int(id.index)]
+    let wasHoldable = group.unholdable == nil
+    group.consumers.enter(consumers[index])
+    if wasHoldable, let why = group.unholdable { unholdable.append((group, why)) }
   }
 
   /// Groups of which a consumer was seen, since the last call, that `pause` could not hold.
   func takeUnholdable(at: Timestamp) -> [(group: Group, event: HoldEvent)] {
     defer { unholdable = [] }
     return unholdable.map {
-      ($0, HoldEvent(at: at, kind: .unholdable, why: $0.unholdable, connections: 1, exposure: $0.inFlight))
+      ($0.group, HoldEvent(at: at, kind: .unholdable, why: $0.why, connections: 1, exposure: $0.group.exposure))
     }
   }
 

@@ -50,9 +50,10 @@ package struct Report: Codable, Equatable, Sendable {
     package var settle_latency_s: Quantiles
     package var retry_latency_s: Quantiles
     package var coverage: Double
-    /// Deliveries that the consumers already hold and would still run if they were paused now.
+    /// Deliveries that would still run if the consumers were paused now: those in flight, or, where that is more, all that
+    /// the broker may send them without being asked again (their prefetch, as far as it was seen).
     package var exposure: Int
-    /// Why `pause` could not hold this group (`no_ack`, `unlimited_prefetch`); nil if it could.
+    /// Why `pause` could not hold this group's consumers of now (`no_ack`, `unlimited_prefetch`); nil if it could.
     @NullEncoded package var unholdable: String?
     package var verdict: VerdictReport
     package var episodes: [Episode]

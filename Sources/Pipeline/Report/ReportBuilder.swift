@@ -59,7 +59,7 @@ struct ReportBuilder {
       consumption_delay_s: quantiles(
         group.delay, source: group.delaySource.map { $0 == .firstSeen ? $0.name + ",lower_bound" : $0.name }),
       settle_latency_s: quantiles(group.settleLatency), retry_latency_s: quantiles(group.retryLatency),
-      coverage: group.monitor.windows.main.counts.coverage ?? 1, exposure: group.inFlight,
+      coverage: group.monitor.windows.main.counts.coverage ?? 1, exposure: group.exposure,
       unholdable: group.unholdable,
       verdict: .init(kind: verdict.kind, rule: verdict.rule, evidence: verdict.evidence),
       episodes: group.monitor.episodes.list.map {

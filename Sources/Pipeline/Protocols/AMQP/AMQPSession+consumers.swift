@@ -120,6 +120,7 @@ extension AMQPSession {
 
   /// The consumer is gone. Its record stays as long as it holds deliveries.
   private func retire(_ index: Int, of channel: AMQPChannel) {
+    ledger.enter(channel.consumers[index].id, nil)
     channel.retired.append(channel.consumers.remove(at: index))
     guard channel.retired.count >= channel.sweepAt else { return }
     channel.retired.removeAll {
@@ -132,12 +133,14 @@ extension AMQPSession {
 
   func free(_ entry: AMQPChannel.ConsumerEntry) {
     topology[entry.queue].readers -= 1
+    ledger.enter(entry.id, nil)
     ledger.consumers.remove(entry.id)
   }
 
   /// The group of a consumer, made anew if a bound has dropped it.
   func renewGroup(of entry: inout AMQPChannel.ConsumerEntry, on channel: AMQPChannel) {
     entry.group = group(of: topology[entry.queue])
+    if ledger.consumers[entry.id].group != nil { ledger.enter(entry.id, entry.group) }
     for i in channel.consumers.indices where channel.consumers[i].id == entry.id {
       channel.consumers[i].group = entry.group
     }
@@ -166,6 +169,7 @@ extension AMQPSession {
     leaves()
     guard index >= 0 else { return }
     ledger.consumers[channel.consumers[index].id].isCancelled = true
+    ledger.enter(channel.consumers[index].id, nil)
     guard !isOver else { return retire(index, of: channel) }
     channel.consumers[index].isCancelled = true
     // Those that wanted no answer stay until their tag is used again, but not without end.
