@@ -11,8 +11,6 @@ struct ClusterTable {
   private var byEndpoint: [Endpoint: ClusterID] = [:]
   private var byName: [String: ClusterID] = [:]
   private var isProvisional: [Bool] = []
-  /// Clusters by the addresses that an earlier run knew them under, as text.
-  private var remembered: [String: ClusterID] = [:]
   private let configured: String?
   private static let bound = 4096
 
@@ -21,10 +19,6 @@ struct ClusterTable {
   /// The cluster that the broker at `endpoint` belongs to, by address until it has told its name.
   mutating func cluster(at endpoint: Endpoint) -> ClusterID {
     if let known = byEndpoint[endpoint] { return known }
-    if !remembered.isEmpty, let known = remembered[endpoint.description] {
-      if byEndpoint.count < Self.bound { byEndpoint[endpoint] = known }
-      return known
-    }
     let id = configured.map { named($0, provisional: false) } ?? named(endpoint.description, provisional: true)
     if byEndpoint.count < Self.bound { byEndpoint[endpoint] = id }
     return id
@@ -59,18 +53,18 @@ struct ClusterTable {
   /// The cluster of an earlier run, with the addresses of its brokers: who joins a connection midway sees no name.
   mutating func remember(_ name: String, addresses: [String]) -> ClusterID {
     let id = named(name, provisional: addresses.contains(name))
-    for address in addresses where remembered.count < Self.bound { remembered[address] = id }
+    for address in addresses where byEndpoint.count < Self.bound {
+      if let endpoint = Endpoint(address) { byEndpoint[endpoint] = id }
+    }
     return id
   }
 
-  /// Addresses of its brokers that were seen in this run.
+  /// Addresses of its brokers, those of an earlier run among them.
   func endpoints(of id: ClusterID) -> [Endpoint] { byEndpoint.filter { $0.value == id }.map(\.key) }
 
-  /// Addresses of its brokers, those of an earlier run among them; at most `most`.
+  /// The same as text, at most `most`.
   func addresses(of id: ClusterID, most: Int) -> [String] {
-    var found = Set(byEndpoint.filter { $0.value == id }.map(\.key.description))
-    for (address, cluster) in remembered where cluster == id { found.insert(address) }
-    return Array(found.sorted().prefix(most))
+    Array(endpoints(of: id).map(\.description).sorted().prefix(most))
   }
 
   private mutating func named(_ name: String, provisional: Bool) -> ClusterID {

@@ -38,6 +38,32 @@ import Testing
     #expect(try new.state().state == .closed)
   }
 
+  @Test func `a block refuses connections to the brokers of the run before, until it ends`() throws {
+    func bench() -> HoldBench {
+      HoldBench {
+        var group = GroupSettings(match: "*:q")
+        group.action = .block
+        $0.groups = [group]
+      }
+    }
+    let old = bench()
+    old.bench.connect(cookie: 7).consume("q")
+    _ = old.command(.forceOpen(for_ns: .seconds(600)))
+    var memories = old.bench.engine.memory()
+    memories[0].addresses += ["[2001:db8::7]:5671", "a name that nobody can read:1"]
+    let new = bench()
+    new.bench.now = old.bench.now + .seconds(30)
+    new.bench.engine.restore(memories, at: new.bench.now)
+    new.settle()
+    #expect(
+      new.refused == [
+        Endpoint(v4: 0x0a00_00ff, port: 5672), Endpoint(high: 0x2001_0db8_0000_0000, low: 7, port: 5671),
+      ])
+    #expect(new.bench.engine.memory().map(\.addresses) == [["10.0.0.255:5672", "[2001:db8::7]:5671"]])
+    _ = new.command(.clearOverride)
+    #expect(new.refused.isEmpty)
+  }
+
   @Test func `a deadline that passed meanwhile ends at once`() throws {
     let old = HoldBench()
     old.bench.connect(cookie: 7).consume("q")
