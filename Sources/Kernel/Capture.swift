@@ -50,7 +50,8 @@ package final class Capture {
     ring = mapped.ring
     descriptor = mapped.descriptor
     state = mapped.state
-    held = programs.holding.map { HoldTable($0, shows: true) }
+    let locks = ConnectionLocks(try ControlGroups())
+    held = programs.holding.map { HoldTable($0, locks, shows: true) }
     discovery = try Discovery(target: target, programs: programs)
   }
 
@@ -102,13 +103,13 @@ package final class Capture {
     }
   }
 
-  /// Tells the kernel how much of a connection is wanted from now on. Does nothing for one that is unknown or over.
   /// The time that segments bear, as of now.
   package var now: Timestamp { clock.now }
 
   /// How far the wall clock is ahead of that by now.
   package var wallAhead_ns: Int64 { clock.wallAhead_ns }
 
+  /// Tells the kernel how much of a connection is wanted from now on. Does nothing for one that is unknown or over.
   package func set(_ interest: Interest, cookie: UInt64) {
     guard let connection = connections[cookie], connection.role == .own, connection.interest != interest else { return }
     connections.setInterest(interest, cookie: cookie)

@@ -5,7 +5,7 @@ internal import Glibc
 /// locked together with others, and both keep all directories above locked together with others. So whoever would hold
 /// above, below or at the same place is refused; the locks vanish with their process, however it ends.
 ///
-/// Two that share a cgroup are told apart by their connections. Who may open the directory may take the lock; then nothing
+/// Two that share a cgroup are kept apart by connections (`ConnectionLocks`). Who may open the directory may take the lock; then nothing
 /// is held and the refusal says so, which is the safe side.
 struct HoldLocks: ~Copyable {
   private let descriptors: [Int32]

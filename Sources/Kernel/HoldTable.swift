@@ -9,6 +9,7 @@ internal import Pipeline
 /// Bounds: `HELD_MAXIMUM` connections, `REFUSED_MAXIMUM` addresses. Belongs to one thread, and must not outlive the programs.
 struct HoldTable {
   private let kernel: cprobe_holding
+  private let locks: ConnectionLocks
   /// Whether held bytes are shown to a capture.
   private let shows: Bool
   private var slots = [UInt64: Int]()
@@ -18,8 +19,9 @@ struct HoldTable {
   private var unused = 0
   private var returned = [Int]()
 
-  init(_ kernel: cprobe_holding, shows: Bool) {
+  init(_ kernel: cprobe_holding, _ locks: ConnectionLocks, shows: Bool) {
     self.kernel = kernel
+    self.locks = locks
     self.shows = shows
   }
 
@@ -28,7 +30,7 @@ struct HoldTable {
   var count: Int { slots.count }
 
   /// Begins a hold or changes its terms; `until_ns` is CLOCK_MONOTONIC. Throws, and changes nothing, if the terms are
-  /// impossible or there is no room.
+  /// impossible, there is no room, or another stormfuse holds the connection.
   mutating func hold(_ cookie: UInt64, _ terms: HoldTerms, until_ns: Int64, now_ns: Int64) throws(KernelError) {
     guard terms.trickle_ns >= Self.trickle_ns.lowerBound, terms.trickle_ns <= Self.trickle_ns.upperBound else {
       throw KernelError(.failed, "a trickle every \(terms.trickle_ns) ns is not possible: choose 1 ms to 60 s")
@@ -52,6 +54,7 @@ struct HoldTable {
       throw KernelError(
         .failed, "\(slots.count) connections are held already and there is no room for more: release some first")
     }
+    try locks.take(cookie)
     var index = UInt32(unused < Int(HELD_MAXIMUM.rawValue) ? unused : returned[0])
     var fresh = CProbe.hold()
     fresh.cookie = cookie
@@ -67,6 +70,7 @@ struct HoldTable {
     var key = cookie
     let error = cprobe_map_update(kernel.held, &key, &index, 1)
     guard error == 0 else {
+      locks.giveBack(cookie)
       throw KernelError(.failed, "the kernel refused to hold a connection: \(KernelError.text(error))")
     }
     slots[cookie] = Int(index)

@@ -76,7 +76,7 @@ package final class OneShotHold {
     groups = try ControlGroups()
     programs = try EnforcePrograms()
     guard let holding = programs.holding else { throw KernelError(.failed, "the holding programs were closed") }
-    table = HoldTable(holding, shows: false)
+    table = HoldTable(holding, ConnectionLocks(groups), shows: false)
     let now_ns = Clock.monotonic_ns()
     until_ns = now_ns + request.duration_ns
     table.setLease(now_ns + HoldTable.lease_ns)

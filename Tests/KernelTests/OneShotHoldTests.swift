@@ -121,6 +121,44 @@ extension LiveKernel {
       try wire.send(pattern(100))
     }
 
+    @Test func `in a shared cgroup a connection is held by one at a time, and neighbours' are free to others`() throws {
+      let (peer, neighbour) = (try Peer(), try Peer())
+      let (wire, other) = (try Wire(.v4), try Wire(.v4))
+      peer.connect(wire.port)
+      try wire.accept()
+      neighbour.connect(other.port)
+      try other.accept()
+      let capture = try Capture(target: .processes([peer.id]))
+      peer.run("printf a >&3")
+      let recorder = Recorder()
+      recorder.record(capture)
+      let cookie = try #require(recorder.segments.last { $0.process == peer.id }?.cookie)
+      #expect(wire.receive(1, wait_ms: 500) == Array("a".utf8))
+      let terms = HoldTerms(action: .pause, trickle_ns: .seconds(60))
+      try capture.hold(cookie, terms, for_ns: .seconds(60))
+      let second = try OneShotHold(Self.request(.pause, target: .processes([peer.id])))
+      var status = second.tick()
+      #expect(status.connections == 0)
+      #expect(status.problems.count == 1 && status.problems[0].contains("another stormfuse"))
+      let beside = try OneShotHold(Self.request(.pause, target: .processes([neighbour.id])))
+      #expect(beside.tick().connections == 1 && beside.tick().problems == [])
+      beside.end()
+      // Let go by the one, it is the other's at its next look; then the one is refused.
+      capture.release(cookie)
+      usleep(250_000)
+      status = second.tick()
+      #expect(status.connections == 1)
+      let error = #expect(throws: KernelError.self) { try capture.hold(cookie, terms, for_ns: .seconds(60)) }
+      #expect(error?.description.contains("another stormfuse") == true)
+      #expect(capture.heldConnections == 0)
+      second.end()
+      try capture.hold(cookie, terms, for_ns: .seconds(60))
+      // Whoever is gone holds nothing.
+      capture.close()
+      let third = try OneShotHold(Self.request(.pause, target: .processes([peer.id])))
+      #expect(third.tick().connections == 1)
+    }
+
     @Test(arguments: [0.0, 3601])
     func `an impossible duration is refused`(seconds: Double) {
       #expect(throws: KernelError.self) { try OneShotHold(Self.request(.pause, seconds: seconds)) }
