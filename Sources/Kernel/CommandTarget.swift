@@ -160,6 +160,7 @@ package final class CommandTarget {
   }
 
   private static func makeGroup(below parent: String) -> (path: String?, procs: Int32, reason: String?) {
+    removeLeftGroups(below: parent)
     let path = "\(parent)/stormfuse-\(getpid())"
     // One of that name is left from a process of our number, killed before it could clean up.
     if mkdir(path, 0o755) != 0 && !(errno == EEXIST && rmdir(path) == 0 && mkdir(path, 0o755) == 0) {
@@ -172,6 +173,19 @@ package final class CommandTarget {
       return (nil, -1, "processes cannot be put into the cgroup \(path): \(reason)")
     }
     return (path, procs, nil)
+  }
+
+  /// Removes cgroups that were left by processes killed before they could clean up. Those with a process in them, of
+  /// whatever kind, can't be removed and stay.
+  private static func removeLeftGroups(below parent: String) {
+    for name in Files.directories(parent) where name.hasPrefix("stormfuse-") {
+      // stormfuse-PID, and the doctor's trials.
+      let number = name.dropFirst("stormfuse-".count).split(separator: "-").last.flatMap { Int32($0) }
+      guard let process = number, name == "stormfuse-\(process)" || name == "stormfuse-doctor-\(process)",
+        process > 0, kill(process, 0) != 0, errno == ESRCH
+      else { continue }
+      rmdir("\(parent)/\(name)")
+    }
   }
 
   /// Starts the child and waits until it stands at the gate. 0 or a negated error number.

@@ -94,6 +94,28 @@ extension LiveKernel {
       #expect(leftovers().isEmpty)
     }
 
+    @Test(.enabled(if: Live.isRootEnabled, "makes cgroups"))
+    func `cgroups that were left by killed ones are removed, others are not`() throws {
+      let path = try #require(Arena.path)
+      var ended: [Int32] = []
+      for _ in 0..<2 { ended.append(try Peer().id) }
+      let peer = try Peer()
+      let busy = "stormfuse-\(ended[1])"
+      let others = [busy, "stormfuse-\(peer.id)", "stormfuse-of-somebody-\(ended[0])"]
+      let made = others + ["stormfuse-\(ended[0])", "stormfuse-doctor-\(ended[0])"]
+      for name in made { #expect(mkdir("\(path)/\(name)", 0o755) == 0) }
+      defer {
+        _ = Files.write("\(peer.id)", to: path + "/cgroup.procs")
+        for name in made { rmdir("\(path)/\(name)") }
+      }
+      #expect(Files.write("\(peer.id)", to: "\(path)/\(busy)/cgroup.procs") == 0)
+      let command = try CommandTarget(["true"])
+      try command.release()
+      #expect(command.wait() == .status(0))
+      #expect(command.finish() == CommandTarget.Remains())
+      #expect(leftovers().sorted() == others.sorted())
+    }
+
     /// Cgroups of commands that are still there.
     private func leftovers() -> [String] {
       Files.directories(Arena.path ?? "/").filter { $0.hasPrefix("stormfuse-") }
