@@ -79,6 +79,10 @@ extension Capture {
   /// Why nothing can be held here, and what to do; nil if it can. Asks the kernel: some tens of microseconds.
   package var whyCannotHold: String? { programs.whyCannotHold }
 
+  /// While something is held: why connections of a cgroup that came since are not, though their holds were taken; nil if
+  /// all are. Answers from memory.
+  package var leftOut: String? { programs.leftOut }
+
   /// What a connection's own kernel would end it for: answers from memory, `Discovery.limits`.
   package func socketLimits(cookie: UInt64) -> SocketLimits { discovery.limits(cookie: cookie) }
 

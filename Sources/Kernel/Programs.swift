@@ -162,6 +162,9 @@ final class Programs: Sendable {
     }
   }
 
+  /// While something is held: why it is not held in a cgroup that came since; nil if there is none such.
+  var leftOut: String? { handle.withLock { $0.leftOut } }
+
   /// Why nothing can be held here, or not everywhere; nil if it can.
   var whyCannotHold: String? {
     handle.withLock { handle in

@@ -113,7 +113,11 @@
           capture.renewLease()
           renewed = .now
           // Whoever stood in the way may have gone, or come.
-          if capture.heldConnections == 0 { engine.whyCannotHold = capture.whyCannotHold }
+          let why = capture.heldConnections == 0 ? capture.whyCannotHold : capture.leftOut
+          if let why, capture.heldConnections > 0, engine.whyCannotHold != why {
+            Terminal.say("stormfuse: not everything is held: \(why)")
+          }
+          engine.whyCannotHold = why
           if renewed - extended >= Self.extendEvery {
             for (cookie, terms) in engine.throttled { _ = holds.hold(cookie, terms) }
             extended = renewed
@@ -188,6 +192,7 @@
             name: "capture", ok: unreached.isEmpty,
             detail: unreached.isEmpty
               ? "attached to \(watcher.attached.joined(separator: ", "))" : unreached.joined(separator: "; ")),
+          .init(name: "holding", ok: capture.leftOut == nil, detail: capture.leftOut ?? engine.whyCannotHold ?? "able"),
         ] + (commands.memory.map { [$0.check] } ?? []))
     }
 
