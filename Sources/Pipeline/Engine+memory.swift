@@ -10,7 +10,8 @@ extension Engine {
       return BreakerMemory(
         key: group.key, cluster: ledger.clusters.names[Int(group.cluster)],
         addresses: ledger.clusters.addresses(of: group.cluster, most: Self.addressesRemembered), system: group.system,
-        group: group.name, destination: group.destinations.first ?? "", state: breaker.state, revision: breaker.revision,
+        group: group.name, destination: group.destinations.first ?? "", state: breaker.state,
+        revision: breaker.revision,
         since_ns: ledger.wall(breaker.since).ns, until: deadlines.until, episode_end: deadlines.episodeEnd,
         closed_since_ns: ledger.wall(breaker.closedSince).ns, openings: breaker.openings, is_armed: breaker.isArmed,
         note: group.note,

@@ -27,7 +27,7 @@ struct ClusterTable {
   /// The same; a broker of which nothing is known yet is taken for one of `other`, if there is one: a process's other
   /// connections lead to brokers of the same cluster, unless they say otherwise.
   mutating func cluster(at endpoint: Endpoint, like other: ClusterID?) -> ClusterID {
-    guard let other, byEndpoint[endpoint] == nil, remembered[endpoint.description] == nil else {
+    guard let other, byEndpoint[endpoint] == nil else {
       return cluster(at: endpoint)
     }
     if byEndpoint.count < Self.bound { byEndpoint[endpoint] = other }

@@ -101,7 +101,6 @@ final class KafkaState {
     if partition.groupSerial != id.serial || partition.consumer == 0 {
       var consumer = Consumer(process: partition.member?.process ?? 0, noAck: false)
       consumer.lastSettled = ledger.now
-      consumer.prefetch = 1
       partition.books = ledger.groups[Int(id.index)].addPartition(
         KafkaTopics.partition(of: partition.place), of: topics[partition.place].name, at: ledger.now)
       consumer.partition = partition.books
