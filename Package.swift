@@ -77,7 +77,8 @@ let package = Package(
     .testTarget(name: "TracesTests", dependencies: ["Traces", "Pipeline"], swiftSettings: settings),
     .testTarget(
       name: "ReplayTests", dependencies: ["Traces", "Pipeline"],
-      exclude: ["captures", "generate.py", "generate_kafka.py", "record.py", "scenarios.json"], swiftSettings: settings),
+      exclude: ["captures", "generate.py", "generate_kafka.py", "record.py", "record_kafka.py", "scenarios.json"],
+      swiftSettings: settings),
     .testTarget(
       name: "ConfigurationFileTests", dependencies: ["ConfigurationFile", "AdminAPI", "Pipeline"],
       swiftSettings: settings),
@@ -107,6 +108,6 @@ let package = Package(
     .target(name: "Kernel", dependencies: ["Pipeline", "BPFObjects", "CProbe"], swiftSettings: settings),
     .testTarget(name: "KernelTests", dependencies: ["Kernel", "Pipeline"], swiftSettings: settings),
     .testTarget(
-      name: "LiveTests", exclude: ["broker", "clients", "hold", "holding", "scenario"], swiftSettings: settings),
+      name: "LiveTests", exclude: ["broker", "clients", "hold", "holding", "kafka_broker", "kafka_scenario", "scenario"], swiftSettings: settings),
   ]
 #endif

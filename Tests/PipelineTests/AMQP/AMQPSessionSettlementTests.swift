@@ -58,7 +58,19 @@ import Testing
     link.get("q", "2")
     link.deliver("3", to: "d", on: 2)
     link.fromClient(AMQPWire.method(1, 60, method, [1]))
+    if method == 110 { link.fromServer(AMQPWire.method(1, 60, 111)) }
     #expect(try bench.counts("q") == ["delivered": 3, "requeued": 2, "in_flight": 1])
+  }
+
+  @Test func `a recover that the server refuses hands nothing back`() throws {
+    let link = bench.connect()
+    link.consume("q")
+    link.deliver("m")
+    link.fromClient(AMQPWire.method(1, 60, 110, [1]))
+    #expect(try bench.counts("q") == ["delivered": 1, "in_flight": 1])
+    // connection.close, 540
+    link.fromServer(AMQPWire.method(0, 10, 50, [0x02, 0x1C, 0, 0, 0, 0, 0]))
+    #expect(try bench.counts("q") == ["delivered": 1, "abandoned": 1])
   }
 
   @Test func `cancel settles nothing, and acks stay valid`() throws {

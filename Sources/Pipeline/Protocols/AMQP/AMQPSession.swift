@@ -212,7 +212,7 @@ extension AMQPSession: AMQPFactSink {
     case .connectionClose, .connectionCloseOk: closeConnection(at: at)
     case .channelOpen, .channelCloseOk: closeChannel(number, at: at)
     case .channelClose: closeChannel(number, as: .closedByClient, at: at)
-    case .basicPublish, .basicRecover, .basicRecoverAsync, .basicGet, .basicConsume, .basicCancel, .basicQos,
+    case .basicPublish, .basicRecoverAsync, .basicGet, .basicConsume, .basicCancel, .basicQos,
       .queueDeclare, .queueBind, .queueUnbind, .queueDelete, .txSelect, .txCommit, .txRollback:
       // What a client still says on a channel that the server closed is void.
       guard let channel = channel(number), channel.phase == .open else { return }
@@ -225,8 +225,8 @@ extension AMQPSession: AMQPFactSink {
     switch method {
     case .basicPublish(let publish): beginPublish(channel, publish, in: frame)
     // Whatever the requeue bit says: RabbitMQ refuses false, and others hand everything out again just the same. It is
-    // no part of a transaction.
-    case .basicRecover, .basicRecoverAsync: settle(channel, tag: .max, multiple: true, .requeue, at: at)
+    // no part of a transaction. The synchronous one counts at its answer: GarageMQ refuses it and closes the connection.
+    case .basicRecoverAsync: settle(channel, tag: .max, multiple: true, .requeue, at: at)
     case .basicGet(let queue, let noAck): beginGet(channel, queue: queue, noAck: noAck, in: frame)
     case .basicConsume(let consume): beginConsume(channel, consume, in: frame)
     case .basicCancel(let tag, _): cancel(channel, tag: tag, isOver: false, in: frame)
@@ -252,7 +252,7 @@ extension AMQPSession: AMQPFactSink {
   private func serverMethod(_ method: AMQPMethod, channel number: UInt16, in frame: RawSpan, at: Timestamp) {
     switch method {
     case .basicDeliver, .basicGetOk, .basicGetEmpty, .basicReturn, .basicConsumeOk, .basicCancel, .basicCancelOk,
-      .queueDeclareOk, .txCommitOk, .txRollbackOk:
+      .basicRecoverOk, .queueDeclareOk, .txCommitOk, .txRollbackOk:
       // What the server still sends on a channel that the client is closing reaches nobody.
       guard let channel = channel(number), channel.phase == .open else { return }
       serverMethod(method, on: channel, in: frame, at: at)
@@ -276,6 +276,7 @@ extension AMQPSession: AMQPFactSink {
       channel.inbound.state = .ignored
     case .basicConsumeOk(let tag): finishConsume(channel, tag: tag, in: frame)
     case .basicCancel(let tag, _), .basicCancelOk(let tag): cancel(channel, tag: tag, isOver: true, in: frame)
+    case .basicRecoverOk: settle(channel, tag: .max, multiple: true, .requeue, at: at)
     case .queueDeclareOk(let queue, _, _): finishDeclare(channel, queue: queue, in: frame)
     case .txCommitOk: finishTransaction(channel, isCommit: true, at: at)
     case .txRollbackOk: finishTransaction(channel, isCommit: false, at: at)

@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+"""A consumer on kafka-python that behaves as told and says what it did; see kafka_behaviour.py."""
+
+import time
+
+from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
+from kafka.errors import KafkaError
+
+from kafka_behaviour import Behaviour, consumer_arguments, source_headers
+
+MODES = ("each", "batch", "auto", "none")
+
+
+class Listener(ConsumerRebalanceListener):
+    def __init__(self, client):
+        self.client = client
+
+    def on_partitions_revoked(self, revoked):
+        if self.client.options.commit == "batch":
+            self.client.commit()
+        if revoked:
+            self.client.behaviour.revoked([tuple(p) for p in revoked])
+
+    def on_partitions_assigned(self, assigned):
+        self.client.behaviour.assigned([tuple(p) for p in assigned])
+
+
+class Client:
+    def __init__(self, options):
+        self.options = options
+        self.behaviour = Behaviour(options, "kafka-python")
+        common = {"bootstrap_servers": options.bootstrap.split(","), "client_id": options.client_id or "kafka-python"}
+        self.consumer = KafkaConsumer(
+            **common, group_id=options.group, auto_offset_reset="earliest", fetch_max_wait_ms=options.fetch_wait_ms,
+            enable_auto_commit=options.commit == "auto", auto_commit_interval_ms=200,
+            session_timeout_ms=options.session_ms, heartbeat_interval_ms=options.session_ms // 4,
+        )
+        codec = None if options.codec == "none" else options.codec
+        self.producer = KafkaProducer(**common, compression_type=codec)
+
+    def wait_for_followers(self):
+        """The mock broker refuses a follower's SyncGroup that comes after the leader's, which is fatal to this library."""
+        coordinator = self.consumer._coordinator
+        lead = coordinator._on_join_leader
+
+        def later(response):
+            time.sleep(0.2)
+            return lead(response)
+
+        coordinator._on_join_leader = later
+
+    def follow_auto_commits(self):
+        """The library tells nobody of every commit that it makes by itself, so its own step is asked."""
+        coordinator = self.consumer._coordinator
+        handle = coordinator._handle_offset_commit_response
+
+        def observed(offsets, future, *rest):
+            handle(offsets, future, *rest)
+            if future.succeeded():
+                self.behaviour.committed({tuple(p): meta.offset for p, meta in offsets.items()})
+            else:
+                self.behaviour.commit_failed()
+
+        coordinator._handle_offset_commit_response = observed
+
+    def commit(self):
+        behaviour = self.behaviour
+        if not behaviour.uncommitted:
+            return
+        offsets = {TopicPartition(*where): max(given) + 1 for where, given in behaviour.given.items() if given}
+        try:
+            self.consumer.commit({p: OffsetAndMetadata(offset, "") for p, offset in offsets.items()})
+            behaviour.committed({tuple(p): offset for p, offset in offsets.items()})
+        except KafkaError:
+            behaviour.commit_failed()
+        if self.options.ask_committed:
+            for partition in self.consumer.assignment():
+                self.consumer.committed(partition)
+
+    def handle(self, record):
+        options, behaviour = self.options, self.behaviour
+        if options.delay_ms:
+            time.sleep(options.delay_ms / 1000)
+        where = record.topic, record.partition, record.offset
+        what = behaviour.received(*where, record.value)
+        if what == "seek":
+            self.consumer.seek(TopicPartition(record.topic, record.partition), record.offset)
+            time.sleep(options.backoff_ms / 1000)
+            return
+        if what.startswith("dead"):
+            headers = source_headers(*where) if what == "dead" else None
+            self.producer.send(options.dead_letters, record.value, record.key, headers).get(10)
+        if behaviour.commit_is_due:
+            self.commit()
+
+    def pause(self):
+        partitions = self.consumer.assignment()
+        self.consumer.pause(*partitions)
+        until = time.monotonic() + self.options.pause_ms / 10_000
+        while time.monotonic() < until:
+            self.poll(20)
+        self.consumer.resume(*[p for p in partitions if p in self.consumer.assignment()])
+
+    def poll(self, milliseconds):
+        inbox = self.behaviour.inbox
+        message = inbox.take()
+        if message is None:
+            # All that there is: what pause() finds half handed out, this library skips.
+            for partition, records in self.consumer.poll(milliseconds).items():
+                for record in records:
+                    inbox.put(*partition, record)
+            message = inbox.take()
+        if message is not None:
+            self.handle(message)
+
+    def run(self):
+        behaviour = self.behaviour
+        self.consumer.subscribe(self.options.topic, listener=Listener(self))
+        self.wait_for_followers()
+        if self.options.commit == "auto":
+            self.follow_auto_commits()
+        while not behaviour.done:
+            self.poll(50)
+            if behaviour.pause_is_due:
+                self.pause()
+        if self.options.commit == "batch":
+            self.commit()
+        self.consumer.close()
+        self.producer.close(5)
+        behaviour.end()
+
+
+if __name__ == "__main__":
+    Client(consumer_arguments(__doc__, MODES)).run()

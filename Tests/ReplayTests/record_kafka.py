@@ -1,0 +1,360 @@
+#!/usr/bin/env python3
+"""Records the small captures of Kafka in captures/ against private brokers, with the truth from the clients' own counters.
+
+    .venv/bin/python Tests/ReplayTests/record_kafka.py [NAME…]        root, or a user who may run dumpcap
+
+The brokers are librdkafka's mock cluster, in two versions (LiveTests/kafka_broker); the rest is as in record.py.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from record import CAPTURES, CLIENTS, LIVE, anonymous, capture
+
+LIMIT_BYTES = 400_000
+TERMS = ("delivered", "acked", "acked_paired", "requeued", "dead_lettered", "abandoned")
+# Ten messages: two succeed, one after two failures, one after one; six dead letters with and without source headers,
+# after three attempts, two and one.
+STORM = "aasorRdDtT"
+SECONDS = 90
+recordings = {}
+
+
+def recording(why, name=None, **options):
+    """Marks a function that plays one scenario, starting the capture when it is time, and returns its truth. `options` are
+    those of the broker."""
+
+    def mark(function):
+        recordings[name or function.__name__] = (function, why, options)
+        return function
+
+    return mark
+
+
+class Stage:
+    """What a scenario has at hand: a broker of its own, and the clients."""
+
+    def __init__(self, library="new", topics=("orders:3", "orders.DLT"), options=()):
+        command = [sys.executable, LIVE / "kafka_broker", "--library", library, "--owner", str(os.getpid()), *options]
+        for topic in topics:
+            command += ["--topic", topic]
+        self.broker = subprocess.Popen(command, stdout=subprocess.PIPE)
+        line = self.broker.stdout.readline()
+        if not line:
+            raise SystemExit("the broker did not start; its reason is above")
+        told = json.loads(line)
+        self.bootstrap, self.port = told["bootstrap"], told["port"]
+        self.start_capture = None
+        self.running = [self.broker]
+
+    def spawn(self, program, *arguments):
+        command = [sys.executable, CLIENTS / program, "--bootstrap", self.bootstrap, *arguments]
+        process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE)
+        self.running.append(process)
+        return process
+
+    def told(self, process, status=0):
+        """What it says it did."""
+        words, _ = process.communicate(timeout=SECONDS)
+        if process.returncode != status:
+            raise SystemExit(f"{process.args[1]} ended with status {process.returncode}")
+        return json.loads(words) if words else None
+
+    def publish(self, count, *arguments, topic="orders", partitions=3):
+        self.told(self.publisher(count, *arguments, topic=topic, partitions=partitions))
+
+    def publisher(self, count, *arguments, topic="orders", partitions=3):
+        return self.spawn("kafka_publisher.py", "--topic", topic, "--count", count, "--partitions", partitions, *arguments)
+
+    def consumer(self, client, *arguments, group="orders", topic="orders"):
+        return self.spawn(f"{client}_client.py", "--topic", topic, "--group", group, *arguments)
+
+    def consume(self, client, *arguments, **where):
+        return self.told(self.consumer(client, *arguments, **where))
+
+    def close(self):
+        for process in reversed(self.running):
+            if process.poll() is None:
+                process.terminate()
+                try:
+                    process.wait(10)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+
+
+def truth(*counts, group="orders", **extra):
+    """One group's truth: the sum of what its clients counted."""
+    total = {term: sum(count[term] for count in counts) for term in TERMS}
+    total["commit_failures"] = sum(count["commit_failures"] for count in counts)
+    return {f"kafka:{group}": {**{key: value for key, value in total.items() if value}, **extra}}
+
+
+# --- one consumer -------------------------------------------------------------------------------------------------
+
+
+def storm(client, *arguments, publish=(), count=30):
+    def play(stage):
+        stage.publish(count, *publish)
+        stage.start_capture()
+        did = stage.consume(client, "--count", count, *arguments)
+        assert did["delivered"] > count or STORM not in arguments, did
+        return truth(did)
+
+    return play
+
+
+def paced(client, *arguments, count=90):
+    """It consumes while the publisher publishes, in another process."""
+
+    def play(stage):
+        stage.start_capture()
+        publisher = stage.publisher(count, "--rate", 30)
+        did = stage.consume(client, "--count", count, *arguments)
+        stage.told(publisher)
+        assert did["delivered"] == count, did
+        return truth(did)
+
+    return play
+
+
+CLIENT = {"rdkafka": "confluent", "aiokafka": "aiokafka", "python": "kafka_python"}
+CALLED = {"rdkafka": "librdkafka 2.16", "aiokafka": "aiokafka", "python": "kafka-python 2.0.6"}
+BROKER = {"old": "librdkafka 2.0.2's mock broker", "new": "librdkafka 2.16's mock broker"}
+STORY = (
+    "30 messages over 3 partitions, each committed: of every ten two succeed, one fails twice and then succeeds, one fails"
+    " once and then succeeds (its return is no failure), three fail three times, twice and once and go to the dead-letter"
+    " topic with source headers, three the same with the body alone; every failure but the last is a seek back"
+)
+for short, client in CLIENT.items():
+    for library in ("old", "new"):
+        who = f"{CALLED[short]} against {BROKER[library]}"
+        name = f"kafka_{short}_storm_{library}"
+        recording(f"{who}: {STORY}", name, library=library)(storm(client, "--plan", STORM))
+    who = f"{CALLED[short]} against {BROKER['new']}"
+    recording(f"{who}: auto-commit, all succeed; the last commit is the library's own on leaving", f"kafka_{short}_auto")(
+        storm(client, "--commit", "auto"))
+    recording(
+        f"{who}: commits of ten, each followed by OffsetFetch (committed()); everything is paused for 100 ms every second while"
+        " a publisher publishes 30 a second: what is fetched again is no failure", f"kafka_{short}_pause",
+    )(paced(client, "--commit", "batch", "--ask-committed", "--pause-ms", 1000))
+recording(f"librdkafka 2.16 against {BROKER['old']}: the same pauses", "kafka_rdkafka_pause_old", library="old")(
+    paced("confluent", "--commit", "batch", "--pause-ms", 1000))
+for library in ("old", "new"):
+    recording(f"kcat 1.7.1 (librdkafka 2.0.2) as a member of a group, against {BROKER[library]}: 30 messages, committed by itself",
+              f"kafka_kcat_{library}", library=library)(storm("kcat", "--commit", "auto"))
+for codec in ("gzip", "snappy", "lz4", "zstd"):
+    recording(
+        f"librdkafka 2.16, everything it consumes and produces compressed with {codec}, so that headers of dead letters can't be"
+        f" read; else as kafka_rdkafka_storm_new", f"kafka_codec_{codec}",
+    )(storm("confluent", "--plan", STORM, "--codec", codec, publish=("--codec", codec), count=30))
+recording(
+    f"librdkafka 2.16 with KIP-848 (group.protocol=consumer) against {BROKER['new']}: {STORY}", "kafka_kip848_storm",
+)(storm("confluent", "--plan", STORM, "--protocol", "consumer"))
+recording(
+    "librdkafka 2.16, commits without waiting for their answers; 30 succeed", "kafka_rdkafka_async",
+)(storm("confluent", "--commit", "async"))
+recording(
+    "librdkafka 2.16 against a broker that offers no more than Kafka 0.11 did (Fetch 5, Produce 3, OffsetCommit 3, JoinGroup 2,"
+    f" SyncGroup 1, Heartbeat 1, LeaveGroup 1, OffsetFetch 3, FindCoordinator 1, Metadata 4): {STORY}", "kafka_0_11",
+    options=[word for pair in ("1:5", "0:3", "8:3", "11:2", "14:1", "12:1", "13:1", "9:3", "10:1", "3:4") for word in (
+        "--max-version", pair)],
+)(storm("confluent", "--plan", STORM))
+recording("acks=0: the publisher's Produce requests are never answered; 30 messages, consumed with batches of commits", "kafka_acks_0")(
+    lambda stage: acks_0(stage))
+
+
+def acks_0(stage):
+    stage.start_capture()
+    stage.publish(30, "--acks", "0")
+    return truth(stage.consume("confluent", "--count", 30, "--commit", "batch"))
+
+
+@recording(
+    "of 30 commits, one a message, the first three are refused with errors that a client can't hide: INVALID_COMMIT_OFFSET_SIZE."
+    " The fourth, of an offset above, settles what they left",
+    topics=("orders:1", "orders.DLT"), options=["--refuse", "8:28", "--refuse", "8:28", "--refuse", "8:28"],
+)
+def kafka_commit_refused(stage):
+    stage.publish(30, partitions=1)
+    stage.start_capture()
+    did = stage.consume("confluent", "--count", 30)
+    assert did["commit_failures"] == 3 and did["acked"] == 30, did
+    return truth(did)
+
+
+@recording(
+    "consume, produce, commit in transactions of ten (TxnOffsetCommit, EndTxn), 30 messages; the third transaction is aborted and"
+    " done again: an abort is one failed attempt per partition", topics=("orders:3", "orders.out"),
+)
+def kafka_transactions(stage):
+    stage.publish(30)
+    stage.start_capture()
+    did = stage.consume("confluent", "--count", 30, "--commit", "transaction", "--abort", 3)
+    return truth(did)
+
+
+@recording(
+    "a share group (ShareGroupHeartbeat, ShareFetch, ShareAcknowledge): of 30 messages every fifth is released once and rejected"
+    " when it comes again, every fifth is rejected at once, the others are accepted", topics=("orders:1",),
+)
+def kafka_share_group(stage):
+    stage.publish(30, partitions=1)
+    stage.start_capture()
+    did = stage.told(stage.spawn("share_client.py", "orders", "orders", 30))
+    return {"kafka:orders": {key: value for key, value in did.items() if value}}
+
+
+# --- several members, several groups ------------------------------------------------------------------------------
+
+
+def wait(what, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not what():
+        if time.monotonic() > deadline:
+            raise SystemExit("what the scenario waits for did not happen")
+        time.sleep(0.02)
+
+
+def journal(stage, name, word):
+    """How often this happened to the consumer that writes the journal `name`, and with how many partitions in all."""
+    path = stage.directory / name
+    lines = [line.split() for line in path.read_text().splitlines()] if path.exists() else []
+    found = [line for line in lines if line[1] == word]
+    return len(found), sum(int(line[2]) for line in found) if word != "connected" else 0
+
+
+def rebalance(client, *arguments):
+    """One member; another joins and leaves in good order, both while nothing is published: what was fetched is settled."""
+
+    def play(stage):
+        members = {}
+
+        def start(name):
+            extra = ("--client-id", name, "--fetch-wait-ms", 250, "--log", stage.directory / name, *arguments)
+            members[name] = stage.consumer(client, *extra)
+
+        def publish(total):
+            stage.publish(30, "--first", total - 30)
+            wait(lambda: journal(stage, "first", "got")[0] + journal(stage, "second", "got")[0] >= total)
+            time.sleep(1)
+
+        def end(name):
+            members[name].terminate()
+            return stage.told(members[name])
+
+        def share():
+            return sum(journal(stage, name, "assigned")[1] - journal(stage, name, "revoked")[1] for name in members)
+
+        for name in ("first", "second"):
+            (stage.directory / name).unlink(missing_ok=True)
+        stage.start_capture()
+        start("first")
+        wait(lambda: share() == 3)
+        publish(30)
+        start("second")
+        wait(lambda: journal(stage, "second", "connected")[0] and share() == 3)
+        time.sleep(2)
+        publish(60)
+        assert journal(stage, "second", "got")[0] >= 10
+        second = end("second")
+        del members["second"]
+        wait(lambda: share() == 3)
+        time.sleep(2)
+        publish(90)
+        first = end("first")
+        assert first["delivered"] + second["delivered"] == 90, (first, second)
+        return truth(first, second)
+
+    return play
+
+
+for short, arguments, how in (
+    ("rdkafka", [], "eager assignment"),
+    ("rdkafka_cooperative", ["--assignor", "cooperative-sticky"], "cooperative-sticky assignment"),
+    ("rdkafka_kip848", ["--protocol", "consumer"], "KIP-848"),
+    ("aiokafka", [], "eager assignment"),
+    ("python", [], "eager assignment"),
+):
+    client = CLIENT[short.split("_")[0]]
+    recording(
+        f"{CALLED[short.split('_')[0]]} against {BROKER['new']}, {how}: of three times 30 messages"
+        " the second 30 are shared with another member, which joins and leaves while nothing is published, so that nothing is"
+        " ever given up", f"kafka_{short}_rebalance",
+    )(rebalance(client, *arguments))
+
+
+def two_groups(stage, topics, *client_ids):
+    """Two consumers in one process, each a thread, in groups of their own; both are there when the messages come."""
+    for topic in dict.fromkeys(topics):
+        stage.publish(30, topic=topic)
+    stage.start_capture()
+    process = stage.spawn("two_groups_client.py", *topics, *client_ids)
+    did = stage.told(process)
+    return {key: value for one in did for key, value in truth(one, group=one["group"]).items()}
+
+
+@recording(
+    "two groups in one process, each with a topic of its own, same client id: told apart by the assignments. One's messages all"
+    " succeed, the other's are a storm", topics=("orders:3", "orders.DLT", "returns:3", "returns.DLT"))
+def kafka_two_groups(stage):
+    return two_groups(stage, ("orders", "returns"), "rdkafka", "rdkafka")
+
+
+@recording(
+    "two groups in one process read the same topic: both assignments fit every Fetch, and both begin at 0, so only the client ids"
+    " tell them apart. One's messages all succeed, the other's are a storm")
+def kafka_two_groups_one_topic(stage):
+    return two_groups(stage, ("orders", "orders"), "billing", "shipping")
+
+
+@recording("a member is killed with 20 of 60 committed: the broker finds out by its session timeout, a second one takes the rest",
+           topics=("orders:1", "orders.DLT"))
+def kafka_killed(stage):
+    stage.publish(60, partitions=1)
+    stage.start_capture()
+    first = stage.told(stage.consumer("confluent", "--die-after", 20), -signal.SIGKILL)
+    assert first["acked"] == 20, first
+    second = stage.consume("confluent", "--count", 40, "--client-id", "second")
+    assert second["acked"] == 40, second
+    return {"kafka:orders": {"delivered": 100, "acked": 60, "crashed": 1, "abandoned": 39}}
+
+
+def record(names):
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="stormfuse-record-", dir="/tmp"))
+    try:
+        for name in names:
+            function, why, options = recordings[name]
+            raw, stops, stage = directory / f"{name}.pcapng", [], Stage(**options)
+            stage.directory = directory
+            stage.start_capture = lambda: stops.append(capture(stage.port, raw))
+            try:
+                groups = function(stage)
+                stops[0]()
+            finally:
+                stage.close()
+            anonymous(raw)
+            if raw.stat().st_size > LIMIT_BYTES:
+                raise SystemExit(f"{name}: {raw.stat().st_size} bytes are too many for the tree")
+            path = CAPTURES / f"{name}.pcapng"
+            shutil.copy(raw, path)
+            path.chmod(0o644)
+            told = {"port": stage.port, "why": why, "groups": groups}
+            (CAPTURES / f"{name}.truth.json").write_text(json.dumps(told, indent=2) + "\n")
+            print(f"{name}: {path.stat().st_size} bytes, {json.dumps(groups)}", flush=True)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    unknown = set(sys.argv[1:]) - set(recordings)
+    if unknown:
+        sys.exit(f"record_kafka.py: no scenario {', '.join(sorted(unknown))}; there are {', '.join(recordings)}")
+    record(sys.argv[1:] or list(recordings))
