@@ -206,10 +206,12 @@ def kafka_transactions(stage):
     " when it comes again, every fifth is rejected at once, the others are accepted", topics=("orders:1",),
 )
 def kafka_share_group(stage):
-    stage.publish(30, partitions=1)
     stage.start_capture()
-    did = stage.told(stage.spawn("share_client.py", "orders", "orders", 30))
-    return {"kafka:orders": {key: value for key, value in did.items() if value}}
+    member = stage.spawn("share_client.py", "orders", "orders", 30)
+    # A share group begins with what comes after it.
+    time.sleep(3)
+    stage.publish(30, "--rate", 30, partitions=1)
+    return {"kafka:orders": {key: value for key, value in stage.told(member).items() if value}}
 
 
 # --- several members, several groups ------------------------------------------------------------------------------
