@@ -15,12 +15,14 @@ enum LiveEnvironment {
   /// A program in this folder that runs cases: `list` names them, `run NAME --broker DIR` prints an `Outcome`.
   enum Driver: String {
     case scenario, hold
+    case kafkaScenario = "kafka_scenario"
 
     /// What a case of it needs and is not there.
     var lacking: [String] {
       switch self {
       case .scenario: LiveEnvironment.lacking
       case .hold: LiveEnvironment.lacking + LiveEnvironment.lackingToHold
+      case .kafkaScenario: LiveEnvironment.lackingForKafka
       }
     }
 
@@ -37,7 +39,9 @@ enum LiveEnvironment {
 
     func run(case name: String) throws -> Outcome {
       guard lacking.isEmpty else { throw Failure(description: "lacking: \(lacking.joined(separator: ", "))") }
-      let line = try LiveEnvironment.output(of: [path, "run", name, "--broker", LiveEnvironment.broker.get()])
+      // A Kafka lives no longer than its case.
+      let broker = self == .kafkaScenario ? [] : ["--broker", try LiveEnvironment.broker.get()]
+      let line = try LiveEnvironment.output(of: [path, "run", name] + broker)
       return try JSONDecoder().decode(Outcome.self, from: Data(line.utf8))
     }
 
@@ -59,21 +63,36 @@ enum LiveEnvironment {
   private static let binary =
     ProcessInfo.processInfo.environment["STORMFUSE_BINARY"] ?? root + "/.build/release/stormfuse"
 
-  private static let lacking: [String] = {
+  /// What every driver needs.
+  private static let lackingAtAll: [String] = {
     var lacking: [String] = []
     let files = FileManager.default
     if !files.isExecutableFile(atPath: binary) { lacking.append("\(binary) (scripts/setup builds it)") }
     if !files.isExecutableFile(atPath: root + "/.venv/bin/python") { lacking.append(".venv (scripts/setup makes it)") }
+    // The case with two capabilities starts as root to drop the rest, and root has both.
+    if geteuid() != 0 { lacking.append("root") }
+    let mounts = (try? String(contentsOfFile: "/proc/self/mounts", encoding: .utf8)) ?? ""
+    if !mounts.contains(" cgroup2 ") { lacking.append("a mounted cgroup2 file system") }
+    return lacking
+  }()
+
+  private static let lackingForKafka: [String] = {
+    var lacking = lackingAtAll
+    if !FileManager.default.isExecutableFile(atPath: "/usr/bin/kcat") {
+      lacking.append("kcat and its librdkafka1 (scripts/setup installs them)")
+    }
+    return lacking
+  }()
+
+  private static let lacking: [String] = {
+    var lacking = lackingAtAll
+    let files = FileManager.default
     if !files.fileExists(atPath: "/usr/lib/rabbitmq/bin/rabbitmq-server") {
       lacking.append("rabbitmq-server (scripts/setup installs it)")
     }
     if !files.fileExists(atPath: "/usr/include/amqp.h") {
       lacking.append("librabbitmq-dev (scripts/setup installs it)")
     }
-    // The case with two capabilities starts as root to drop the rest, and root has both.
-    if geteuid() != 0 { lacking.append("root") }
-    let mounts = (try? String(contentsOfFile: "/proc/self/mounts", encoding: .utf8)) ?? ""
-    if !mounts.contains(" cgroup2 ") { lacking.append("a mounted cgroup2 file system") }
     return lacking
   }()
 

@@ -79,6 +79,6 @@ struct Replayed {
       ["in_flight": group.in_flight, "attempts_max": group.attempts.max], uniquingKeysWith: { a, _ in a })
   }
 
-  /// The broker's doing rather than the client's: compared where the truth has them.
-  private static let markedByTheWire: Set<String> = ["redelivered", "exhausted", "duplicates"]
+  /// The broker's or the library's doing rather than the client's: compared where the truth has them.
+  private static let markedByTheWire: Set<String> = ["redelivered", "exhausted", "duplicates", "refetched"]
 }

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """The main job, live, in about two minutes: a consumer turns bad, twice; the second time stormfuse holds its requests.
 
-    demo.py STORMFUSE [--prefetch N] [--json FILE]
+    demo.py STORMFUSE [--broker rabbitmq|kafka] [--prefetch N] [--json FILE]
 
-Starts a private RabbitMQ on loopback, a publisher, and `stormfuse run` around an ordinary consumer, first in mode
+Starts a private RabbitMQ (or Kafka) on loopback, a publisher, and `stormfuse run` around an ordinary consumer, first in mode
 observe, then in mode enforce; tells how it goes; shows each breaker's timeline, the evidence at the moment of opening,
 and the dead letters before and after it as the broker counts them; compares the two. All that it started is gone when
 it ends, however it ends. Exit status 1 if the story did not come out: the breaker did not open or close again, a message
@@ -22,13 +22,10 @@ import sys
 import tempfile
 import time
 
-import pika
+from brokers import KINDS
 
 HERE = pathlib.Path(__file__).resolve().parent
-BROKER = HERE.parent.parent / "Tests/LiveTests/broker"
 CONFIGURATION = HERE / "stormfuse.yaml"
-QUEUE = "orders"
-KEY = f"rabbitmq:%2F:{QUEUE}"
 # Seconds after the consumer's start.
 OUTAGE_FROM, OUTAGE_TO, LONGEST = 10, 24, 75
 SETTLED_S = 4  # how long the closed breaker is watched after the recovery
@@ -59,22 +56,15 @@ def heading(text):
 class Stage:
     """Everything that is started, so that everything ends."""
 
-    def __init__(self, stormfuse, prefetch):
-        self.stormfuse, self.prefetch = stormfuse, prefetch
+    def __init__(self, stormfuse, kind, prefetch):
+        self.stormfuse = stormfuse
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="stormfuse-demo-", dir="/tmp"))
         self.processes = []
-        self.broker_started = False
-        self.connection = None
+        self.broker = KINDS[kind](self.directory, prefetch)
 
     def start_broker(self):
-        self.broker_started = True
-        broker = subprocess.run(
-            [BROKER, "start", self.directory / "broker", "0", "--owner", str(os.getpid()), "--cluster", "demo"],
-            stdout=subprocess.PIPE,
-        )
-        if broker.returncode:
-            raise Failure("RabbitMQ did not start; its reason is above")
-        self.port = json.loads(broker.stdout)["port"]
+        if not self.broker.start():
+            raise Failure(f"{self.broker.title} did not start; its reason is above")
 
     def start(self, name, command, **options):
         """A process in a session of its own: Ctrl-C reaches this script alone, which ends the others in order."""
@@ -88,22 +78,6 @@ class Stage:
 
     def words(self, name):
         return (self.directory / f"{name}.log").read_text(errors="replace").strip()
-
-    def depths(self):
-        """Messages ready in the queue and in its dead-letter queue, as the broker counts them."""
-        if self.connection is None:
-            self.connection = pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", self.port))
-            self.channel = self.connection.channel()
-        names = (QUEUE, f"{QUEUE}.dlq")
-        return [self.channel.queue_declare(name, passive=True).method.message_count for name in names]
-
-    def clear(self):
-        """Between two acts: the queues as they were before the first."""
-        for name in (QUEUE, f"{QUEUE}.dlq"):
-            self.channel.queue_delete(name)
-        self.channel.exchange_delete(f"{QUEUE}.dlx")
-        self.connection.close()
-        self.connection = None
 
     def stop(self, name, process, within_s):
         process.terminate()
@@ -122,8 +96,7 @@ class Stage:
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-        if self.broker_started:
-            subprocess.run([BROKER, "stop", self.directory / "broker"], stderr=subprocess.DEVNULL)
+        self.broker.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
@@ -134,12 +107,12 @@ def seconds(moment):
     return parsed.timestamp() + float(f"0.{fraction or 0}")
 
 
-def read_events(path):
+def read_events(path, key):
     """The whole lines so far: transitions and what was told of holding."""
     if not path.exists():
         return []
     lines = path.read_text().split("\n")[:-1]
-    return [event for event in map(json.loads, lines) if event["key"] == KEY]
+    return [event for event in map(json.loads, lines) if event["key"] == key]
 
 
 def moment(event):
@@ -163,18 +136,18 @@ class Act:
         """Runs it: until the breaker has closed after the recovery, and the backlog is gone."""
         stage = self.stage
         publisher = stage.start(
-            f"publisher-{self.mode}", [sys.executable, HERE / "publisher.py", stage.port, QUEUE], stdout=subprocess.PIPE
+            f"publisher-{self.mode}", stage.broker.publisher(), stdout=subprocess.PIPE
         )
         if publisher.stdout.readline().strip() != b"declared":
             raise Failure(f"the publisher did not start: {stage.words(f'publisher-{self.mode}')}")
         self.began = began = time.time()
         environment = {**os.environ, "OUTAGE_FROM": str(began + OUTAGE_FROM), "OUTAGE_TO": str(began + OUTAGE_TO)}
-        consumer = [sys.executable, HERE / "consumer.py", stage.port, QUEUE, stage.prefetch]
         sidecar = stage.start(
             f"stormfuse-{self.mode}",
             [
                 stage.stormfuse, "run", "--mode", self.mode, "--config", CONFIGURATION, "--events", self.events,
-                "--report", self.report, "--admin", f"unix:{stage.directory}/admin", "--", *consumer,
+                "--report", self.report, "--admin", f"unix:{stage.directory}/admin", "--",
+                *stage.broker.consumer(),
             ],
             env=environment, stdout=subprocess.PIPE,
         )
@@ -185,7 +158,7 @@ class Act:
         self.drain()
         stage.stop("stormfuse", sidecar, 15)
         self.consumer = json.loads(sidecar.stdout.read().splitlines()[-1])
-        self.queued, self.dead = stage.depths()
+        self.queued, self.dead = stage.broker.depths()
 
     def follow(self, sidecar):
         shown, told, closed_at = 0, 0, None
@@ -194,9 +167,9 @@ class Act:
                 words = self.stage.words(f"stormfuse-{self.mode}")
                 raise Failure(f"stormfuse ended with status {sidecar.returncode}: {words or 'no word'}")
             elapsed = time.time() - self.began
-            backlog, dead = self.stage.depths()
+            backlog, dead = self.stage.broker.depths()
             self.counts.append((time.time(), dead))
-            for event in read_events(self.events)[shown:]:
+            for event in self.told()[shown:]:
                 shown += 1
                 say(line(event, self.began))
                 if "transition" in event:
@@ -217,11 +190,14 @@ class Act:
     def drain(self):
         """What is still queued is consumed, so that nothing can hide in flight."""
         deadline = time.time() + 15
-        while time.time() < deadline and self.stage.depths()[0] > 0:
+        while time.time() < deadline and self.stage.broker.depths()[0] > 0:
             time.sleep(0.1)
 
+    def told(self):
+        return read_events(self.events, self.stage.broker.key)
+
     def opening(self):
-        found = next((event for event in states(read_events(self.events)) if event["transition"]["to"] == "open"), None)
+        found = next((event for event in states(self.told()) if event["transition"]["to"] == "open"), None)
         if found is None:
             raise Failure(f"in mode {self.mode} the breaker never opened; the report's verdict was {self.verdict()}")
         return found
@@ -232,12 +208,12 @@ class Act:
 
     def exposed(self):
         """Deliveries that the consumer held when its requests began to be held, over all such moments."""
-        return sum(event["exposure"] for event in read_events(self.events) if event.get("kind") == "held")
+        return sum(event["exposure"] for event in self.told() if event.get("kind") == "held")
 
     def recovery_s(self):
         """From the first delivery acked after the service was back, as the first good probe, to the closing."""
-        closed = [event for event in states(read_events(self.events)) if event["transition"]["to"] == "closed"]
-        probing = [event for event in states(read_events(self.events)) if event["transition"]["to"] == "half_open"]
+        closed = [event for event in states(self.told()) if event["transition"]["to"] == "closed"]
+        probing = [event for event in states(self.told()) if event["transition"]["to"] == "half_open"]
         if not closed or not probing:
             raise Failure(f"in mode {self.mode} the breaker did not close again after the recovery")
         return moment(closed[-1]) - moment(probing[-1])
@@ -245,7 +221,7 @@ class Act:
     def verdict(self):
         try:
             groups = json.loads(self.report.read_text())["groups"]
-            return next(group["verdict"]["kind"] for group in groups if group["key"] == KEY)
+            return next(group["verdict"]["kind"] for group in groups if group["key"] == self.stage.broker.key)
         except (OSError, ValueError, KeyError, StopIteration):
             words = self.stage.words(f"stormfuse-{self.mode}")
             return f"not to be had; its own words: {words or 'none'}"
@@ -300,7 +276,7 @@ def compare(acts):
                 "acked": act.consumer["acked"],
                 "dead_lettered": act.dead,
                 "queued": act.queued,
-                "connections_lost": act.consumer["connections_lost"],
+                **act.stage.broker.losses(act.consumer),
             }
         )
     observed, enforced = rows
@@ -315,8 +291,9 @@ def compare(acts):
         "acked": "acked",
         "dead_lettered": "dead letters in all",
         "queued": "still queued",
-        "connections_lost": "connections lost",
     }
+    losses = list(acts[0].stage.broker.losses(acts[0].consumer))
+    names.update((loss, loss.replace("_", " ")) for loss in losses)
     say(f"  {'':<32}{'observe':>10}{'enforce':>10}")
     for key, name in names.items():
         values = "".join(f"{row[key]:>10}" for row in rows)
@@ -325,8 +302,7 @@ def compare(acts):
     for row in rows:
         if row["published"] != row["acked"] + row["dead_lettered"] + row["queued"]:
             found.append(f"in mode {row['mode']} published is not acked + dead letters + queued")
-        if row["connections_lost"]:
-            found.append(f"in mode {row['mode']} {row['connections_lost']} connections were lost")
+        found += [f"in mode {row['mode']}: {row[loss]} {names[loss]}" for loss in losses if row[loss]]
     allowed = max(observed["dead_after_opening"] / 10, enforced["exposed"])
     if enforced["dead_after_opening"] > allowed:
         found.append(
@@ -339,7 +315,8 @@ def compare(acts):
 def main():
     parser = argparse.ArgumentParser(description="A storm, without and with its consumer's requests held.")
     parser.add_argument("stormfuse")
-    parser.add_argument("--prefetch", type=int, default=20, metavar="N", help="of the consumer (default 20)")
+    parser.add_argument("--broker", choices=list(KINDS), default="rabbitmq")
+    parser.add_argument("--prefetch", type=int, default=20, metavar="N", help="of RabbitMQ's consumer (default 20)")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the comparison there as well")
     arguments = parser.parse_args()
 
@@ -351,21 +328,21 @@ def main():
     heading("stormfuse, live: a consumer turns bad and recovers, twice (about two minutes; Ctrl-C ends it)")
     say(paint(CONFIGURATION.read_text().rstrip(), DIM))
     say()
-    stage = Stage(arguments.stormfuse, arguments.prefetch)
+    stage = Stage(arguments.stormfuse, arguments.broker, arguments.prefetch)
     try:
-        say("starting a private RabbitMQ on loopback …")
+        say(f"starting a private {stage.broker.title} on loopback …")
         stage.start_broker()
-        say(f"publisher: 40 orders a second into queue {QUEUE}; consumer: prefetch {stage.prefetch}, under stormfuse run")
+        say(f"publisher: 40 orders a second into {stage.broker.where}; {stage.broker.how}; under stormfuse run")
         say(f"after {OUTAGE_FROM} s a service that the consumer needs times out, for {OUTAGE_TO - OUTAGE_FROM} s")
         acts = [Act(stage, "observe"), Act(stage, "enforce")]
         for act in acts:
             act.play()
             if act.mode == "observe":
                 tell(act)
-                stage.clear()
+                stage.broker.clear()
         rows, found = compare(acts)
         if arguments.json:
-            arguments.json.write_text(json.dumps({"prefetch": stage.prefetch, "runs": rows, "problems": found}) + "\n")
+            arguments.json.write_text(json.dumps({"prefetch": arguments.prefetch, "runs": rows, "problems": found}) + "\n")
         if found:
             raise Failure("; ".join(found))
         say()
@@ -373,7 +350,7 @@ def main():
     except KeyboardInterrupt:
         say("\nstopped; everything that was started is being ended")
         return 130
-    except (Failure, OSError, pika.exceptions.AMQPError) as problem:
+    except (Failure, OSError, *stage.broker.errors()) as problem:
         say()
         print(f"demo: {problem or type(problem).__name__}", file=sys.stderr)
         return 1

@@ -92,7 +92,7 @@ class Client:
             await asyncio.sleep(options.backoff_ms / 1000)
             return
         if what.startswith("dead"):
-            headers = source_headers(*where) if what == "dead" else None
+            headers = source_headers(*where, options.group) if what == "dead" else None
             await self.producer.send_and_wait(options.dead_letters, record.value, key=record.key, headers=headers)
         if behaviour.commit_is_due:
             await self.commit()

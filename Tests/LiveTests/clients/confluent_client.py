@@ -114,7 +114,7 @@ class Client:
             time.sleep(options.backoff_ms / 1000)
             return
         if what.startswith("dead"):
-            headers = source_headers(*where) if what == "dead" else None
+            headers = source_headers(*where, options.group) if what == "dead" else None
             self.producer.produce(options.dead_letters, message.value(), message.key(), headers=headers, callback=self.produced)
             if options.commit != "transaction":
                 self.producer.flush(10)

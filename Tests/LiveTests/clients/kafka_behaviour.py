@@ -32,7 +32,7 @@ On its end a client prints one JSON line, the truth in the report's terms: what 
   delivered        messages that the application was given, except the one return of each `o` (which is `refetched`)
   acked, acked_paired   messages whose offset was committed; paired: they had gone to the dead-letter topic
   abandoned        given to the application, not settled when the partition or the client went
-  commits, commit_failures, assigned, revoked, lost   calls and callbacks
+  commits, commit_failures, assignments; assigned, revoked, lost partitions   calls and callbacks
 """
 
 import argparse
@@ -46,7 +46,7 @@ import time
 
 TERMS = (
     "delivered", "refetched", "acked", "acked_paired", "requeued", "dead_lettered", "abandoned", "commits",
-    "commit_failures", "assigned", "revoked", "lost",
+    "commit_failures", "assignments", "assigned", "revoked", "lost",
 )
 FAILURES = {"a": 0, "s": 2, "o": 1, "r": 3, "R": 3, "t": 2, "T": 2, "d": 1, "D": 1}
 DEAD, HEADERS = "rRtTdD", "rtd"
@@ -184,6 +184,7 @@ class Behaviour:
         self.counts["commit_failures"] += 1
 
     def assigned(self, partitions):
+        self.counts["assignments"] += 1
         self.counts["assigned"] += len(partitions)
         self.abandon([place for place in partitions if place in self.given])
         self.journal.write("assigned", len(partitions))
@@ -276,11 +277,12 @@ class Inbox:
             self.sought = None
 
 
-def source_headers(topic, partition, offset):
+def source_headers(topic, partition, offset, group):
     """What Spring's DeadLetterPublishingRecoverer puts into a dead letter."""
     return [
         ("kafka_dlt-original-topic", topic.encode()),
         ("kafka_dlt-original-partition", struct.pack(">i", partition)),
         ("kafka_dlt-original-offset", struct.pack(">q", offset)),
+        ("kafka_dlt-original-consumer-group", group.encode()),
         ("kafka_dlt-exception-message", b"TimeoutError: the price service did not answer"),
     ]

@@ -88,7 +88,7 @@ class Client:
             time.sleep(options.backoff_ms / 1000)
             return
         if what.startswith("dead"):
-            headers = source_headers(*where) if what == "dead" else None
+            headers = source_headers(*where, options.group) if what == "dead" else None
             self.producer.send(options.dead_letters, record.value, record.key, headers).get(10)
         if behaviour.commit_is_due:
             self.commit()

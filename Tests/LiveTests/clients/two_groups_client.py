@@ -22,7 +22,7 @@ def main():
     parser.add_argument("client_ids", nargs=2)
     options = parser.parse_args()
     clients = []
-    for group, topic, name, plan in zip(("first", "second"), options.topics, options.client_ids, ("a", "aasorRdDtT")):
+    for group, topic, name, plan in zip(("first", "second"), options.topics, options.client_ids, ("a", "aasorRdDtt")):
         words = ["--bootstrap", options.bootstrap, "--topic", topic, "--group", group, "--client-id", name, "--plan", plan]
         clients.append(Client(consumer_options([*words, "--count", "30"], MODES)))
     threads = [threading.Thread(target=client.run, kwargs={"is_told": False}) for client in clients]

@@ -4,6 +4,7 @@ import sys
 
 import cycles
 import holds
+import kafka_holds
 import kills
 import reconnect
 import sharing
@@ -17,10 +18,12 @@ RELEASES = ("success", "reset", "override end", "time", "limit", "close", "SIGKI
 
 
 class Case:
-    """`run(stage)` gives (rows, differences). `is_apart`: in a network namespace of its own, so with an own broker."""
+    """`run(stage)` gives (rows, differences). `is_apart`: in a network namespace of its own, so with an own broker.
+    `is_kafka`: it brings its own broker."""
 
-    def __init__(self, name, run, is_quick=False, is_apart=False, table="holds"):
+    def __init__(self, name, run, is_quick=False, is_apart=False, is_kafka=False, table="holds"):
         self.name, self.run, self.is_quick, self.is_apart, self.table = name, run, is_quick, is_apart, table
+        self.is_kafka = is_kafka
 
 
 def matrix(seconds, tcp_retries2):
@@ -76,6 +79,12 @@ def cases():
             found.append(Case(f"hold-{seconds}s-retries2-{retries}", matrix(seconds, retries), is_apart=True))
     for seconds in (5, 20, 60):
         found.append(Case(f"bad-link-{seconds}s", bad_link(seconds), is_apart=True))
+    found.append(Case("kafka-5s", kafka_holds.run("new", 5), is_quick=True, is_kafka=True))
+    for library in ("old", "new"):
+        for seconds in (20, 60, 150):
+            found.append(Case(f"kafka-{library}-{seconds}s", kafka_holds.run(library, seconds), is_kafka=True))
+    for way in ("reset", "close", "SIGKILL", "SIGSTOP"):
+        found.append(Case(f"kafka-released-by-{way}", kafka_holds.run("new", 2, way), is_kafka=True))
     found.append(Case("shared-connection", sharing.shared_connection, is_quick=True, table="notes"))
     found.append(Case("auto-ack", sharing.auto_ack, is_quick=True, table="notes"))
     found.append(Case("reconnect-while-held", reconnect.run, table="notes"))
@@ -100,7 +109,7 @@ def run_case(case, broker, keep):
     stage = Stage(None if case.is_apart else broker)
     stages.append(stage)
     try:
-        if not case.is_apart and not broker:
+        if not case.is_apart and not case.is_kafka and not broker:
             stage.start_broker()
         return case.run(stage)
     finally:

@@ -57,17 +57,25 @@ class Row:
 class Held:
     """One consumer: its sidecar, its row, and what differs from what it should be."""
 
+    key = None  # of the group, if it is not that of the RabbitMQ queue
+
     def __init__(self, stage, client, heartbeat, ip, host, seconds, released_by, tcp_retries2, inside):
         self.row = Row(client, heartbeat, seconds, tcp_retries2, ip, released_by)
         self.queue = f"hold.{client}.{heartbeat}.v{ip}"
         self.differences = []
         self.seconds, self.released_by = seconds, released_by
         self.held_ns = self.released_ns = None
-        name = self.queue.replace("hold.", "")
-        journal = stage.directory / name / "journal"
-        command = client_command(stage, client, host, self.queue, heartbeat, PREFETCH, journal)
-        self.start = lambda: Sidecar(stage, name, command, self.queue, self.configuration(), inside=inside)
+        self.name = self.queue.replace("hold.", "")
+        self.stage, self.inside = stage, inside
+        self.command = self.client(stage, client, host, heartbeat, stage.directory / self.name / "journal")
         self.sidecar = None
+
+    def client(self, stage, client, host, heartbeat, journal):
+        return client_command(stage, client, host, self.queue, heartbeat, PREFETCH, journal)
+
+    def start(self):
+        return Sidecar(
+            self.stage, self.name, self.command, self.queue, self.configuration(), inside=self.inside, key=self.key)
 
     def configuration(self):
         """Of stormfuse: it holds only when told to, and an opening lasts as long as the case wants."""
@@ -256,7 +264,11 @@ def run(stage, members, seconds, released_by, hosts, tcp_retries2=15, inside=Non
         Held(stage, client, heartbeat, ip, hosts[ip], seconds, released_by, tcp_retries2, inside)
         for client, heartbeat, ip in members
     ]
-    load = Load(stage.port, [each.queue for each in held], RATE)
+    return play(held, Load(stage.port, [each.queue for each in held], RATE))
+
+
+def play(held, load):
+    """Holds them all at the same time while `load` comes, and lets them go."""
     try:
         for each in held:
             each.sidecar = each.start()

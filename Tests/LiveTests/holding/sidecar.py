@@ -100,14 +100,15 @@ class Journal:
 class Sidecar:
     """A client under a stormfuse of its own. The client lives until `close_client`, the sidecar no longer than that."""
 
-    def __init__(self, stage, name, client, queue, configuration="mode: enforce\n", state=None, inside=None):
+    def __init__(self, stage, name, client, queue, configuration="mode: enforce\n", state=None, inside=None, key=None):
         """
         client: the command of a client that takes --log and so on (`client_command`), without its journal.
         state: a directory that outlives it; one of its own unless given.
         inside: words before the command, to enter a network namespace.
+        key: of the group, if it is not that of the RabbitMQ queue `queue`.
         """
         self.name, self.queue = name, queue
-        self.key = f"rabbitmq:%2F:{urllib.parse.quote(queue, safe='')}"
+        self.key = key or f"rabbitmq:%2F:{urllib.parse.quote(queue, safe='')}"
         self.href = f"/v1/breakers/{urllib.parse.quote(self.key, safe='')}"
         self.directory = stage.directory / name
         self.directory.mkdir()
