@@ -108,6 +108,8 @@ let package = Package(
     .target(name: "Kernel", dependencies: ["Pipeline", "BPFObjects", "CProbe"], swiftSettings: settings),
     .testTarget(name: "KernelTests", dependencies: ["Kernel", "Pipeline"], swiftSettings: settings),
     .testTarget(
-      name: "LiveTests", exclude: ["broker", "clients", "hold", "holding", "kafka_broker", "kafka_scenario", "scenario"], swiftSettings: settings),
+      name: "LiveTests",
+      exclude: ["broker", "clients", "hold", "holding", "kafka_broker", "kafka_scenario", "scenario"],
+      swiftSettings: settings),
   ]
 #endif

@@ -5,7 +5,9 @@ extension LiveSuite {
   /// which compares the report of `stormfuse run` field by field with what each client counted.
   ///
   /// `Tests/LiveTests/kafka_scenario run` has the whole matrix; `scripts/soak` runs it.
-  @Suite(.serialized, .enabled(if: LiveEnvironment.Driver.kafkaScenario.mayRun, LiveEnvironment.Driver.kafkaScenario.comment))
+  @Suite(
+    .serialized, .enabled(if: LiveEnvironment.Driver.kafkaScenario.mayRun, LiveEnvironment.Driver.kafkaScenario.comment)
+  )
   struct KafkaLiveTests {
     @Test(.timeLimit(.minutes(5)), arguments: LiveEnvironment.Driver.kafkaScenario.cases("--quick"))
     func `the report equals what the Kafka clients did`(name: String) throws {
