@@ -20,7 +20,7 @@ package struct KafkaAcknowledgement: Hashable, Sendable {
 
   /// Offset by offset; nil outside, or where the count of types does not fit.
   package func type(of offset: Int64, in frame: RawSpan) -> KafkaAcknowledgeType? {
-    guard offset >= firstOffset, offset <= lastOffset else { return nil }
+    guard firstOffset >= 0, offset >= firstOffset, offset <= lastOffset else { return nil }
     let index = types.count == 1 ? 0 : offset - firstOffset
     guard index < Int64(types.count) else { return nil }
     return frame.u8(Int(types.offset) + Int(index)).flatMap(KafkaAcknowledgeType.init(rawValue:))

@@ -103,6 +103,11 @@ final class KafkaPartition {
     self.place = place
   }
 
+  /// One more try of exactly that record.
+  func countReturn(to offset: Int64) {
+    if seekBacks[offset] != nil || seekBacks.count < Self.awaitedBound { seekBacks[offset, default: 0] += 1 }
+  }
+
   static let awaitedBound = 4_096
   static let recentBound = 64
 }

@@ -32,6 +32,12 @@ struct KafkaOffsets {
     return nil
   }
 
+  /// The lowest at or above that one.
+  func firstOffset(from offset: Int64) -> Int64? {
+    let i = position(of: offset)
+    return i < entries.count ? entries[i].offset : nil
+  }
+
   /// How many lie below.
   func count(below offset: Int64) -> Int { position(of: offset) - head }
 
@@ -57,7 +63,8 @@ struct KafkaOffsets {
 
   mutating func remove(_ offset: Int64) {
     let i = position(of: offset)
-    if i < entries.count, entries[i].offset == offset { entries.remove(at: i) }
+    guard i < entries.count, entries[i].offset == offset else { return }
+    if i == head { _ = removeFirst() } else { entries.remove(at: i) }
   }
 
   /// Of the first entry at or above the offset.

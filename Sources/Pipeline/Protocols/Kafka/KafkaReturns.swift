@@ -6,8 +6,8 @@
 /// follows. Returns between two hand-overs of records are one *round*: one failed attempt at most, and if several
 /// partitions returned, nobody can tell which record it was.
 ///
-/// One retry that then succeeds is missed: it looks like a pause. Memory: `roundBound` rounds of `returnBound` returns;
-/// the oldest are forgotten.
+/// One retry that then succeeds is missed: it looks like a pause. Memory: `roundBound` rounds and `totalBound` returns in
+/// them; the oldest rounds are forgotten. Cost: a look-up in each round for every return.
 struct KafkaReturns {
   /// A round that turned out to be a failed attempt.
   struct Confirmed: Equatable {
@@ -21,33 +21,33 @@ struct KafkaReturns {
 
   private struct Round {
     var began: Timestamp
-    var returns: [(place: KafkaPlace, offset: Int64)] = []
+    var returns: [KafkaPlace: Int64]
     var isHandedOver = false
     var isConfirmed = false
-
-    func has(_ place: KafkaPlace) -> Bool { returns.contains { $0.place == place } }
-    func has(_ place: KafkaPlace, _ offset: Int64) -> Bool {
-      returns.contains { $0.place == place && $0.offset == offset }
-    }
   }
 
   private var rounds: [Round] = []
+  /// Returns in all rounds.
+  private(set) var count = 0
 
   /// A position returned. `previousRequest`: when that partition was asked for last: if that was before the latest round
   /// began, and the answer has only now come, this return was due to the same cause.
   mutating func returned(
     _ place: KafkaPlace, to offset: Int64, previousRequest: Timestamp, at: Timestamp
   ) -> [Confirmed] {
-    if let last = rounds.last, !last.has(place), last.returns.count < Self.returnBound,
-      !last.isHandedOver || previousRequest < last.began
-    {
-      rounds[rounds.count - 1].returns.append((place, offset))
+    if let last = rounds.last, !last.isHandedOver || (last.returns[place] == nil && previousRequest < last.began) {
+      guard last.returns[place] != nil || last.returns.count < Self.totalBound else { return [] }
+      if last.returns[place] == nil { count += 1 }
+      rounds[rounds.count - 1].returns[place] = offset
     } else {
-      if rounds.count == Self.roundBound { rounds.removeFirst() }
-      rounds.append(Round(began: at, returns: [(place, offset)]))
+      rounds.append(Round(began: at, returns: [place: offset]))
+      count += 1
+    }
+    while rounds.count > Self.roundBound || (count > Self.totalBound && rounds.count > 1) {
+      count -= rounds.removeFirst().returns.count
     }
     let current = rounds.count - 1
-    let earlier = rounds.indices.dropLast().filter { rounds[$0].has(place, offset) }
+    let earlier = rounds.indices.dropLast().filter { rounds[$0].returns[place] == offset }
     guard !earlier.isEmpty else { return [] }
     let isNamed = (earlier + [current]).allSatisfy { rounds[$0].returns.count == 1 }
     return confirm(earlier + [current], place, offset, isNamed: isNamed)
@@ -62,24 +62,26 @@ struct KafkaReturns {
   /// A dead letter was made of that record: its returns were retries. Answers with those not confirmed yet, and how many
   /// there were in all.
   mutating func deadLettered(_ place: KafkaPlace, _ offset: Int64) -> (confirmed: [Confirmed], all: Int) {
-    let mine = rounds.indices.filter { rounds[$0].has(place, offset) }
+    let mine = rounds.indices.filter { rounds[$0].returns[place] == offset }
     return (confirm(mine, place, offset, isNamed: true), mine.count)
   }
 
   /// Another generation or assignment: positions moved for other reasons.
-  mutating func cancel() { rounds.removeAll() }
+  mutating func cancel() {
+    rounds.removeAll()
+    count = 0
+  }
 
   /// The same for one partition.
   mutating func cancel(_ place: KafkaPlace) {
-    for i in rounds.indices { rounds[i].returns.removeAll { $0.place == place } }
+    for i in rounds.indices where rounds[i].returns.removeValue(forKey: place) != nil { count -= 1 }
     rounds.removeAll { $0.returns.isEmpty }
   }
 
   mutating func rename(_ place: KafkaPlace, to other: KafkaPlace) {
     for i in rounds.indices {
-      for j in rounds[i].returns.indices where rounds[i].returns[j].place == place {
-        rounds[i].returns[j].place = other
-      }
+      guard let offset = rounds[i].returns.removeValue(forKey: place) else { continue }
+      if rounds[i].returns.updateValue(offset, forKey: other) != nil { count -= 1 }
     }
   }
 
@@ -96,5 +98,5 @@ struct KafkaReturns {
   }
 
   private static let roundBound = 64
-  private static let returnBound = 256
+  static let totalBound = 16_384
 }

@@ -12,6 +12,12 @@ extension KafkaSession {
     return detail
   }
 
+  func fetchAnswered(_ answer: KafkaFetchAnswer, of exchange: KafkaExchange) {
+    fetching.readsCommitted = answer.request?.readsCommitted ?? false
+    fetching.isIncremental = answer.request.map { $0.sessionEpoch > 0 } ?? false
+    fetching.requestedAt = exchange.requestedAt
+  }
+
   func fetchPartition(_ answer: KafkaFetchedPartition, in frame: RawSpan, at: Timestamp) {
     fetching.partition = nil
     fetching.stray = nil
@@ -52,6 +58,7 @@ extension KafkaSession {
   func fetchPartitionEnded() {
     if let partition = fetching.partition, fetching.handedOver > 0 {
       partition.isAnswered = true
+      partition.requestedAt = max(partition.requestedAt, fetching.requestedAt)
       partition.member?.returns.handedOver()
     }
     fetching.partition = nil
@@ -64,6 +71,11 @@ extension KafkaSession {
     if let stray = fetching.stray, delivers { return count(batch, as: stray) }
     guard let partition = fetching.partition else { return }
     if delivers {
+      // A session's request lists only positions that changed: one that was answered and is answered again was asked for
+      // again where it stood before.
+      if fetching.isIncremental, fetching.handedOver == 0, partition.isAnswered, batch.lastOffset < partition.end {
+        requested(partition, fetching.offset, at: fetching.requestedAt)
+      }
       if batch.codec == .none, fetching.detail.contains(.records) {
         fetching.batch = batch
       } else {
@@ -94,11 +106,9 @@ extension KafkaSession {
   /// A wrapper message of old tells only its last offset: it begins behind the batch before.
   private func records(of batch: KafkaBatch) -> (first: Int64, last: Int64, count: Int32) {
     if batch.baseOffset >= 0 { return (batch.baseOffset, batch.lastOffset, batch.count) }
-    let first = max(fetching.offset, fetching.partition?.end ?? 0)
-    return (
-      min(first, batch.lastOffset), batch.lastOffset,
-      Int32(clamping: batch.lastOffset - min(first, batch.lastOffset) + 1)
-    )
+    let first = min(max(0, fetching.offset, fetching.partition?.end ?? 0), batch.lastOffset)
+    guard first >= 0, batch.lastOffset < .max else { return (0, -1, 0) }
+    return (first, batch.lastOffset, Int32(clamping: batch.lastOffset - first + 1))
   }
 
   /// A batch as its header tells it. Compaction leaves holes that nobody sees: then its records are taken to lie at the
@@ -107,7 +117,7 @@ extension KafkaSession {
     let records = records(of: batch)
     guard records.count > 0, records.last >= records.first, records.last < .max else { return }
     let count = min(Int64(records.count), records.last - records.first + 1, Self.batchBound)
-    let span_ms = batch.maxTimestamp_ms - batch.baseTimestamp_ms
+    let span_ms = batch.baseTimestamp_ms < 0 ? 0 : max(0, batch.maxTimestamp_ms) - batch.baseTimestamp_ms
     for i in 0..<count {
       let offset = records.last - count + 1 + i
       // Between its first and its last time stamp, evenly: the deltas are in the compressed part.
@@ -136,7 +146,7 @@ extension KafkaSession {
   private func handOver(
     _ offset: Int64, to partition: KafkaPartition, _ enqueued_ms: Int64, isLogAppendTime: Bool, at: Timestamp
   ) {
-    guard offset >= fetching.offset, offset >= 0 else { return }
+    guard offset >= fetching.offset, offset >= 0, offset < .max else { return }
     fetching.handedOver += 1
     fetching.isLogAppendTime = isLogAppendTime
     if offset >= partition.end {

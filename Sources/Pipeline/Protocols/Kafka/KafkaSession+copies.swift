@@ -108,7 +108,7 @@ extension KafkaSession {
     let (confirmed, all) = member.returns.deadLettered(source.partition.place, source.offset)
     for one in confirmed { confirm(one, of: source.partition.group, at: at) }
     // Rounds of several partitions have a name now.
-    if all > 0 {
+    if all > 0, source.partition.seekBacks.count < KafkaPartition.awaitedBound {
       source.partition.seekBacks[source.offset] = max(source.partition.seekBacks[source.offset] ?? 0, Int32(all))
     }
     return Int32(all)

@@ -20,12 +20,16 @@ extension KafkaSession {
     var body: UInt64 = 0
     var marks: KafkaRecordMarks?
     var isLogAppendTime = false
-    /// The request lists all that is fetched; its number, and how many partitions it listed.
-    var isFull = false
-    var round: UInt32 = 0
-    var listed = 0
     /// A broker that replicates, no consumer.
     var isReplica = false
+    /// The request lists every partition that is wanted, not what changed in a session.
+    var isFull = false
+    /// Counts full requests; how many partitions the latest lists.
+    var fullRequests: UInt32 = 0
+    var listed = 0
+    /// Of the answer that is being read: it belongs to a session whose requests list only what changed.
+    var isIncremental = false
+    var requestedAt = Timestamp.zero
   }
 
   enum Stray { case ungrouped, unattributed }
@@ -35,19 +39,16 @@ extension KafkaSession {
   func fetchRequested(_ request: KafkaFetchRequest) {
     // Of a full request only what it lists is fetched; one within a session lists what changed.
     fetching.isFull = request.sessionEpoch <= 0
-    if fetching.isFull {
-      fetching.round &+= 1
-      fetching.listed = 0
-    }
+    if fetching.isFull { fetching.fullRequests &+= 1 }
+    fetching.listed = 0
     fetching.isReplica = request.replica >= 0
   }
 
   func fetchRequestEnded(replica: Int32) {
     // A broker that replicates is no consumer; from version 15 on that is said at the end.
     if replica >= 0 { positions.removeAll() }
-    guard fetching.isFull, fetching.listed != positions.count else { return }
-    let round = fetching.round
-    positions = positions.filter { $0.value.round == round }
+    guard fetching.isFull, positions.count > fetching.listed else { return }
+    positions = positions.filter { $0.value.fullRequest == fetching.fullRequests }
     positionsVersion += 1
     ledger.isPlanDue = true
   }
@@ -59,8 +60,10 @@ extension KafkaSession {
     var position = positions[place] ?? Position()
     if position.version != process.version { attribute(&position, place, offset: asked.offset) }
     position.offset = asked.offset
-    if position.round != fetching.round { fetching.listed += 1 }
-    position.round = fetching.round
+    if fetching.isFull, position.fullRequest != fetching.fullRequests {
+      position.fullRequest = fetching.fullRequests
+      fetching.listed += 1
+    }
     positions[place] = position
     if let partition = position.partition { requested(partition, asked.offset, at: exchange.requestedAt) }
   }
@@ -159,9 +162,11 @@ extension KafkaSession {
   /// A round of returns was a failed attempt: the delivery ends, and the copy that came, or is to come, is another one.
   func confirm(_ confirmed: KafkaReturns.Confirmed, of group: KafkaGroup, at: Timestamp) {
     guard let partition = group.partitions[confirmed.place] else { return }
-    let offset = confirmed.offset
-    let failed = fail(partition, offset, at: at)
-    if confirmed.isNamed { partition.seekBacks[offset, default: 0] += 1 }
+    var offset = confirmed.offset
+    // Compaction and markers leave holes: the record behind it is meant.
+    if offset >= partition.ackedThrough { offset = partition.deliveries.firstOffset(from: offset) ?? offset }
+    let failed = fail(partition, offset, isNamed: confirmed.isNamed, at: at)
+    if confirmed.isNamed { partition.countReturn(to: offset) }
     if confirmed.isHandedOver {
       redeliver(failed, offset, of: partition, at: at)
     } else if partition.awaited.count < KafkaPartition.awaitedBound {
@@ -174,9 +179,12 @@ extension KafkaSession {
     let group = state.enrol(partition)
     ledger.groups[Int(group.index)].count(partition.books) { if $0.refetched > 0 { $0.refetched -= 1 } }
     var arrival = arrival(offset, of: partition, in: group, at: at)
+    // Counted when the copy came.
+    arrival.isDuplicate = false
     if let failed {
       arrival.body = failed.body
-      arrival.attempt = max(arrival.attempt ?? 1, failed.attempt + (partition.seekBacks[offset] == nil ? 0 : 1))
+      let attempts = Int64(failed.attempt) + (partition.seekBacks[offset] == nil ? 0 : 1)
+      arrival.attempt = max(arrival.attempt ?? 1, Int32(clamping: attempts))
       arrival.deliberate_ns = failed.deliberate_ns
       if !failed.flags.contains(.lowerBound) {
         arrival.enqueued = Timestamp(ns: failed.enqueued_ns)
@@ -192,9 +200,9 @@ extension KafkaSession {
     }
   }
 
-  /// The delivery of that offset, if it is in flight, is tried again.
+  /// The delivery of that offset, if it is in flight, is tried again. Not `isNamed`: some delivery was, perhaps this one.
   @discardableResult
-  func fail(_ partition: KafkaPartition, _ offset: Int64, at: Timestamp) -> Delivery? {
+  func fail(_ partition: KafkaPartition, _ offset: Int64, isNamed: Bool = true, at: Timestamp) -> Delivery? {
     guard let id = partition.deliveries.find(offset) else { return nil }
     partition.deliveries.remove(offset)
     guard ledger.deliveries.isLive(id) else { return nil }
@@ -202,7 +210,7 @@ extension KafkaSession {
     if delivery.flags.contains(.paired) {
       ledger.dropPaired(id)
     } else {
-      label(partition, offset, delivery.message)
+      if isNamed { label(partition, offset, delivery.message) }
       ledger.settle(id, as: .requeued, at: at)
     }
     return delivery
@@ -210,8 +218,13 @@ extension KafkaSession {
 
   /// The leader's epoch was asked for: where the position goes from there is not the consumer's doing.
   func excuse(_ topic: KafkaTopic, _ number: Int32, in frame: RawSpan) {
-    guard let place = place(topic, number, in: frame), let partition = positions[place]?.partition else { return }
-    partition.isExcused = true
-    partition.member?.returns.cancel(place)
+    guard let place = place(topic, number, in: frame) else { return }
+    // It may be asked on another connection than the one that fetches.
+    for group in process.groups {
+      guard let partition = group.partitions[place], let member = partition.member, member.process == process.id
+      else { continue }
+      partition.isExcused = true
+      member.returns.cancel(place)
+    }
   }
 }

@@ -94,7 +94,7 @@ extension KafkaSession {
       } else if let partition = group.partitions[current], let first = partition.deliveries.first, first.offset < offset
       {
         fail(partition, first.offset, at: at)
-        partition.seekBacks[first.offset, default: 0] += 1
+        partition.countReturn(to: first.offset)
         if partition.awaited.count < KafkaPartition.awaitedBound { partition.awaited.insert(first.offset) }
         // Its consumer goes back to what is committed, which is the same failure.
         partition.isExcused = true

@@ -47,8 +47,8 @@ final class KafkaSession {
     var version: UInt64 = 0
     /// Several groups fit.
     var isAmbiguous = false
-    /// Number of the full request that it belongs to.
-    var round: UInt32 = 0
+    /// The full request that listed it last.
+    var fullRequest: UInt32 = 0
   }
 
   init(ledger: Ledger, state: KafkaState, server: Endpoint, process: UInt64) {
@@ -199,7 +199,7 @@ extension KafkaSession: KafkaFactSink {
     case .fetchPartitionRequested(let position): fetchPartitionRequested(position, of: exchange, in: frame)
     case .partitionForgotten(let topic, let partition): forget(topic, partition, in: frame)
     case .fetchRequestEnded(let replica, _): fetchRequestEnded(replica: replica)
-    case .fetchAnswered(let answer): fetching.readsCommitted = answer.request?.readsCommitted ?? false
+    case .fetchAnswered(let answer): fetchAnswered(answer, of: exchange)
     case .fetchPartition(let partition): fetchPartition(partition, in: frame, at: at)
     case .fetchPartitionEnded: fetchPartitionEnded()
     case .fetchEnded: fetching.partition = nil
@@ -273,7 +273,7 @@ extension KafkaSession: KafkaFactSink {
       let current = state.topics.current(place)
       guard current != place else { continue }
       positions[place] = nil
-      positions[current] = Position(offset: position.offset)
+      positions[current] = Position(offset: position.offset, fullRequest: position.fullRequest)
     }
     positionsVersion += 1
   }
