@@ -89,6 +89,8 @@ final class KafkaPartition {
   var seekBacks: [Int64: Int32] = [:]
   /// Offsets whose next copy is a delivery again.
   var awaited: Set<Int64> = []
+  /// Where it is read: behind what came last, which may lie before `end` while records are read once more.
+  var position: Int64 = -1
   /// The position that was asked for last, when, and whether records came.
   var requested: Int64 = -1
   var requestedAt = Timestamp.zero
@@ -122,6 +124,8 @@ final class KafkaProcess {
   /// Where it connected to first: other brokers belong to the same cluster unless they say otherwise.
   var cluster: ClusterID?
   var hasPublished = false
+  /// Records that were handed over to it.
+  var recordsRead = 0
   /// Copies to dead-letter and retry topics that do not say what they are copies of.
   var copies: [Copy] = []
   /// Of idempotent producers: the latest sequence by producer and partition, to tell a repeated request.
@@ -142,4 +146,7 @@ final class KafkaProcess {
   private static let groupBound = 1_024
   static let sequenceBound = 4_096
   static let copyBound = 65_536
+  /// A process that has read so many and published nothing is taken for one that does not: its records' contents are
+  /// looked at again once it does.
+  static let recordsHashed = 16_384
 }

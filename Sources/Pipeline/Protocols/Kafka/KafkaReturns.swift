@@ -22,6 +22,8 @@ struct KafkaReturns {
   private struct Round {
     var began: Timestamp
     var returns: [KafkaPlace: Int64]
+    /// Where the consumer's other partitions were read when it ended.
+    var others: [KafkaPlace: Int64] = [:]
     var isHandedOver = false
     var isConfirmed = false
   }
@@ -32,11 +34,9 @@ struct KafkaReturns {
 
   /// A position returned. `previousRequest`: when that partition was asked for last: if that was before the latest round
   /// began, and the answer has only now come, this return was due to the same cause.
-  mutating func returned(
-    _ place: KafkaPlace, to offset: Int64, previousRequest: Timestamp, at: Timestamp
-  ) -> [Confirmed] {
+  mutating func returned(_ place: KafkaPlace, to offset: Int64, previousRequest: Timestamp, at: Timestamp) {
     if let last = rounds.last, !last.isHandedOver || (last.returns[place] == nil && previousRequest < last.began) {
-      guard last.returns[place] != nil || last.returns.count < Self.totalBound else { return [] }
+      guard last.returns[place] != nil || last.returns.count < Self.totalBound else { return }
       if last.returns[place] == nil { count += 1 }
       rounds[rounds.count - 1].returns[place] = offset
     } else {
@@ -46,17 +46,48 @@ struct KafkaReturns {
     while rounds.count > Self.roundBound || (count > Self.totalBound && rounds.count > 1) {
       count -= rounds.removeFirst().returns.count
     }
-    let current = rounds.count - 1
-    let earlier = rounds.indices.dropLast().filter { rounds[$0].returns[place] == offset }
-    guard !earlier.isEmpty else { return [] }
-    let isNamed = (earlier + [current]).allSatisfy { rounds[$0].returns.count == 1 }
-    return confirm(earlier + [current], place, offset, isNamed: isNamed)
   }
 
-  /// Records were handed over: what returns now does so for another reason.
-  mutating func handedOver() {
-    guard let last = rounds.indices.last, !rounds[last].isHandedOver else { return }
-    rounds[last].isHandedOver = true
+  /// Positions have returned and nothing was handed over since.
+  var isOpen: Bool { rounds.last.map { !$0.isHandedOver } ?? false }
+
+  /// Records are about to be handed over, and the latest round is complete: what returns from now on does so for another
+  /// reason. It repeats an earlier one if a partition is at the same offset again, unless the consumer takes all its
+  /// partitions back and another one has moved on since: then it was unread prefetch that was dropped twice, as pauses do.
+  /// `others`: where its partitions are read; `hasPassed`: whether it is known to be done with that offset.
+  mutating func close(
+    others: [(KafkaPlace, Int64)], hasPassed: (KafkaPlace, Int64) -> Bool
+  ) -> [Confirmed] {
+    guard isOpen, let current = rounds.indices.last else { return [] }
+    for (place, offset) in others where rounds[current].returns[place] == nil {
+      rounds[current].others[place] = offset
+    }
+    defer { rounds[current].isHandedOver = true }
+    // Whoever seeks one partition leaves the others alone; a pause, or a framework, takes all of them back.
+    let takesAllBack = rounds.contains { $0.returns.count > 1 }
+    var common: (place: KafkaPlace, offset: Int64)?
+    let earlier = rounds.indices.dropLast().filter { i in
+      let same = rounds[i].returns.filter { rounds[current].returns[$0.key] == $0.value }
+      guard let first = same.min(by: { $0.key < $1.key }) else { return false }
+      guard Self.isStuck(rounds[i], rounds[current], takesAllBack, hasPassed) else { return false }
+      if common == nil { common = (first.key, first.value) }
+      return true
+    }
+    guard let common else { return [] }
+    let isNamed = (earlier + [current]).allSatisfy { rounds[$0].returns.count == 1 }
+    return confirm(earlier + [current], common.place, common.offset, isNamed: isNamed)
+  }
+
+  /// Whether the consumer got nowhere between two rounds. To where a position returned, to there it has read; before, it
+  /// had read at most to where it asked for more.
+  private static func isStuck(
+    _ earlier: Round, _ later: Round, _ takesAllBack: Bool, _ hasPassed: (KafkaPlace, Int64) -> Bool
+  ) -> Bool {
+    func wasAt(_ place: KafkaPlace) -> Int64 { earlier.returns[place] ?? earlier.others[place] ?? .max }
+    guard later.returns.allSatisfy({ $0.value <= wasAt($0.key) }) else { return false }
+    guard takesAllBack else { return true }
+    return later.others.allSatisfy { $0.value <= wasAt($0.key) }
+      && earlier.returns.allSatisfy { later.returns[$0.key] != nil || !hasPassed($0.key, $0.value) }
   }
 
   /// A dead letter was made of that record: its returns were retries. Answers with those not confirmed yet, and how many
@@ -97,6 +128,8 @@ struct KafkaReturns {
     return confirmed
   }
 
+  /// Of the consumer's other partitions so many are looked at.
+  static let othersBound = 64
   private static let roundBound = 64
   static let totalBound = 16_384
 }

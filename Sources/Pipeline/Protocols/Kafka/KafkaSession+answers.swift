@@ -7,7 +7,9 @@ extension KafkaSession {
     // Headers of these topics say how often a record was tried.
     if state.topics[partition.place].kind != .normal { detail.insert(.records) }
     // Copies without headers are told by their contents.
-    if process.hasPublished { detail.formUnion([.records, .hashes]) }
+    if process.hasPublished || process.recordsRead < KafkaProcess.recordsHashed {
+      detail.formUnion([.records, .hashes])
+    }
     fetching.detail = detail
     return detail
   }
@@ -57,9 +59,9 @@ extension KafkaSession {
 
   func fetchPartitionEnded() {
     if let partition = fetching.partition, fetching.handedOver > 0 {
+      process.recordsRead &+= fetching.handedOver
       partition.isAnswered = true
       partition.requestedAt = max(partition.requestedAt, fetching.requestedAt)
-      partition.member?.returns.handedOver()
     }
     fetching.partition = nil
     fetching.stray = nil
@@ -89,6 +91,7 @@ extension KafkaSession {
   private func pass(_ offset: Int64, _ partition: KafkaPartition) {
     guard offset >= fetching.offset, offset < .max else { return }
     if offset >= partition.end { partition.end = offset + 1 }
+    if offset >= partition.position { partition.position = offset + 1 }
   }
 
   private func count(_ batch: KafkaBatch, as stray: Stray) {
@@ -147,6 +150,7 @@ extension KafkaSession {
     _ offset: Int64, to partition: KafkaPartition, _ enqueued_ms: Int64, isLogAppendTime: Bool, at: Timestamp
   ) {
     guard offset >= fetching.offset, offset >= 0, offset < .max else { return }
+    if fetching.handedOver == 0 { closeRound(of: partition, at: at) }
     fetching.handedOver += 1
     fetching.isLogAppendTime = isLogAppendTime
     if offset >= partition.end {
@@ -156,6 +160,19 @@ extension KafkaSession {
     } else {
       refetched(offset, of: partition, at: at)
     }
+  }
+
+  /// Before records are handed over: were the positions that returned retries?
+  private func closeRound(of partition: KafkaPartition, at: Timestamp) {
+    guard let member = partition.member, member.returns.isOpen else { return }
+    let partitions = partition.group.partitions
+    let others = member.assigned.prefix(KafkaReturns.othersBound).compactMap { place in
+      partitions[place].map { (place, $0.requested) }
+    }
+    let confirmed = member.returns.close(others: others) { place, offset in
+      partitions[place].map { $0.committed > offset } ?? true
+    }
+    for one in confirmed { confirm(one, of: partition.group, at: at) }
   }
 
   private func refetched(_ offset: Int64, of partition: KafkaPartition, at: Timestamp) {

@@ -123,10 +123,11 @@ extension KafkaSession {
     let committed = partition.deliveries.within(0...max(0, offset - 1)).filter {
       ledger.deliveries.isLive($0.id) && !ledger.deliveries[$0.id].flags.contains(.paired)
     }.sorted { (ledger.deliveries[$0.id].attempt, $1.offset) > (ledger.deliveries[$1.id].attempt, $0.offset) }
-    for (source, copy) in zip(committed, process.copies) {
-      ledger.settleCopied(source.id, to: copy.producer, as: copy.settlement, at: at)
+    let copies = process.copies.prefix(committed.count)
+    process.copies.removeFirst(copies.count)
+    for (source, copy) in zip(committed, copies) {
+      copied(Source(partition: partition, offset: source.offset), copy.producer, at: at)
     }
-    process.copies.removeFirst(min(committed.count, process.copies.count))
   }
 
   /// Keeps what is being acknowledged for a copy that comes late.

@@ -139,8 +139,9 @@ extension KafkaSession {
 
   /// A position was asked for: does it go on, or did it return?
   func requested(_ partition: KafkaPartition, _ offset: Int64, at: Timestamp) {
-    let isAskedAgain = offset == partition.requested && !partition.isAnswered
     let previous = partition.requestedAt
+    let position = partition.position
+    partition.position = offset
     partition.requested = offset
     partition.requestedAt = at
     partition.isAnswered = false
@@ -152,9 +153,8 @@ extension KafkaSession {
     } else if offset > partition.end {
       // Skipped, or handed over in a gap.
       partition.end = offset
-    } else if offset < partition.end, !isAskedAgain, !partition.isExcused, let member = partition.member {
-      let confirmed = member.returns.returned(partition.place, to: offset, previousRequest: previous, at: at)
-      for one in confirmed { confirm(one, of: partition.group, at: at) }
+    } else if offset < position, !partition.isExcused, let member = partition.member {
+      member.returns.returned(partition.place, to: offset, previousRequest: previous, at: at)
     }
     partition.isExcused = false
   }

@@ -182,6 +182,7 @@ final class KafkaState {
     partition.serial &+= 1
     partition.end = -1
     partition.requested = -1
+    partition.position = -1
     partition.isReassigned = true
     setLag(of: partition, nil)
     ledger.isPlanDue = true
