@@ -82,6 +82,7 @@ struct HoldTable {
     guard let slot = slots.removeValue(forKey: cookie) else { return nil }
     var key = cookie
     _ = cprobe_map_delete(kernel.held, &key)
+    locks.giveBack(cookie)
     let counters = Self.counters(kernel.holds[slot])
     kernel.holds[slot].until_ns = 0
     returned.append(slot)

@@ -39,10 +39,8 @@ class Row:
     flowing_ms: float | None = None
     # From the client's SIGTERM to its connection closed in good order; where that is the release.
     closed_ms: float | None = None
-    # Deliveries while held, beyond what the client had already.
+    # Deliveries while held, beyond the exposure shown.
     leaked: int | None = None
-    # Of these, what the broker was free to send without another ack: the prefetch that was not used up.
-    unspent: int | None = None
     exposure: int | None = None
     # Of the consumer's payload, so that nobody gives the connection up.
     passed_bytes: int | None = None
@@ -170,10 +168,10 @@ class Held:
             self.row.passed_bytes = hold["passed_bytes"]
 
     def most_leaked(self):
-        """The prefetch, and once more for each segment that has to pass; see Trickle in SEMANTICS, section 9."""
+        """A prefetch for each segment that has to pass, and one at the release."""
         row = self.row
         trickle_s = min(5, (row.tcp_retries2 * 0.5 - 1) / 1.5, row.heartbeat_s / 3)
-        return PREFETCH + (PREFETCH + 1) * (int(row.held_s / trickle_s) + 1)
+        return (PREFETCH + 1) * (int(row.held_s / trickle_s) + 1)
 
     def after_release(self, index):
         """When the delivery of that index after the release came; None before."""
@@ -235,7 +233,6 @@ class Held:
         if self.held_ns and self.released_ns:
             during = sum(self.held_ns <= at < self.released_ns for at, _, _ in deliveries)
             row.leaked = max(0, during - row.exposure)
-            row.unspent = min(row.leaked, max(0, PREFETCH - row.exposure))
             if row.leaked > self.most_leaked():
                 self.differs(f"{row.leaked} messages came while held, where {self.most_leaked()} could be explained")
         # aio-pika does not wait for the broker's answer to its connection.close: it closes the socket at once, so that

@@ -3,7 +3,7 @@
 COLUMNS = {
     "client": "Client", "heartbeat_s": "Heartbeat", "held_s": "Held", "tcp_retries2": "tcp_retries2", "ip": "IP",
     "released_by": "Released by", "first_message_ms": "Release → first message", "flowing_ms": "→ traffic",
-    "closed_ms": "Closed after", "leaked": "Leaked", "unspent": "Of it unspent prefetch",
+    "closed_ms": "Closed after", "leaked": "Leaked",
     "exposure": "Exposure", "passed_bytes": "Payload let through", "connections_lost": "Connections lost",
     "messages_lost": "Messages lost", "acks_lost": "Acks lost", "redelivered": "Redelivered", "published": "Published",
 }
