@@ -3,7 +3,8 @@
 
     .venv/bin/python Tests/ReplayTests/record_kafka.py [NAME…]        root, or a user who may run dumpcap
 
-The brokers are librdkafka's mock cluster, in two versions (LiveTests/kafka_broker); the rest is as in record.py.
+The brokers are librdkafka's mock cluster, in two versions (LiveTests/kafka_broker); the rest is as in record.py. kafka_sarama
+needs golang-github-shopify-sarama-dev, and record.py's amqp_garagemq needs garagemq.
 """
 
 import json
@@ -216,6 +217,21 @@ def kafka_share_group(stage):
     time.sleep(3)
     stage.publish(30, "--rate", 30, partitions=1)
     return {"kafka:orders": {key: value for key, value in stage.told(member).items() if value}}
+
+
+@recording(
+    "sarama 1.22 (Go): of 30 messages every fourth is dead-lettered with source headers, every fourth with the body alone; it"
+    " commits by itself once a second and on leaving"
+)
+def kafka_sarama(stage):
+    program = stage.directory / "sarama_consumer"
+    go = {**os.environ, "GOPATH": "/usr/share/gocode", "GO111MODULE": "off", "GOFLAGS": ""}
+    subprocess.run(["go", "build", "-o", program, CLIENTS / "sarama_consumer.go"], check=True, env=go)
+    stage.publish(30)
+    stage.start_capture()
+    done = subprocess.run(
+        [program, stage.bootstrap, "orders", "orders", "30", "aadD"], stdout=subprocess.PIPE, check=True, timeout=SECONDS)
+    return {"kafka:orders": json.loads(done.stdout)}
 
 
 # --- several members, several groups ------------------------------------------------------------------------------
