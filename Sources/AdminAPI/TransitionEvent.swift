@@ -1,22 +1,10 @@
 package import Pipeline
 
-/// One transition of one breaker, as the event log, the webhook and later exports carry it. It holds names and numbers,
-/// never a message's body or a credential.
-package struct TransitionEvent: Codable, Equatable, ExportedEvent {
-  package var schema = TransitionEvent.schema
-  /// The same for the same transition whenever it is sent, different for every other: time, revision and a hash of
-  /// cluster, target and key.
-  package var id: String
-  package var key: String
-  package var href: String
-  package var cluster: String
-  package var system: String
-  package var group: String
-  package var target: String
-  /// Who answers for the group, from the configuration.
-  @NullEncoded package var owner: String?
-  @NullEncoded package var runbook: String?
-  package var mode: String
+/// One transition of one breaker.
+package typealias TransitionEvent = GroupEvent<TransitionNews>
+
+/// What an event about a transition says besides its head.
+package struct TransitionNews: Codable, Equatable, Sendable {
   /// Whether traffic is held now; if not, `why`.
   package var held: Bool
   @NullEncoded package var why: String?
@@ -27,7 +15,6 @@ package struct TransitionEvent: Codable, Equatable, ExportedEvent {
   package var dead_letters: DeadLetters
   /// Deliveries that still run although requests are held: the consumers have them, or may get them without asking.
   package var exposure: Int
-  package static let schema = "stormfuse.event/1"
 
   package struct Step: Codable, Equatable, Sendable {
     package var revision: UInt64
@@ -46,6 +33,10 @@ package struct TransitionEvent: Codable, Equatable, ExportedEvent {
     /// Given up by the broker at its delivery limit, as far as that can be inferred.
     package var exhausted: UInt64
   }
+}
+
+extension GroupEvent<TransitionNews> {
+  package static var schema: String { "stormfuse.event/1" }
 
   /// - Parameters:
   ///   - group: The group as the report has it just after the transition.
@@ -55,7 +46,7 @@ package struct TransitionEvent: Codable, Equatable, ExportedEvent {
     let verdict = transition.verdict
     self.init(
       group: group,
-      step: Step(
+      step: .init(
         revision: transition.revision, at: RFC3339(transition.at), from: transition.from, to: transition.to,
         cause: transition.cause),
       verdict: verdict?.kind ?? group.verdict.kind, rule: verdict.map(\.rule) ?? group.verdict.rule,
@@ -68,7 +59,7 @@ package struct TransitionEvent: Codable, Equatable, ExportedEvent {
   ) {
     self.init(
       group: group,
-      step: Step(
+      step: .init(
         revision: transition.revision, at: transition.at, from: transition.from, to: transition.to,
         cause: transition.cause),
       verdict: group.verdict.kind, rule: transition.rule ?? group.verdict.rule, evidence: transition.evidence,
@@ -76,39 +67,19 @@ package struct TransitionEvent: Codable, Equatable, ExportedEvent {
   }
 
   private init(
-    group: Report.Group, step: Step, verdict: Verdict.Kind, rule: Rule?, evidence: [Evidence], owner: String?,
-    runbook: String?
+    group: Report.Group, step: TransitionNews.Step, verdict: Verdict.Kind, rule: Rule?, evidence: [Evidence],
+    owner: String?, runbook: String?
   ) {
-    id = Self.identifier(of: group, at: step.at.timestamp, "\(step.revision)")
-    key = group.key
-    href = BreakerReference(key: group.key).href
-    cluster = group.cluster
-    system = group.system
-    self.group = group.group
-    target = group.target
-    self.owner = owner
-    self.runbook = runbook
-    mode = group.mode
-    held = group.breaker.held
-    why = group.breaker.why
-    transition = step
-    exposure = group.exposure
-    self.verdict = verdict
-    self.rule = rule
-    self.evidence = evidence
-    dead_letters = DeadLetters(
-      rejected: group.totals.rejected, dead_lettered: group.totals.dead_lettered, exhausted: group.totals.exhausted)
-  }
-
-  /// FNV-1a, 64 bits: short, and stable from run to run, which Swift's own hash is not.
-  static func identifier(of group: Report.Group, at: Timestamp, _ what: String) -> String {
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    for part in [group.cluster, group.target, group.key] {
-      for byte in part.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-      hash = (hash ^ 0xff) &* 0x100_0000_01b3  // a byte that UTF-8 never has, so that parts can't run together
-    }
-    let digits = String(hash, radix: 16)
-    let padded = String(repeating: "0", count: 16 - digits.count) + digits
-    return "\(at.ns)-\(what)-\(padded)"
+    let totals = group.totals
+    self.init(
+      EventHead(
+        schema: Self.schema, group: group, at: step.at.timestamp, what: "\(step.revision)", owner: owner,
+        runbook: runbook),
+      TransitionNews(
+        held: group.breaker.held, why: group.breaker.why, transition: step, verdict: verdict, rule: rule,
+        evidence: evidence,
+        dead_letters: .init(
+          rejected: totals.rejected, dead_lettered: totals.dead_lettered, exhausted: totals.exhausted),
+        exposure: group.exposure))
   }
 }

@@ -78,8 +78,9 @@ package final class Webhook: Sendable {
   /// Puts an event in the queue and returns at once. After `drain` it is dropped, counted.
   package func send(_ event: some ExportedEvent) {
     guard let body = try? JSON.encode(event) else { return state.withLock { $0.counters.failed += 1 } }
+    let head = event.head
     let entry = WebhookQueue.Entry(
-      id: event.id, group: "\(event.cluster)\u{0}\(event.target)\u{0}\(event.key)", key: event.key, body: body,
+      id: head.id, group: "\(head.cluster)\u{0}\(head.target)\u{0}\(head.key)", key: head.key, body: body,
       accepted: .now)
     state.withLock {
       if $0.stopped || !$0.queue.append(entry) { $0.counters.dropped += 1 }
