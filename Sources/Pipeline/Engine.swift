@@ -117,6 +117,8 @@ package struct Engine: ~Copyable {
 
   /// Decides anew what is held, then tells of transitions: what they say of holding is so by then.
   private mutating func collectTransitions(at: Timestamp? = nil) {
+    // Or the next evaluation would tell of timers that were due before this moment.
+    if at == nil, origin == .live, ledger.hasTransitions || ledger.isPlanDue { ledger.runTimers(by: to) }
     let transitions = ledger.takeTransitions()
     let events = origin == .live ? plan(at: at ?? to, isDue: !transitions.isEmpty) : []
     for (group, transition) in transitions {
@@ -166,6 +168,8 @@ package struct Engine: ~Copyable {
   package mutating func apply(
     _ command: BreakerCommand, note: OperatorNote?, key: String, cluster: String?, ifRevision: UInt64? = nil
   ) -> CommandResult? {
+    // The ledger's own time is that of the last fact.
+    _ = ledger.advance(to: to)
     guard
       let result = ledger.apply(command, note: note, key: key, cluster: cluster, ifRevision: ifRevision)
     else { return nil }

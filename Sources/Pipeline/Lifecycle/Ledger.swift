@@ -369,10 +369,20 @@ final class Ledger {
 
   var hasTransitions: Bool { !transitions.isEmpty }
 
-  /// Transitions since the last call, in order; from here on they bear the wall clock's time, as it was at the time.
+  /// Breakers' timers that are due by then.
+  func runTimers(by at: Timestamp) {
+    let at = advance(to: at)
+    for index in groups.indices where groups[index].monitor.nextDeadline <= at { tick(Int32(index), at: at) }
+  }
+
+  /// Transitions since the last call, in the order of their time; from here on they bear the wall clock's, as it was then.
   func takeTransitions() -> [(group: Group, transition: Transition)] {
     guard hasTransitions else { return [] }
     defer { transitions.removeAll(keepingCapacity: true) }
+    // Those of one group are in order.
+    transitions.sort {
+      ($0.transition.at, $0.transition.revision) < ($1.transition.at, $1.transition.revision)
+    }
     for i in transitions.indices {
       transitions[i].transition.at = wall(transitions[i].transition.at)
       transitions[i].group.keep(transitions[i].transition)
