@@ -12,6 +12,8 @@ package struct SnapshotStatus: Equatable, Sendable {
   package var failing: Failure?
   /// Nil while the audit can be written.
   package var auditFailing: Failure?
+  /// Since when the disk has been at work on what it was given last; nil between.
+  package var busySince: Timestamp?
   /// There is a snapshot that is not on disk yet.
   package var isUnsaved = false
   package var saves: UInt64 = 0

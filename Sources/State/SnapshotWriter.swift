@@ -40,6 +40,8 @@ package final class SnapshotWriter: Sendable {
     var newest: (snapshot: Snapshot, number: UInt64)?
     var submitted: UInt64 = 0
     var completions = [Completion]()
+    /// Those of the snapshot that is being saved.
+    var underWay = [Completion]()
     var lines = [AuditEntry]()
     var isAuditUnflushed = false
     /// Work is on the queue that has not begun.
@@ -104,7 +106,8 @@ package final class SnapshotWriter: Sendable {
     }
   }
 
-  /// Takes no more, and tries once more to save what is not saved. Call it from any thread but the completions'.
+  /// Takes no more, and tries once more to save what is not saved. Whoever still waits then is answered that it is not.
+  /// Call it from any thread but the completions'.
   /// - Parameter within_ns: How long to wait for the disk.
   /// - Returns: Whether everything is on disk.
   @discardableResult
@@ -115,7 +118,16 @@ package final class SnapshotWriter: Sendable {
       self.work()
       done.signal()
     }
-    guard done.wait(timeout: .now() + .nanoseconds(Int(within_ns))) == .success else { return false }
+    guard done.wait(timeout: .now() + .nanoseconds(Int(within_ns))) == .success else {
+      let error = StateError(
+        .hanging, "the disk has not answered for \(Double(within_ns / 1_000_000) / 1000) s: look at its file system")
+      let waiting = state.withLock { state in
+        defer { (state.underWay, state.completions) = ([], []) }
+        return state.underWay + state.completions
+      }
+      for completion in waiting { completion(.failure(error)) }
+      return false
+    }
     // Until the queue has let go of this object: who closes it and the directory may open that anew at once.
     queue.sync {}
     return state.withLock { $0.newest == nil && $0.lines.isEmpty && !$0.isAuditUnflushed }
@@ -136,13 +148,16 @@ package final class SnapshotWriter: Sendable {
 
   /// On the queue: saves all that waits.
   private func work() {
-    let (newest, completions, lines, isAuditUnflushed) = state.withLock { state in
+    let began = now()
+    let (newest, lines, isAuditUnflushed) = state.withLock { state in
       defer {
         state.isQueued = false
+        state.underWay = state.completions
         state.completions = []
         state.lines = []
       }
-      return (state.newest, state.completions, state.lines, state.isAuditUnflushed)
+      state.status.busySince = began
+      return (state.newest, state.lines, state.isAuditUnflushed)
     }
     if !lines.isEmpty || isAuditUnflushed { write(lines) }
     var result = Result<Void, StateError>.success(())
@@ -160,6 +175,12 @@ package final class SnapshotWriter: Sendable {
       state.isRetrying = true
       // A closed writer is not kept, nor with it the lock of its directory.
       schedule(delay_ns) { [weak self] in self?.retry() }
+    }
+    // Unless `close` has answered them.
+    let completions = state.withLock { state in
+      defer { state.underWay = [] }
+      state.status.busySince = nil
+      return state.underWay
     }
     for completion in completions { completion(result) }
   }

@@ -17,6 +17,8 @@ package struct StateError: Error, Equatable, Sendable, CustomStringConvertible {
     case full
     /// The file system is read-only.
     case readOnly
+    /// The disk does not answer.
+    case hanging
     /// The disk or the system failed.
     case failed
     /// The writer was closed before.
@@ -50,10 +52,7 @@ package struct StateError: Error, Equatable, Sendable, CustomStringConvertible {
 
   /// The C library's text for an error number.
   static func text(_ code: Int32) -> String {
-    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 128) { buffer in
-      guard let start = buffer.baseAddress, strerror_r(code, start, buffer.count) == 0 else { return "error \(code)" }
-      return String(cString: start)
-    }
+    String(cString: strerror(code))
   }
 }
 

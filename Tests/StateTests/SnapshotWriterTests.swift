@@ -147,6 +147,36 @@ struct SnapshotWriterTests {
     #expect(other.status.failing?.why.contains("input/output error") == true)
   }
 
+  @Test("a disk that hangs: closing waits its time, answers whoever waits, each once, and says since when")
+  func hanging() throws {
+    let disk = SimulatedDisk()
+    let (began, goOn) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+    disk.observe { step in
+      guard step == 1 else { return }
+      began.signal()
+      goOn.wait()
+    }
+    let answers = Answers(disk)
+    let writer = SnapshotWriter(directory: StateDirectory(files: disk), audit: nil, now: { Timestamp(ns: 7) })
+    writer.submit(Sample.snapshot(1), then: answers.of(1))
+    began.wait()
+    writer.submit(Sample.snapshot(2), then: answers.of(2))
+    #expect(writer.status.busySince == Timestamp(ns: 7))
+    #expect(!writer.close(within_ns: .milliseconds(100)))
+    let list = answers.list.withLock(\.self)
+    #expect(list.map(\.number) == [1, 2])
+    for (_, result, _) in list {
+      let error = try #require(throws: StateError.self) { try result.get() }
+      #expect(error.kind == .hanging && error.description.contains("has not answered for 0.1 s"))
+    }
+    // It comes back after all: nobody is answered twice.
+    goOn.signal()
+    #expect(writer.close())
+    #expect(answers.list.withLock(\.count) == 2 && writer.status.busySince == nil)
+    let loaded = StateDirectory(files: SimulatedDisk(disk.image)).load(at: .distantFuture)
+    #expect(loaded.snapshot.map(Sample.number) == 2)
+  }
+
   @Test("an audit line given before a snapshot is on disk when that is answered")
   func auditFirst() throws {
     let disk = SimulatedDisk()
