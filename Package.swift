@@ -89,6 +89,12 @@ let package = Package(
         .product(name: "HTTPTypes", package: "swift-http-types"), .product(name: "NIOCore", package: "swift-nio"),
       ],
       swiftSettings: settings),
+    .testTarget(
+      name: "StormfuseTests",
+      dependencies: [
+        "stormfuse", "Admin", "AdminAPI", "ConfigurationFile", "Pipeline", "State", "Traces", arguments,
+      ],
+      swiftSettings: settings),
     .testTarget(name: "StateTests", dependencies: ["State", "Pipeline"], swiftSettings: settings),
     .testTarget(
       name: "ExportTests", dependencies: ["Export", "AdminAPI", "Pipeline"] + nio, swiftSettings: settings),

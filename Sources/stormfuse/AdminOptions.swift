@@ -3,40 +3,15 @@ import AdminAPI
 import ArgumentParser
 import ConfigurationFile
 
-/// `--admin unix:PATH | tcp:HOST:PORT | off`.
-enum AdminOption: ExpressibleByArgument {
-  case listen(Listen)
-  case off
-
-  init?(argument: String) {
-    if argument == "off" {
-      self = .off
-    } else if let listen = try? Listen.parse(argument, reach: .addresses) {
-      self = .listen(listen)
-    } else {
-      return nil
-    }
-  }
-}
-
-/// `--metrics tcp:HOST:PORT`.
-struct MetricsOption: ExpressibleByArgument {
-  let listen: Listen
-
-  init?(argument: String) {
-    guard let listen = try? Listen.parseMetrics(argument) else { return nil }
-    self.listen = listen
-  }
-}
-
 /// Where a sidecar can be asked; each wins over the configuration's.
 struct AdminOptions: ParsableArguments {
   @Option(
     help: """
       Where the admin API listens: unix:PATH, tcp:127.0.0.1:PORT or tcp:[::1]:PORT, or off. Beyond loopback only with \
       --admin-token-file.
-      """)
-  var admin: AdminOption?
+      """,
+    transform: { $0 == "off" ? .off : .listen(try Listen.parse($0, reach: .addresses)) })
+  var admin: Admin?
   @Option(
     help: ArgumentHelp(
       "File of the token that permits changes over TCP (over the Unix socket its mode does).", valueName: "path"))
@@ -44,63 +19,118 @@ struct AdminOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Where a second listener serves only /metrics, /healthz and /readyz: tcp:HOST:PORT, any address.",
-      valueName: "address"))
-  var metrics: MetricsOption?
+      valueName: "address"),
+    transform: { try Listen.parseMetrics($0) })
+  var metrics: Listen?
+
+  enum Admin {
+    case listen(Listen)
+    case off
+  }
 }
 
-/// Serves the admin API, and the metrics where they have an address of their own, until cancelled.
+/// Serves the admin API, and the metrics where they have an address of their own.
 struct AdminService {
   let source: ReportBox
   let commands: any CommandSink
   let options: AdminOptions
   let settings: AdminSettings
 
-  /// An address that was asked for must be served; the standard one is a convenience, and done without when it is taken or
-  /// not allowed.
-  func run() async throws {
-    let token: AccessToken?
-    do throws(AccessToken.ReadError) {
-      token = try (options.adminTokenFile ?? settings.tokenFile).map { path throws(AccessToken.ReadError) in
-        try AccessToken.read(path: path)
-      }
-    } catch {
-      throw Failure(error.description)
-    }
+  /// Takes the addresses. Returns once all that were asked for accept connections, with the task that serves until it is
+  /// cancelled. The standard address is a convenience, and done without when it is taken or not allowed.
+  ///
+  /// - Throws: `Failure` or `AdminError`, with what to do; nothing is served then.
+  func start() async throws -> Task<Void, any Error> {
+    let token = try readToken()
     let counted = CountingSink(commands)
     source.addFamilies { [counted.family] }
-    try await withThrowingTaskGroup(of: Void.self) { tasks in
-      tasks.addTask { try await serve(token, counted) }
-      if let address = options.metrics?.listen ?? settings.metrics {
-        let server = AdminServer(metricsOn: address, source: source, version: Stormfuse.version) { address in
-          Terminal.say("stormfuse: metrics on \(address)")
+    var running: [Task<Void, any Error>] = []
+    // One after the other: a server that is cancelled while it starts might never hear of it.
+    for serve in servers(token, counted) {
+      do { running.append(try await started(serve)) } catch {
+        for task in running {
+          task.cancel()
+          _ = await task.result
         }
-        tasks.addTask { try await server.run() }
-      }
-      do { try await tasks.waitForAll() } catch {
-        tasks.cancelAll()
         throw error
+      }
+    }
+    return Task { [running] in
+      try await withThrowingTaskGroup(of: Void.self) { tasks in
+        for task in running {
+          tasks.addTask {
+            try await withTaskCancellationHandler {
+              try await task.value
+            } onCancel: {
+              task.cancel()
+            }
+          }
+        }
+        // What one throws ends the others.
+        try await tasks.waitForAll()
       }
     }
   }
 
-  private func serve(_ token: AccessToken?, _ commands: any CommandSink) async throws {
-    let listen: Listen
+  /// Serves until cancelled; calls back once it accepts connections.
+  private typealias Serve = @Sendable (_ ready: @escaping @Sendable () -> Void) async throws -> Void
+
+  /// Returns once it is ready, or over without an error.
+  private func started(_ serve: @escaping Serve) async throws -> Task<Void, any Error> {
+    let (ready, announce) = AsyncStream<Void>.makeStream()
+    let task = Task {
+      defer { announce.finish() }
+      try await serve { announce.yield() }
+    }
+    for await _ in ready { return task }
+    try await task.value
+    return task
+  }
+
+  private func readToken() throws -> AccessToken? {
+    guard let path = options.adminTokenFile ?? settings.tokenFile else { return nil }
+    do throws(AccessToken.ReadError) {
+      return try AccessToken.read(path: path)
+    } catch {
+      throw Failure(error.description)
+    }
+  }
+
+  private func servers(_ token: AccessToken?, _ commands: any CommandSink) -> [Serve] {
+    var servers: [Serve] = []
     switch options.admin {
-    case .off: return
-    case .listen(let address): listen = address
-    case nil: listen = settings.listen
+    case .off: break
+    case .listen(let listen): servers.append(server(listen, token, commands, isOptional: false))
+    case nil: servers.append(server(settings.listen, token, commands, isOptional: settings.listen == .standard))
     }
-    let server = AdminServer(
-      listen: listen, source: source, commands: commands, version: Stormfuse.version, token: token,
-      hosts: settings.hosts
-    ) { address in
-      Terminal.say("stormfuse: admin API on \(address)")
+    if let listen = options.metrics ?? settings.metrics {
+      servers.append { [source] ready in
+        let server = AdminServer(metricsOn: listen, source: source, version: Stormfuse.version) { address in
+          Terminal.say("stormfuse: metrics on \(address)")
+          ready()
+        }
+        try await server.run()
+      }
     }
-    do {
-      try await server.run()
-    } catch let error as AdminError {
-      guard options.admin == nil, settings.listen == .standard else { throw error }
-      Terminal.say("stormfuse: no admin API: \(error). --admin names another address, --admin off silences this.")
+    return servers
+  }
+
+  private func server(
+    _ listen: Listen, _ token: AccessToken?, _ commands: any CommandSink, isOptional: Bool
+  ) -> Serve {
+    { [source, settings] ready in
+      let server = AdminServer(
+        listen: listen, source: source, commands: commands, version: Stormfuse.version, token: token,
+        hosts: settings.hosts
+      ) { address in
+        Terminal.say("stormfuse: admin API on \(address)")
+        ready()
+      }
+      do {
+        try await server.run()
+      } catch let error as AdminError where isOptional {
+        Terminal.say("stormfuse: no admin API: \(error). --admin names another address, --admin off silences this.")
+      }
     }
   }
 }

@@ -60,7 +60,7 @@ final class Announcer: Sendable {
           if event.kind != .held, event.kind != .released { webhook?.send(event) }
         }
       }
-      await webhook?.drain(within: .seconds(5))
+      await webhook?.drain(within: Self.drain)
     }
   }
 
@@ -69,5 +69,7 @@ final class Announcer: Sendable {
     log?.write(event)
   }
 
+  /// What the webhook gets at the end to deliver what is queued.
+  static let drain = Duration.seconds(5)
   private static let queueBound = 8192
 }

@@ -47,6 +47,7 @@
     }
 
     private func work() throws -> Int32 {
+      defer { commands.queue.close() }
       let recorder = try recording.map {
         try Recorder(path: $0.path, limit_bytes: $0.limit_bytes, withBodies: $0.withBodies)
       }
@@ -65,7 +66,6 @@
       engine.holdSwitch = holds
       commands.memory?.restore(&engine, at: capture.now)
       commands.queue.onArrival { [alarm = capture.alarm] in alarm.ring() }
-      defer { commands.queue.close() }
       let watcher = Watcher(capture.discovery)
       watcher.start()
       defer { watcher.stop() }

@@ -1,6 +1,6 @@
 import Admin
 import AdminAPI
-import ArgumentParser
+import Foundation
 import Pipeline
 import State
 
@@ -11,11 +11,12 @@ final class Memory: Sendable {
   private let writer: SnapshotWriter
   private let loaded: Snapshot?
 
-  /// Takes the state directory for this process. What it found wrong there is said.
-  init(path: String, say: (String) -> Void) throws(StateError) {
-    let directory = try StateDirectory(path: path)
+  /// Takes the state directory for this process. What is found wrong there is said.
+  convenience init(path: String) throws(StateError) { self.init(try StateDirectory(path: path)) }
+
+  init(_ directory: StateDirectory) {
     let found = directory.load(at: SnapshotWriter.clock())
-    for notice in found.notices { say(notice) }
+    for notice in found.notices { Terminal.say("stormfuse: state: \(notice)") }
     loaded = found.snapshot
     writer = SnapshotWriter(directory: directory, audit: AuditLog(in: directory))
   }
@@ -35,8 +36,20 @@ final class Memory: Sendable {
 
   var status: SnapshotStatus { writer.status }
 
-  /// Tries to save what is not saved, up to five seconds; answers whether everything is.
-  func close() -> Bool { writer.close() }
+  /// Tries to save what is not saved. Who waits for it is answered by then.
+  ///
+  /// - Returns: Why not everything is on disk; nil if it is.
+  func close(within limit: Duration) async -> String? {
+    let isSaved = await withCheckedContinuation { continuation in
+      // Waits, which no thread of the tasks' may.
+      let thread = Thread { [writer] in
+        continuation.resume(returning: writer.close(within_ns: Int64(limit / .nanoseconds(1))))
+      }
+      thread.name = "closing"
+      thread.start()
+    }
+    return isSaved ? nil : problem(patience_ns: 0) ?? "the disk was too slow"
+  }
 
   /// For `/metrics`.
   var families: [MetricFamily] {
@@ -56,32 +69,21 @@ final class Memory: Sendable {
 
   /// For `/readyz`.
   var check: Readiness.Check {
+    let problem = problem(patience_ns: Self.slow_ns)
+    return .init(
+      name: "state", ok: problem == nil, detail: problem ?? "saved, generation \(status.generation)")
+  }
+
+  /// What is wrong with saving; nil if nothing is.
+  private func problem(patience_ns: Int64) -> String? {
     let status = status
-    if let failing = status.failing {
-      return .init(name: "state", ok: false, detail: "not saved since \(RFC3339(failing.since)): \(failing.why)")
+    if let since = status.busySince, SnapshotWriter.clock() - since >= patience_ns {
+      return "the disk has not answered since \(RFC3339(since)): look at its file system"
     }
-    if let failing = status.auditFailing {
-      return .init(name: "state", ok: false, detail: "no audit since \(RFC3339(failing.since)): \(failing.why)")
-    }
-    return .init(name: "state", ok: true, detail: "saved, generation \(status.generation)")
+    if let failing = status.failing { return "not saved since \(RFC3339(failing.since)): \(failing.why)" }
+    return status.auditFailing.map { "no audit since \(RFC3339($0.since)): \($0.why)" }
   }
-}
 
-/// Nil where no directory is named.
-///
-/// - Throws: `ExitCode` after saying why it can't be used: better no run than one whose overrides are lost.
-func openMemory(_ path: String?) throws -> Memory? {
-  guard let path else { return nil }
-  do throws(StateError) {
-    return try Memory(path: path) { Terminal.say("stormfuse: state: \($0)") }
-  } catch {
-    Terminal.say("stormfuse: \(error)")
-    throw ExitCode(1)
-  }
-}
-
-/// Sees to it that everything is on disk, or says that it is not.
-func closeMemory(_ memory: Memory?) {
-  guard let memory, !memory.close() else { return }
-  Terminal.say("stormfuse: the last state of the breakers is not on disk: \(memory.check.detail)")
+  /// No disk that works takes this long.
+  private static let slow_ns: Int64 = .seconds(5)
 }

@@ -11,31 +11,20 @@ struct Replay {
   let box: ReportBox
   let announcer: Announcer
   let commands: Commands
+  /// Somebody may ask meanwhile.
+  let isServed: Bool
 
   /// Returns when the files have been read to their end, or `isStopped`, and the last report is published; with the
   /// engine as it is then.
   func run(_ reader: TraceReader, isStopped: () -> Bool) async -> Engine {
     var engine = Engine(settings: settings, target: target, origin: .replay)
-    if let first = reader.nextAt { commands.memory?.restore(&engine, at: first) }
-    switch speed {
-    case .max:
-      var sinceEffects = 0
-      reader.forEachSegment { segment, payload in
-        engine.ingest(segment, payload)
-        sinceEffects += 1
-        if sinceEffects == Self.batch {
-          sinceEffects = 0
-          act(&engine)
-          commands.carryOut(&engine, at: SnapshotWriter.clock(), act: act)
-          return !isStopped()
-        }
-        return true
-      }
-    case .factor(let factor): await pace(reader, &engine, factor, isStopped)
+    if let first = reader.nextAt {
+      commands.memory?.restore(&engine, at: first)
+      await work(reader, &engine, from: first, isStopped)
     }
     engine.finish()
     act(&engine)
-    publish(engine.report(), detail: "the capture was read to its end")
+    publish(engine.report(), detail: Self.readToEnd)
     return engine
   }
 
@@ -47,30 +36,72 @@ struct Replay {
         act(&$0)
         isNews = true
       }
-      if isNews { publish(engine.report(), detail: "the capture was read to its end") }
+      if isNews { publish(engine.report(), detail: Self.readToEnd) }
       do { try await Task.sleep(for: .milliseconds(20)) } catch { return }
     }
   }
 
-  /// Ingests each segment when its turn comes; time passes between them as it did.
-  private func pace(_ reader: TraceReader, _ engine: inout Engine, _ factor: Double, _ isStopped: () -> Bool) async {
-    guard let first = reader.nextAt else { return }
+  /// Ingests each segment when its turn comes, and as many at a time as are due; between them, however many are, whoever
+  /// asks or commands gets a turn.
+  private func work(
+    _ reader: TraceReader, _ engine: inout Engine, from first: Timestamp, _ isStopped: () -> Bool
+  ) async {
     let began = ContinuousClock.now
+    var turn = Turn()
     while let next = reader.nextAt, !isStopped() {
-      let elapsed = began.duration(to: .now)
-      let elapsed_ns = Double(elapsed.components.seconds) * 1e9 + Double(elapsed.components.attoseconds) / 1e9
-      let now = first + Int64(min(elapsed_ns * factor, 9e18))
-      if next <= now {
-        _ = reader.next { segment, payload in engine.ingest(segment, payload) }
-        continue
+      let due = speed.due(from: first, after: .now - began)
+      if next <= due {
+        ingest(reader, &engine, until: due)
+      } else {
+        engine.tick(at: due)
       }
-      engine.tick(at: now)
-      act(&engine)
-      commands.carryOut(&engine, at: SnapshotWriter.clock(), act: act)
-      publish(engine.report(), detail: "replaying")
-      let wait_ns = min(Double(next - now) / factor, 1e8)
-      do { try await Task.sleep(for: .nanoseconds(Int64(wait_ns))) } catch { return }
+      look(&engine, &turn)
+      if let next = reader.nextAt, next > due {
+        do { try await Task.sleep(for: speed.wait(next - due)) } catch { return }
+      } else if turn.isLong {
+        await Task.yield()
+        turn.began = .now
+      }
     }
+  }
+
+  /// A batch of those that are due.
+  private func ingest(_ reader: TraceReader, _ engine: inout Engine, until due: Timestamp) {
+    var left = Self.batch
+    if due == .distantFuture {
+      return reader.forEachSegment { segment, payload in
+        engine.ingest(segment, payload)
+        left -= 1
+        return left > 0
+      }
+    }
+    while left > 0, let next = reader.nextAt, next <= due {
+      _ = reader.next { segment, payload in engine.ingest(segment, payload) }
+      left -= 1
+    }
+  }
+
+  private struct Turn {
+    var began = ContinuousClock.now
+    var published = ContinuousClock.now
+    var pause = Replay.publishEvery
+    var isLong: Bool { ContinuousClock.now - began >= Replay.longestTurn }
+  }
+
+  /// Does what is due besides segments.
+  private func look(_ engine: inout Engine, _ turn: inout Turn) {
+    var isNews = false
+    act(&engine)
+    commands.carryOut(&engine, at: SnapshotWriter.clock()) {
+      act(&$0)
+      isNews = true
+    }
+    let now = ContinuousClock.now
+    guard isServed, isNews || now - turn.published >= turn.pause else { return }
+    publish(engine.report(), detail: "replaying")
+    turn.published = .now
+    // Publishing may take a fiftieth of the time, however many groups there are.
+    turn.pause = max(Self.publishEvery, (turn.published - now) * 50)
   }
 
   private func act(_ engine: inout Engine) {
@@ -83,6 +114,42 @@ struct Replay {
     box.publish(report, checks: [.init(name: "engine", ok: true, detail: detail)])
   }
 
+  private static let readToEnd = "the capture was read to its end"
   /// Segments between two looks at what the engine wants done.
-  private static let batch = 4096
+  private static let batch = 512
+  private static let publishEvery = Duration.milliseconds(250)
+  /// Before others, who may have but one thread with us, get a turn.
+  private static let longestTurn = Duration.milliseconds(10)
+}
+
+/// `max`, or a factor of real time.
+enum Speed {
+  case max
+  case factor(Double)
+
+  init(parsing text: String) throws {
+    if text == "max" {
+      self = .max
+    } else if let factor = Double(text), factor > 0, factor.isFinite {
+      self = .factor(factor)
+    } else {
+      throw Failure("write max, or a number above 0, as in 10 for ten times as fast")
+    }
+  }
+
+  /// Up to which moment of the capture it is to have been read.
+  func due(from first: Timestamp, after elapsed: Duration) -> Timestamp {
+    switch self {
+    case .max: .distantFuture
+    case .factor(let factor): first + Int64(min(elapsed / .nanoseconds(1) * factor, 9e18))
+    }
+  }
+
+  /// How long to wait for what comes `ns` later in the capture, commands aside.
+  func wait(_ ns: Int64) -> Duration {
+    switch self {
+    case .max: .zero
+    case .factor(let factor): .nanoseconds(Int64(min(Double(ns) / factor, 2e7)))
+    }
+  }
 }

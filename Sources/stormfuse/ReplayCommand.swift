@@ -2,6 +2,7 @@ import AdminAPI
 import ArgumentParser
 import ConfigurationFile
 import Pipeline
+import Synchronization
 import Traces
 
 struct ReplayCommand: AsyncParsableCommand {
@@ -20,7 +21,8 @@ struct ReplayCommand: AsyncParsableCommand {
   var format = Format.text
   @Option(help: "YAML configuration.")
   var config: String?
-  @Option(help: "max, or how many times faster than it happened (1: as it happened).")
+  @Option(
+    help: "max, or how many times faster than it happened (1: as it happened).", transform: Speed.init(parsing:))
   var speed = Speed.max
   @Flag(help: "Serve the admin API during the replay and after it, until interrupted.")
   var serve = false
@@ -38,67 +40,60 @@ struct ReplayCommand: AsyncParsableCommand {
     }
   }
 
-  func run() async throws {
+  func run() async throws { try await orExit { try await replay() } }
+
+  private func replay() async throws {
     let configuration = try load(config)
-    let reader: TraceReader
-    do { reader = try TraceReader(paths: files) } catch {
-      Terminal.say("stormfuse: \(error)")
-      throw ExitCode(1)
-    }
+    let reader = try TraceReader(paths: files)
     let target = files.map { $0.split(separator: "/").last.map(String.init) ?? $0 }.joined(separator: "+")
     let box = ReportBox(Engine(settings: configuration.settings, target: target, origin: .replay).report())
     let announcer = try Announcer(configuration, eventsPath: events, quiet: format == .text && !serve, box: box)
-    let memory = serve ? try openMemory(state) : nil
+    let memory = try serve ? state.map { try Memory(path: $0) } : nil
     if let memory { box.addFamilies { memory.families } }
     let commands = Commands(queue: CommandQueue(), memory: memory)
     let replay = Replay(
       settings: configuration.settings, target: target, speed: speed, box: box, announcer: announcer,
-      commands: commands)
-    let announcing = Task { await announcer.run() }
+      commands: commands, isServed: serve)
     let service = AdminService(
       source: box, commands: commands.queue, options: admin, settings: configuration.admin)
-    let serving = serve ? Task { try await service.run() } : nil
+    let serving = serve ? try await service.start() : nil
+    let announcing = Task { await announcer.run() }
+    let isStopped = StopFlag()
     // The socket must go with us, so an interruption ends serving in good order.
-    let signals = serving.map { task in StopSignals { task.cancel() } }
+    let signals = serve ? StopSignals { isStopped.set() } : nil
     defer { signals?.cancel() }
-    var engine = await replay.run(reader) { serving?.isCancelled ?? false }
-    var failed = false
-    for problem in reader.problems {
-      Terminal.say("stormfuse: \(problem.isWarning ? "warning: " : "")\(problem)")
-      if !problem.isWarning { failed = true }
+    if let serving {
+      // Without it nobody could say anything more to this run.
+      Task {
+        _ = await serving.result
+        isStopped.set()
+      }
     }
+    var engine = await replay.run(reader) { isStopped.isSet }
+    try show(reader, box.report())
+    if serve, !isStopped.isSet {
+      Terminal.say("stormfuse: the replay is over; the admin API stays up until interrupted")
+      await replay.obey(&engine) { isStopped.isSet }
+    }
+    await Ending(serving: serving, announcer: announcer, announcing: announcing, commands: commands).run()
+    if reader.problems.contains(where: { !$0.isWarning }) { throw ExitCode(1) }
+  }
+
+  private func show(_ reader: TraceReader, _ report: Report) throws {
+    for problem in reader.problems { Terminal.say("stormfuse: \(problem.isWarning ? "warning: " : "")\(problem)") }
     for statistics in reader.statistics {
       for line in statistics.undecodedLines { Terminal.say("stormfuse: \(statistics.path): \(line)") }
     }
     switch format {
-    case .json: Terminal.write(try JSON.encode(box.report(), pretty: true) + [0x0a], to: 1)
-    case .text: Terminal.print(ReportText(report: box.report(), style: Terminal.output).text)
+    case .json: Terminal.write(try JSON.encode(report, pretty: true) + [0x0a], to: 1)
+    case .text: Terminal.print(ReportText(report: report, style: Terminal.output).text)
     }
-    if let serving {
-      Terminal.say("stormfuse: the replay is over; the admin API stays up until interrupted")
-      await replay.obey(&engine) { serving.isCancelled }
-    }
-    commands.queue.close()
-    announcer.close()
-    await announcing.value
-    closeMemory(memory)
-    if let serving { do { try await serving.value } catch is CancellationError {} }
-    if failed { throw ExitCode(1) }
   }
 }
 
-/// `max`, or a factor of real time.
-enum Speed: ExpressibleByArgument {
-  case max
-  case factor(Double)
-
-  init?(argument: String) {
-    if argument == "max" {
-      self = .max
-    } else if let factor = Double(argument), factor > 0, factor.isFinite {
-      self = .factor(factor)
-    } else {
-      return nil
-    }
-  }
+/// Set once, by whoever ends the run.
+private final class StopFlag: Sendable {
+  private let flag = Atomic<Bool>(false)
+  var isSet: Bool { flag.load(ordering: .relaxed) }
+  func set() { flag.store(true, ordering: .relaxed) }
 }

@@ -10,7 +10,7 @@ final class ReportBox: ReportSource {
 
   private struct State {
     var report: Report
-    var checks: [Readiness.Check] = []
+    var checks: [Readiness.Check] = [.init(name: "engine", ok: false, detail: "starting")]
     var exports: [@Sendable () -> ExportCounters] = []
     var families: [@Sendable () -> [MetricFamily]] = []
   }

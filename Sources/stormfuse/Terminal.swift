@@ -42,9 +42,3 @@ enum Terminal {
     #endif
   }
 }
-
-/// An error whose description is all there is to say.
-struct Failure: Error, CustomStringConvertible {
-  var description: String
-  init(_ description: String) { self.description = description }
-}

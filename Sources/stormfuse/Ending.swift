@@ -1,0 +1,54 @@
+import Admin
+import Synchronization
+
+/// Ends what runs beside the engine, in good order and in bounded time: a disk or a receiver that hangs keeps nobody.
+struct Ending {
+  let serving: Task<Void, any Error>?
+  let announcer: Announcer
+  let announcing: Task<Void, Never>
+  let commands: Commands
+  /// For each step.
+  var patience = Duration.seconds(5)
+
+  /// First the breakers' state, on which answers to commands may wait, then the announcements, then the admin API.
+  func run() async {
+    commands.queue.close()
+    if let why = await commands.memory?.close(within: patience) {
+      Terminal.say("stormfuse: the last state of the breakers is not on disk: \(why)")
+    }
+    announcer.close()
+    // The webhook has its own time within.
+    if !(await announcing.isOver(within: patience + Announcer.drain)) {
+      Terminal.say("stormfuse: the last events are not all written: the event log does not take them; look at its disk")
+    }
+    guard let serving else { return }
+    serving.cancel()
+    if await serving.isOver(within: patience) { await reportEnd(of: serving) }
+  }
+
+  private func reportEnd(of serving: Task<Void, any Error>) async {
+    do { try await serving.value } catch is CancellationError {} catch {
+      Terminal.say("stormfuse: the admin API had ended before: \(error)")
+    }
+  }
+}
+
+extension Task {
+  /// Whether it ends in time; if not it is left alone, for what hangs can't be ended.
+  func isOver(within limit: Duration) async -> Bool {
+    let (endings, end) = AsyncStream<Bool>.makeStream(bufferingPolicy: .bufferingOldest(1))
+    let waiting = Task<Void, Never> {
+      _ = await result
+      end.yield(true)
+    }
+    let timer = Task<Void, Never> {
+      if (try? await Task<Never, Never>.sleep(for: limit)) != nil { end.yield(false) }
+    }
+    defer {
+      waiting.cancel()
+      timer.cancel()
+    }
+    for await isOver in endings { return isOver }
+    return false
+  }
+}
