@@ -88,7 +88,7 @@ extension AdminRoutes {
         kind: .noSuchBreaker, detail: "the breaker \"\(pending.breaker.key)\" has gone meanwhile",
         hint: "GET /v1/breakers lists all that there are")
     case .unavailable(let why):
-      throw Problem(kind: .unavailable, detail: why, hint: "nothing was changed; ask again in a moment")
+      throw Problem(kind: .unavailable, detail: why, hint: "nothing was changed")
     }
   }
 

@@ -30,7 +30,12 @@ package struct AccessToken: Sendable, CustomStringConvertible, CustomReflectable
     // Not waiting for a writer, should it be a pipe.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
-      throw ReadError(description: "the token file \(path) can't be read: \(String(cString: strerror(errno)))")
+      let remedy =
+        errno == ENOENT
+        ? "make one with \"(umask 077; head -c 32 /dev/urandom | base64 > \(path))\", or name another"
+        : "let this user read it, or name another"
+      throw ReadError(
+        description: "the token file \(path) can't be read (\(String(cString: strerror(errno)))): \(remedy)")
     }
     defer { close(descriptor) }
     var status = stat()

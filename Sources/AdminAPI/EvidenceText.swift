@@ -32,6 +32,7 @@ package enum EvidenceText {
   package static func duration(_ seconds: Double) -> String {
     switch abs(seconds) {
     case 0: "0 s"
+    case ..<0.001: number(seconds * 1e6) + " µs"
     case ..<1: number(seconds * 1000) + " ms"
     case ..<600: number(seconds) + " s"
     case ..<36_000: number(seconds / 60) + " min"

@@ -23,7 +23,7 @@ package struct Problem: Error, Codable, Equatable, Sendable, CustomStringConvert
     kind: Kind, detail: String, instance: String? = nil, hint: String? = nil, nearest: [String]? = nil,
     candidates: [String]? = nil, revision: UInt64? = nil, in_force: CommandAnswer? = nil
   ) {
-    self.type = "tag:stormfuse,2026:\(kind.rawValue)"
+    self.type = Self.tag + kind.rawValue
     self.title = kind.title
     self.status = kind.status
     self.detail = detail
@@ -34,6 +34,10 @@ package struct Problem: Error, Codable, Equatable, Sendable, CustomStringConvert
     self.revision = revision
     self.in_force = in_force
   }
+
+  /// Nil for one of a later version.
+  package var kind: Kind? { Kind(rawValue: String(type.dropFirst(Self.tag.count))) }
+  private static let tag = "tag:stormfuse,2026:"
 
   package var description: String { [detail, hint].compactMap(\.self).joined(separator: "; ") }
 

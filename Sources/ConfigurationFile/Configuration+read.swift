@@ -14,6 +14,7 @@ extension Configuration {
       settings.destinations.deadLetter = file.texts("dead_letter") ?? []
       settings.destinations.retry = file.texts("retry") ?? []
       settings.destinations.normal = file.texts("normal") ?? []
+      settings.destinations.check(file)
       file.flag("conventional_names", &settings.destinations.conventional)
       file.duration("hold_limit", &settings.holding.limit_ns, in: Bounds.hold_ns)
       settings.holding.sharedConnections =
@@ -21,10 +22,9 @@ extension Configuration {
       state = file.text("state")
       if let node = file.take("limits") { settings.limits.read(node, reader) }
       if let node = file.take("groups") {
-        settings.groups = reader.list(node, "groups").enumerated().compactMap {
-          GroupSettings.read($0.element, "groups[\($0.offset)]", base: settings.rules, reader)
-        }
+        settings.groups = GroupSettings.readAll(reader.list(node, "groups"), base: settings.rules, reader)
       }
+      settings.checkEvaluation(file)
       if let node = file.take("admin") { admin.read(node, reader) }
       if let node = file.take("webhook") { webhook = WebhookSettings.read(node, reader) }
       events = file.text("events")
@@ -38,21 +38,19 @@ extension BreakerSettings {
     reader.object(node, "breaker") { breaker in
       breaker.duration("open_base", &openBase_ns, in: Bounds.openTime_ns)
       breaker.duration("open_maximum", &openMaximum_ns, in: Bounds.openTime_ns)
-      breaker.duration("open_reset", &openReset_ns, in: Bounds.span_ns)
+      breaker.duration("open_reset", &openReset_ns, in: Bounds.wait_ns)
       breaker.share("jitter", &jitter, in: 0...0.9)
       var seed = 0
       breaker.count("seed", &seed, in: 0...Int.max)
       if breaker.mark("seed") != nil { self.seed = UInt64(seed) }
       breaker.count("probes", &probes, in: 1...10_000)
-      breaker.duration("half_open", &halfOpen_ns, in: Bounds.span_ns)
-      breaker.duration("max_episode", &maxEpisode_ns, in: Bounds.span_ns)
-      breaker.duration("forced_open", &forcedOpen_ns, in: Bounds.span_ns)
-      if openBase_ns > openMaximum_ns {
-        reader.refuse(
-          breaker.mark("open_base") ?? breaker.mark("open_maximum"),
-          "breaker.open_base (\(Quantity.durationText(openBase_ns))) is longer than breaker.open_maximum "
-            + "(\(Quantity.durationText(openMaximum_ns))): make it at most that")
-      }
+      breaker.duration("half_open", &halfOpen_ns, in: Bounds.wait_ns)
+      breaker.duration("max_episode", &maxEpisode_ns, in: Bounds.wait_ns)
+      breaker.duration("forced_open", &forcedOpen_ns, in: Bounds.override_ns)
+      breaker.order(("open_base", openBase_ns), atMost: ("open_maximum", openMaximum_ns), "make it at most that")
+      breaker.order(
+        ("open_maximum", openMaximum_ns), atMost: ("max_episode", maxEpisode_ns),
+        "an episode would be over before one opening is; make max_episode several times open_maximum")
     }
   }
 }
@@ -65,49 +63,6 @@ extension LimitSettings {
       limits.count("connections", &connections, in: 1...1_048_576)
       limits.count("in_flight", &inFlight, in: 16...67_108_864)
     }
-  }
-}
-
-extension GroupSettings {
-  /// Nil when the entry names no pattern.
-  fileprivate static func read(_ node: Node, _ path: String, base: RuleSettings, _ reader: Reader) -> GroupSettings? {
-    var settings = GroupSettings(match: "")
-    reader.object(node, path) { group in
-      if let match = group.text("match") {
-        settings.match = match
-      } else if group.mark("match") == nil {
-        reader.refuse(node.mark, "\(path) has no match: name the groups it is for, as in match: \"rabbitmq:*:orders*\"")
-      }
-      settings.mode = group.word("mode", Mode.self)
-      settings.action = group.word("action", HoldAction.self)
-      settings.rate_bytes_s = readRate("rate", &group)
-      settings.standingRate_bytes_s = readRate("standing_rate", &group)
-      settings.sharedConnections = group.word("shared_connections", SharedConnections.self)
-      if settings.action == .throttle, settings.rate_bytes_s == nil, group.mark("rate") == nil {
-        reader.refuse(
-          group.mark("action"),
-          "\(path) throttles, but says not to what: add rate, in payload bytes a second (an acknowledgement takes 21: "
-            + "rate: 2KiB lets about 100 a second pass)")
-      }
-      settings.owner = group.text("owner")
-      settings.runbook = group.text("runbook")
-      group.duration("window", &settings.window_ns, in: Bounds.window_ns)
-      if let node = group.take("rules") {
-        var rules = base
-        rules.read(node, "\(path).rules", reader)
-        settings.rules = rules
-      }
-    }
-    return settings.match.isEmpty ? nil : settings
-  }
-}
-
-extension GroupSettings {
-  private static func readRate(_ key: String, _ group: inout ObjectReader) -> UInt64? {
-    guard group.mark(key) != nil else { return nil }
-    var rate_bytes_s = 1
-    group.bytes(key, &rate_bytes_s, in: Bounds.rate_bytes_s)
-    return UInt64(rate_bytes_s)
   }
 }
 
@@ -133,6 +88,11 @@ extension AdminSettings {
         } catch {
           reader.refuse(admin.mark("metrics"), "admin.metrics: \(error.description)")
         }
+        if let metrics, metrics == listen, case .tcp(_, let port) = metrics, port != 0 {
+          reader.refuse(
+            admin.mark("metrics"),
+            "admin.metrics is admin.listen's address: give it another port, or leave it out (/metrics is there too)")
+        }
       }
     }
   }
@@ -152,9 +112,14 @@ extension WebhookSettings {
       } else if webhook.mark("url") == nil {
         reader.refuse(node.mark, "webhook has no url: name the address to post to, or leave webhook out")
       }
-      webhook.duration("timeout", &settings.timeout_ns, in: .milliseconds(10) ... .seconds(300))
+      webhook.duration("timeout", &settings.timeout_ns, in: .milliseconds(100) ... .seconds(300))
       webhook.count("retries", &settings.retries, in: 0...100)
-      webhook.duration("retry_for", &settings.retryFor_ns, in: .milliseconds(10) ... .seconds(86_400))
+      webhook.duration("retry_for", &settings.retryFor_ns, in: .seconds(1) ... .seconds(86_400))
+      if settings.retries > 0 {
+        webhook.order(
+          ("timeout", settings.timeout_ns), atMost: ("retry_for", settings.retryFor_ns),
+          "after one try that times out there would be no other; make retry_for longer, or retries 0")
+      }
       if let node = webhook.take("headers") { settings.headers = readHeaders(node, reader) }
     }
     return settings.url.isEmpty ? nil : settings
@@ -171,6 +136,10 @@ extension WebhookSettings {
         return nil
       }
       guard !scalar.string.hasPrefix(SourceText.placeholder) else { return nil }
+      guard !ownHeaders.contains(scalar.string.lowercased()) else {
+        reader.refuse(key.mark, "webhook.headers: \(scalar.string) is stormfuse's own to set: leave it out")
+        return nil
+      }
       guard let text = reader.text(value, "webhook.headers.\(scalar.string)") else { return nil }
       guard text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }) else {
         reader.refuse(value.mark, "webhook.headers.\(scalar.string) contains a line break or control character")
@@ -179,6 +148,11 @@ extension WebhookSettings {
       return Header(name: scalar.string, value: text)
     }
   }
+
+  /// What frames a request, or tells one event from another.
+  private static let ownHeaders: Set = [
+    "connection", "content-length", "content-type", "idempotency-key", "transfer-encoding",
+  ]
 
   /// Scheme and host are there and nothing in it would have to be escaped.
   private static func isAddress(_ text: String) -> Bool {
@@ -221,12 +195,17 @@ extension CaptureSettings {
 enum Bounds {
   static let window_ns: ClosedRange<Int64> = .seconds(1) ... .seconds(86_400)
   static let openTime_ns: ClosedRange<Int64> = .milliseconds(10) ... .seconds(3600)
-  /// Any other span.
-  static let span_ns: ClosedRange<Int64> = .milliseconds(10) ... .seconds(7 * 86_400)
+  /// Something that is waited for, and counted in deliveries: shorter than a second it would end before one came.
+  static let wait_ns: ClosedRange<Int64> = .seconds(1) ... .seconds(7 * 86_400)
+  /// As the admin API has it.
+  static let override_ns: ClosedRange<Int64> = .seconds(1) ... .seconds(Int64(CommandBody.longestLimit_s))
   static let evaluation_ns: ClosedRange<Int64> = .milliseconds(10) ... .seconds(60)
   /// Longer ones were not tested.
   static let hold_ns: ClosedRange<Int64> = .seconds(1) ... .seconds(150)
-  static let rate_bytes_s = 1...1 << 40
+  /// From an AMQP acknowledgement a second: less would let nothing but the trickle pass.
+  static let rate_bytes_s: ClosedRange<UInt64> = 21...1 << 36
   static let samples = 1...1_000_000
   static let retries: ClosedRange<Double> = 0...1_000_000
+  /// Below half of the bytes seen a verdict would be a guess.
+  static let coverage = 0.5...1
 }

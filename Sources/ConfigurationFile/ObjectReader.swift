@@ -51,12 +51,12 @@ struct ObjectReader {
   }
 
   mutating func duration(_ name: String, _ value: inout Int64, in range: ClosedRange<Int64>) {
-    guard let read: Int64 = quantity(name, Quantity.duration, in: range, show: Quantity.durationText) else { return }
+    guard let read: Int64 = quantity(name, Quantity.duration_ns, in: range, show: Quantity.durationText) else { return }
     value = read
   }
 
   mutating func duration(_ name: String, _ value: inout Int64?, in range: ClosedRange<Int64>) {
-    guard let read: Int64 = quantity(name, Quantity.duration, in: range, show: Quantity.durationText) else { return }
+    guard let read: Int64 = quantity(name, Quantity.duration_ns, in: range, show: Quantity.durationText) else { return }
     value = read
   }
 
@@ -84,27 +84,44 @@ struct ObjectReader {
   /// Place of a key's value, for a check that spans several keys.
   func mark(_ name: String) -> Mark? { pairs.first { $0.name == name }?.node.mark }
 
+  /// Bytes per second; nil where the key is not there, or was refused.
+  mutating func rate(_ name: String, in range: ClosedRange<UInt64>) -> UInt64? {
+    quantity(name, Quantity.rate_bytes_s, in: range, show: { Quantity.bytesText(Int($0)) })
+  }
+
+  /// Refuses one span that is longer than another, both keys of this mapping; `remedy` says what to do. Nothing if neither
+  /// is written here: defaults are in order.
+  func order(_ shorter: (name: String, ns: Int64), atMost longer: (name: String, ns: Int64), _ remedy: String) {
+    guard shorter.ns > longer.ns, let mark = mark(shorter.name) ?? mark(longer.name) else { return }
+    reader.refuse(
+      mark,
+      "\(path(of: shorter.name)) (\(Quantity.durationText(shorter.ns))) is longer than \(path(of: longer.name)) "
+        + "(\(Quantity.durationText(longer.ns))): \(remedy)")
+  }
+
   private mutating func quantity<Value: Comparable>(
-    _ name: String, _ parse: (String) -> Quantity.Parsed<Value>, in range: ClosedRange<Value>, show: (Value) -> String
+    _ name: String, _ parse: (String) throws(Quantity.Problem) -> Value, in range: ClosedRange<Value>,
+    show: (Value) -> String
   ) -> Value? {
     guard let node = take(name), let scalar = reader.scalar(node, path(of: name), "one value") else { return nil }
     if scalar.style == .plain, Reader.isNull(scalar.string) {
       reader.refuse(node.mark, "\(path(of: name)) has no value: write one, or leave the key out")
       return nil
     }
-    switch parse(scalar.string) {
-    case .refused(let reason):
-      reader.refuse(node.mark, "\(path(of: name)): \(reason)")
+    let value: Value
+    do throws(Quantity.Problem) {
+      value = try parse(scalar.string)
+    } catch {
+      reader.refuse(node.mark, "\(path(of: name)): \(error)")
       return nil
-    case .value(let value):
-      guard range.contains(value) else {
-        reader.refuse(
-          node.mark,
-          "\(path(of: name)) must be between \(show(range.lowerBound)) and \(show(range.upperBound)), "
-            + "not \(scalar.string)")
-        return nil
-      }
-      return value
     }
+    guard range.contains(value) else {
+      reader.refuse(
+        node.mark,
+        "\(path(of: name)) must be between \(show(range.lowerBound)) and \(show(range.upperBound)), "
+          + "not \(scalar.string)")
+      return nil
+    }
+    return value
   }
 }

@@ -1,3 +1,4 @@
+internal import AdminAPI
 internal import Pipeline
 
 /// Block-style YAML, two spaces to a level.
@@ -33,7 +34,8 @@ struct YAMLText {
     line(key, "[" + list.map(Self.quoted).joined(separator: ", ") + "]")
   }
 
-  mutating func write(_ rules: RuleSettings) {
+  /// - Parameter ofGroup: Rules of a group, which have no `evaluation` of their own.
+  mutating func write(_ rules: RuleSettings, ofGroup: Bool = false) {
     open("rules")
     rule("dead-letter-storm", rules.deadLetterStorm.enabled) { out in
       out.line("error_rate", Quantity.numberText(rules.deadLetterStorm.errorRate))
@@ -61,7 +63,7 @@ struct YAMLText {
       out.line("unknown", duration: rules.stalled.unknown_ns)
     }
     line("min_coverage", Quantity.numberText(rules.minCoverage))
-    line("evaluation", duration: rules.evaluation_ns)
+    if !ofGroup { line("evaluation", duration: rules.evaluation_ns) }
     close()
   }
 
@@ -79,7 +81,7 @@ struct YAMLText {
         if let owner = group.owner { out.line("owner", quoted: owner) }
         if let runbook = group.runbook { out.line("runbook", quoted: runbook) }
         if let window_ns = group.window_ns { out.line("window", duration: window_ns) }
-        if let rules = group.rules { out.write(rules) }
+        if let rules = group.rules { out.write(rules, ofGroup: true) }
       }
     }
   }

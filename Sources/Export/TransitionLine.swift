@@ -7,7 +7,7 @@ package enum TransitionLine {
   package static func text(_ event: TransitionEvent, style: TerminalStyle = .plain) -> String {
     let step = event.transition
     let time = step.at.description.prefix(23) + "Z"  // milliseconds
-    let change = "\(style.paint(name(step.from), nil)) → \(style.paint(name(step.to), colour(step.to)))"
+    let change = "\(style.paint(name(step.from), nil)) → \(style.paint(name(step.to), .of(step.to)))"
     var text = "\(style.paint(String(time), .grey)) \(style.paint(TerminalStyle.printable(event.key), .bold)) \(change)"
     text += "  \(reason(event))"
     let evidence = EvidenceText.line(event.evidence)
@@ -24,12 +24,4 @@ package enum TransitionLine {
   }
 
   private static func name(_ state: BreakerState) -> String { String(state.rawValue.map { $0 == "_" ? "-" : $0 }) }
-
-  private static func colour(_ state: BreakerState) -> TerminalStyle.Colour {
-    switch state {
-    case .open, .forcedOpen: .red
-    case .halfOpen: .yellow
-    case .closed, .forcedClosed: .green
-    }
-  }
 }

@@ -25,11 +25,6 @@ package struct KernelError: Error, Equatable, Sendable, CustomStringConvertible 
 
   /// The C library's text for an error number, of either sign.
   static func text(_ error: Int32) -> String {
-    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 128) { buffer in
-      guard let start = buffer.baseAddress, strerror_r(abs(error), start, buffer.count) == 0 else {
-        return "error \(abs(error))"
-      }
-      return String(cString: start)
-    }
+    String(cString: strerror(abs(error)))
   }
 }

@@ -69,7 +69,7 @@ package final class OneShotHold {
   /// Loads and attaches the programs and holds what is open. Throws with the reason if nothing can be held there, another
   /// stormfuse holds there already, or the request is impossible.
   package init(_ request: Request) throws(KernelError) {
-    guard request.duration_ns >= .milliseconds(1), request.duration_ns <= Self.longest_ns else {
+    guard request.duration_ns >= Self.shortest_ns, request.duration_ns <= Self.longest_ns else {
       throw KernelError(.failed, "a hold must last between 1 ms and an hour")
     }
     self.request = request
@@ -269,6 +269,7 @@ package final class OneShotHold {
     return max(trickle_ns, .milliseconds(100))
   }
 
+  package static let shortest_ns: Int64 = .milliseconds(1)
   package static let longest_ns: Int64 = .seconds(3600)
   private static let search_ns: Int64 = .milliseconds(200)
   private static let problemsMaximum = 20

@@ -7,11 +7,7 @@
   enum BrokerAddress {
     /// Every address that the host has; a name is looked up once, when the hold begins.
     static func endpoints(_ text: String) throws(KernelError) -> [Endpoint] {
-      guard let (host, port) = parts(text) else {
-        throw KernelError(
-          .failed,
-          "\"\(text)\" is not an address: write HOST:PORT, as in 10.0.0.7:5672, broker.internal:5672 or [::1]:5672")
-      }
+      guard let (host, port) = parts(text) else { throw KernelError(.failed, wrong(text)) }
       var hints = addrinfo()
       hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
       var list: UnsafeMutablePointer<addrinfo>?
@@ -19,7 +15,7 @@
       defer { if let list { freeaddrinfo(list) } }
       guard error == 0 else {
         let reason = String(cString: gai_strerror(error))
-        throw KernelError(.failed, "the host \"\(host)\" of --to was not found: \(reason)")
+        throw KernelError(.failed, "the host \"\(host)\" of --to was not found (\(reason)): write its IP address")
       }
       var endpoints = [Endpoint]()
       var next = list
@@ -29,6 +25,11 @@
         endpoints.append(endpoint)
       }
       return endpoints
+    }
+
+    /// Of what is no address: what to write.
+    static func wrong(_ text: String) -> String {
+      "\"\(text)\" is not an address: write HOST:PORT, as in 10.0.0.7:5672, broker.internal:5672 or [::1]:5672"
     }
 
     static func parts(_ text: String) -> (host: String, port: UInt16)? {

@@ -103,7 +103,7 @@ extension ChangeCommand {
   private func words(_ answer: CommandAnswer, _ terminal: Terminal) -> String {
     let group = answer.breaker.group
     let plain = TerminalStyle.printable
-    let state = terminal.style.paint(group.breaker.state.rawValue, StateColour.of(group.breaker.state))
+    let state = terminal.style.paint(group.breaker.state.rawValue, .of(group.breaker.state))
     var lines = ["\(plain(group.key)): \(state), revision \(group.breaker.revision)"]
     if let why = answer.unchanged_why { lines.append("nothing changed: \(plain(why))") }
     if answer.held {

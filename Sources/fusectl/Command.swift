@@ -30,13 +30,6 @@ struct CommandOutput: Equatable, Sendable {
   var exitCode: Int32 = 0
 }
 
-/// What is known about standard output.
-struct Terminal: Equatable, Sendable {
-  var isTerminal: Bool
-  var style: TerminalStyle
-  static let none = Terminal(isTerminal: false, style: .plain)
-}
-
 extension Command {
   func outcome(_ client: AdminClient, _ terminal: Terminal) async throws(CommandFailure) -> CommandOutput {
     CommandOutput(text: try await output(client, terminal))
@@ -52,8 +45,7 @@ extension Command {
       let client = try AdminClient(option: common.admin, tokenFile: common.tokenFile, environment: environment)
       outcome = try await self.outcome(client, terminal)
     } catch {
-      let line = Array("fusectl: \(error.text)\n".utf8)
-      _ = line.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+      Terminal.say("fusectl: \(error.text)")
       throw ExitCode(error.exitCode)
     }
     print(outcome.text)

@@ -23,7 +23,8 @@ enum CommandFailure: Error, Equatable {
     switch self {
     case .refused(let problem):
       // Details quote names from the wire.
-      var text = TerminalStyle.printable(problem.description)
+      let words = [problem.detail, Self.remedy(problem)].compactMap(\.self).joined(separator: "; ")
+      var text = TerminalStyle.printable(words)
       if let nearest = problem.nearest, !nearest.isEmpty {
         let names = nearest.map(TerminalStyle.printable)
         text +=
@@ -32,6 +33,21 @@ enum CommandFailure: Error, Equatable {
       }
       return text
     case .strange(let text), .unreachable(let text), .wrongAddress(let text), .wrongToken(let text): return text
+    }
+  }
+
+  /// What to do, in this program's words where the API's hint speaks of HTTP.
+  private static func remedy(_ problem: Problem) -> String? {
+    switch problem.kind {
+    case .stale:
+      "look at it again (fusectl show), then ask with --if-revision \(problem.revision.map(String.init) ?? "and that one")"
+    case .noSuchBreaker: "fusectl status shows all that there are"
+    case .ambiguous: "name the cluster as key@cluster, and the target with --target where one cluster has several:"
+    case .unauthorized: "name the file of the sidecar's token with --token-file or STORMFUSE_TOKEN_FILE"
+    case .wrongHost: "use one of them in --admin, or add the name to admin.hosts in stormfuse's configuration"
+    case .noSuchPath, .methodNotAllowed, .notAcceptable, .lengthRequired, .unsupportedMediaType, .crossOrigin:
+      "is --admin the address of a stormfuse's admin API, and of the same version as this fusectl?"
+    case .badRequest, .readOnly, .tooLarge, .failed, .unavailable, .notSaved, nil: problem.hint
     }
   }
 }

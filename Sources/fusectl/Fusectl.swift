@@ -10,7 +10,7 @@ internal import ArgumentParser
 
       Exit codes: 0 done; 1 the sidecar answered with an error or did not do it (no such breaker, several with that key, \
       another revision, not permitted, an override in the way); 3 the sidecar can't be reached; 4 done, but traffic is \
-      not really held; 5 in force, but not on disk; 64 the command line is wrong.
+      not really held, or there is no connection to hold; 5 in force, but not on disk; 64 the command line is wrong.
       """,
     subcommands: [
       StatusCommand.self, ShowCommand.self, ReportCommand.self, TripCommand.self, ResetCommand.self,

@@ -1,4 +1,5 @@
 #if os(Linux)
+  internal import AdminAPI
   internal import ArgumentParser
   internal import Glibc
   internal import Kernel
@@ -19,6 +20,9 @@
 
         It ends after --duration, on SIGINT and SIGTERM, and, whatever happens to this process, within seconds of its end. \
         Needs CAP_BPF and CAP_NET_ADMIN.
+
+        Exit codes: 0 held and let go; 1 it could not be held; 4 there was no connection to hold (with --detach: there is \
+        none yet; what the target opens is held); 64 the command line is wrong.
         """)
 
     @OptionGroup var target: HoldTargetOptions
@@ -29,11 +33,15 @@
     @Option(help: "pause, throttle or block.")
     var action: HoldAction?
 
-    @Option(help: ArgumentHelp("With throttle: payload per second and connection, as in 10kB/s.", valueName: "rate"))
-    var rate: String?
+    @Option(
+      help: ArgumentHelp("With throttle: payload per second and connection, as in 10kB/s.", valueName: "rate"),
+      transform: { try Quantity.rate_bytes_s($0) })
+    var rate: UInt64?
 
-    @Option(help: ArgumentHelp("How long, at most 1h, as in 30s or 5m.", valueName: "duration"))
-    var duration: String?
+    @Option(
+      help: ArgumentHelp("How long, at most 1h, as in 30s or 5m.", valueName: "duration"),
+      transform: { try Quantity.duration_ns($0, in: OneShotHold.shortest_ns...OneShotHold.longest_ns) })
+    var duration: Int64?
 
     @Flag(help: "Leave a small guard process behind and return; 'fusectl release' ends it.")
     var detach = false
@@ -47,31 +55,30 @@
       }
       guard target.isGiven else { throw ValidationError("Whose traffic? Give --cgroup PATH or --pid N.") }
       guard let action else { throw ValidationError("Give --action: pause, throttle or block.") }
-      guard let duration else {
+      guard duration != nil else {
         throw ValidationError("Give --duration, as in 30s: a hold without an end would be the next storm.")
       }
-      do throws(HoldQuantity.Problem) {
-        _ = try HoldQuantity.duration_ns(duration)
-        switch (action, rate) {
-        case (.throttle, nil): throw HoldQuantity.Problem("--action throttle needs --rate, as in 10kB/s")
-        case (.throttle, let rate?): _ = try HoldQuantity.rate_bytes_s(rate)
-        case (_, nil): break
-        case (_, _?): throw HoldQuantity.Problem("--rate goes with --action throttle only")
-        }
-      } catch {
-        throw ValidationError(error.description)
+      if let wrong = destinations.first(where: { BrokerAddress.parts($0) == nil }) {
+        throw ValidationError("--to: \(BrokerAddress.wrong(wrong)).")
+      }
+      switch (action, rate) {
+      case (.throttle, nil): throw ValidationError("--action throttle needs --rate, as in 10kB/s.")
+      case (.throttle, _), (_, nil): break
+      case (_, _?): throw ValidationError("--rate goes with --action throttle only.")
       }
     }
 
     func run() throws {
       do {
         if detach && !isGuard {
-          try HoldGuard.start()
+          let hasConnections = try HoldGuard.start()
+          if !hasConnections { throw ExitCode(Self.nothingHeld) }
           return
         }
-        try HoldRun(request()).run(isGuard: isGuard)
+        let hasHeld = try HoldRun(request()).run(isGuard: isGuard)
+        if !hasHeld { throw ExitCode(Self.nothingHeld) }
       } catch let error as KernelError {
-        HoldRun.say("fusectl: \(error)")
+        Terminal.say("fusectl: \(error)")
         throw ExitCode(1)
       }
     }
@@ -82,9 +89,11 @@
       for destination in destinations { endpoints = try (endpoints ?? []) + BrokerAddress.endpoints(destination) }
       return OneShotHold.Request(
         target: try target.resolve(), endpoints: endpoints, action: action,
-        rate_bytes_s: try rate.map { try HoldQuantity.rate_bytes_s($0) } ?? 0,
-        duration_ns: try HoldQuantity.duration_ns(duration))
+        rate_bytes_s: rate ?? 0, duration_ns: duration)
     }
+
+    /// As of changes by the admin API: done, but nothing is held.
+    private static let nothingHeld: Int32 = 4
   }
 
   extension Fusectl {

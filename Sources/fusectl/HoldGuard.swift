@@ -6,9 +6,12 @@
   /// `--detach`: this program once more, in a session of its own and without a terminal.
   enum HoldGuard {
     /// Starts it and returns when it holds, having said so with its number; exits with its error if it can't.
-    static func start() throws {
+    /// - Returns: Whether there is a connection to hold, or new ones are refused.
+    static func start() throws -> Bool {
       var pipes: [Int32] = [-1, -1]
-      guard pipe(&pipes) == 0 else { throw KernelError(.failed, "no pipe for the guard process") }
+      guard pipe(&pipes) == 0 else {
+        throw KernelError(.failed, "no pipe for the guard process: \(String(cString: strerror(errno)))")
+      }
       defer { close(pipes[0]) }
       // Nothing else is started meanwhile, so they can be marked afterwards.
       for end in pipes { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
@@ -36,17 +39,20 @@
       }
       let said = read(pipes[0])
       var status: Int32 = 0
-      if waitpid(process, &status, WNOHANG) == process || !said.hasSuffix(ready) {
-        HoldRun.say(said.split(separator: "\n").joined(separator: "\n"))
+      let last = [ready, readyWithout].first { said.hasSuffix($0) }
+      guard let last, waitpid(process, &status, WNOHANG) != process else {
+        Terminal.say(said.split(separator: "\n").joined(separator: "\n"))
         throw ExitCode(1)
       }
-      HoldRun.say(said.dropLast(ready.count).split(separator: "\n").joined(separator: "\n"))
+      Terminal.say(said.dropLast(last.count).split(separator: "\n").joined(separator: "\n"))
       print(process)
+      return last == ready
     }
 
     /// In the guard: says that it holds, and lets go of the terminal.
-    static func detach() {
-      _ = Glibc.write(STDERR_FILENO, ready, ready.utf8.count)
+    static func detach(hasConnections: Bool) {
+      let word = hasConnections ? ready : readyWithout
+      _ = Glibc.write(STDERR_FILENO, word, word.utf8.count)
       let nothing = open("/dev/null", O_RDWR)
       for descriptor in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] { dup2(nothing, descriptor) }
       if nothing > STDERR_FILENO { close(nothing) }
@@ -65,5 +71,7 @@
     }
 
     private static let ready = "ready\n"
+    /// Ready, but there is nothing yet to hold.
+    private static let readyWithout = "waiting\n"
   }
 #endif

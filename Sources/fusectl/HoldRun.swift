@@ -14,7 +14,8 @@
     init(_ request: OneShotHold.Request) { self.request = request }
 
     /// - Parameter isGuard: Detached: says that it holds, once, and then nothing any more.
-    func run(isGuard: Bool) throws(KernelError) {
+    /// - Returns: Whether there was a connection to hold, or new ones were refused.
+    func run(isGuard: Bool) throws(KernelError) -> Bool {
       _ = stopAsked.load(ordering: .relaxed)
       for number in [SIGINT, SIGTERM, SIGHUP] {
         signal(number) { _ in stopAsked.store(true, ordering: .relaxed) }
@@ -32,29 +33,43 @@
       } catch {
         // A guard that nobody finds could not be ended by hand.
         if isGuard { throw error }
-        Self.say("fusectl: 'fusectl release' will not find this hold: \(error)")
+        Terminal.say("fusectl: 'fusectl release' will not find this hold: \(error)")
       }
       defer { record?.remove() }
       var status = hold.tick()
-      Self.say(beginning(status))
+      Terminal.say(beginning(status))
       var said = Set(status.problems)
-      for problem in status.problems { Self.say("fusectl: \(problem)") }
-      if isGuard { HoldGuard.detach() }
+      for problem in status.problems { Terminal.say("fusectl: \(problem)") }
+      var hasHeld = status.connections > 0 || request.action == .block
+      if !hasHeld, said.isEmpty {
+        Terminal.say("fusectl: nothing is held yet: \(missing); what it opens from now on is held")
+      }
+      if isGuard { HoldGuard.detach(hasConnections: hasHeld) }
 
       let isTerminal = !isGuard && isatty(STDERR_FILENO) == 1
       while !status.isOver && !stopAsked.load(ordering: .relaxed) {
         usleep(200_000)
         status = hold.tick()
+        if status.connections > 0 { hasHeld = true }
         for problem in status.problems where said.insert(problem).inserted {
-          Self.say((isTerminal ? "\r\u{1b}[K" : "") + "fusectl: \(problem)")
+          Terminal.say((isTerminal ? "\r\u{1b}[K" : "") + "fusectl: \(problem)")
         }
-        if isTerminal { Self.write("\r\u{1b}[K\(countdown(status))") }
+        if isTerminal { Terminal.write("\r\u{1b}[K\(countdown(status))") }
       }
       let wasEnded = !status.isOver
       let left_ns = status.left_ns
       status = hold.end()
-      if isTerminal { Self.write("\r\u{1b}[K") }
-      if !isGuard { Self.say(ending(status, wasEnded: wasEnded, left_ns: left_ns)) }
+      if isTerminal { Terminal.write("\r\u{1b}[K") }
+      if !isGuard { Terminal.say(ending(status, wasEnded: wasEnded, left_ns: left_ns)) }
+      if !isGuard, !hasHeld {
+        Terminal.say(
+          "fusectl: nothing was held: \(said.isEmpty ? "\(missing) all the while" : "see what is said above")")
+      }
+      return hasHeld
+    }
+
+    private var missing: String {
+      "\(request.target.name) has no open TCP connection" + (request.endpoints == nil ? "" : " to what --to names")
     }
 
     private func beginning(_ status: OneShotHold.Status) -> String {
@@ -79,20 +94,19 @@
 
     private func counted(_ status: OneShotHold.Status) -> String {
       let (held, passed) = (status.counters.held, status.counters.passed)
-      return "held \(held.packets) segments (\(HoldQuantity.bytesText(held.bytes)), tries included), "
-        + "passed \(passed.packets) (\(HoldQuantity.bytesText(passed.bytes)))"
+      return "held \(held.packets) segments (\(Self.bytesText(held.bytes)), tries included), "
+        + "passed \(passed.packets) (\(Self.bytesText(passed.bytes)))"
     }
 
-    static func say(_ line: String) { write(line + "\n") }
-
-    private static func write(_ text: String) {
-      var rest = Array(text.utf8)[...]
-      while !rest.isEmpty {
-        let count = rest.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
-        if count < 0 && errno == EINTR { continue }
-        guard count > 0 else { return }
-        rest = rest.dropFirst(count)
+    /// For people: `12.3 kB`.
+    private static func bytesText(_ bytes: UInt64) -> String {
+      var value = Double(bytes)
+      var unit = "B"
+      for larger in ["kB", "MB", "GB"] where value >= 1000 {
+        value /= 1000
+        unit = larger
       }
+      return unit == "B" ? "\(bytes) B" : "\((value * 10).rounded() / 10) \(unit)"
     }
   }
 #endif

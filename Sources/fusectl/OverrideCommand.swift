@@ -17,8 +17,10 @@ struct OverrideCommand: ChangeCommand {
   @Argument(help: "open or closed.")
   var state: Forced?
 
-  @Option(name: .customLong("for"), help: ArgumentHelp("How long, as in 90s, 15m, 2h; at most 24h.", valueName: "time"))
-  var limit: TimeLimit?
+  @Option(
+    name: .customLong("for"), help: ArgumentHelp("How long, as in 90s, 15m, 2h; at most 24h.", valueName: "time"),
+    transform: { try Quantity.duration_ns($0, in: OverrideCommand.limits_ns) })
+  var limit_ns: Int64?
 
   @Flag(name: .long, help: "Ends the override.")
   var clear = false
@@ -31,7 +33,7 @@ struct OverrideCommand: ChangeCommand {
     guard (state == nil) == clear else {
       throw ValidationError("write open or closed, or --clear to end an override")
     }
-    guard !clear || limit == nil else { throw ValidationError("--for goes with open or closed, not with --clear") }
+    guard !clear || limit_ns == nil else { throw ValidationError("--for goes with open or closed, not with --clear") }
   }
 
   var wantsHeld: Bool { state == .open }
@@ -40,7 +42,7 @@ struct OverrideCommand: ChangeCommand {
     var body = change.body
     guard let state else { return (.DELETE, "override", body) }
     body.state = state == .open ? .forcedOpen : .forcedClosed
-    body.limit_s = limit?.seconds
+    body.limit_s = limit_ns.map { Double($0) / 1e9 }
     return (.PUT, "override", body)
   }
 
@@ -51,20 +53,6 @@ struct OverrideCommand: ChangeCommand {
     case nil: reached != .forcedOpen && reached != .forcedClosed
     }
   }
-}
 
-/// A number and a unit: `90s`, `15m`, `2h`; above 0 and at most a day.
-struct TimeLimit: ExpressibleByArgument, Equatable {
-  var seconds: Double
-
-  init?(argument: String) {
-    let units: [(String, Double)] = [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)]
-    guard let (unit, factor) = units.first(where: { argument.hasSuffix($0.0) }) else { return nil }
-    let digits = argument.dropLast(unit.count)
-    guard !digits.isEmpty, digits.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 || $0 == 0x2e }),
-      let number = Double(digits)
-    else { return nil }
-    seconds = number * factor
-    guard seconds > 0, seconds <= CommandBody.longestLimit_s else { return nil }
-  }
+  static let limits_ns: ClosedRange<Int64> = .seconds(1) ... .seconds(Int64(CommandBody.longestLimit_s))
 }

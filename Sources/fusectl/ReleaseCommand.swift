@@ -20,11 +20,14 @@
         var records = HoldRecord.all()
         if target.isGiven { records = try records.filter(matching()) }
         guard !records.isEmpty else {
-          throw KernelError(.noSuchTarget, "nothing is held by hand\(target.isGiven ? " there" : "")")
+          throw KernelError(
+            .noSuchTarget,
+            "nothing is held by hand\(target.isGiven ? " there" : ""); what a running stormfuse holds, 'fusectl reset' lets go"
+          )
         }
         for record in records { try end(record) }
       } catch let error as KernelError {
-        HoldRun.say("fusectl: \(error)")
+        Terminal.say("fusectl: \(error)")
         throw ExitCode(1)
       }
     }

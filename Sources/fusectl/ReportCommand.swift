@@ -41,7 +41,7 @@ struct ReportCommand: Command {
       groups.add(
         [
           .init(group.key),
-          .init(StatusCommand.verdict(group.verdict.kind, group.verdict.rule), StateColour.of(group.verdict.kind)),
+          .init(StatusCommand.verdict(group.verdict.kind, group.verdict.rule), .of(group.verdict.kind)),
         ] + counts.map { .init("\($0)") } + [.init("\(group.in_flight)"), .init("\(group.episodes.count)")])
     }
     if !report.groups.isEmpty { lines += ["", groups.text(terminal)] }

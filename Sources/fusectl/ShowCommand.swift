@@ -32,12 +32,12 @@ struct ShowCommand: Command {
     var facts: [(String, String)] = [
       ("key", plain(group.key)), ("cluster", plain(group.cluster)), ("target", plain(group.target)),
       ("destinations", plain(group.destinations.joined(separator: ", "))), ("mode", group.mode),
-      ("breaker", style.paint(breaker.state.rawValue, StateColour.of(breaker.state)) + ", \(held)"),
+      ("breaker", style.paint(breaker.state.rawValue, .of(breaker.state)) + ", \(held)"),
       ("revision", "\(breaker.revision)"),
       (
         "verdict",
         style.paint(
-          StatusCommand.verdict(group.verdict.kind, group.verdict.rule), StateColour.of(group.verdict.kind))
+          StatusCommand.verdict(group.verdict.kind, group.verdict.rule), .of(group.verdict.kind))
       ),
     ]
     facts += group.verdict.evidence.map { ("", ($0.met ? "✓ " : "✗ ") + EvidenceText.item($0)) }
@@ -92,7 +92,7 @@ struct ShowCommand: Command {
     let words = EvidenceText.line(transition.evidence)
     let evidence = words.isEmpty ? "" : ": " + words
     return "\(transition.revision)  \(transition.at)  \(transition.from.rawValue) → "
-      + "\(style.paint(transition.to.rawValue, StateColour.of(transition.to)))  \(cause)\(evidence)"
+      + "\(style.paint(transition.to.rawValue, .of(transition.to)))  \(cause)\(evidence)"
   }
 
   /// Names and values; a name is not repeated under itself. Values from outside can't steer the terminal.

@@ -26,8 +26,8 @@ struct StatusCommand: Command {
     for (index, breaker) in list.breakers.enumerated() {
       table.add([
         .init(name(index, in: list)),
-        .init(verdict(breaker.verdict, breaker.rule), StateColour.of(breaker.verdict)),
-        .init(breaker.state.rawValue, StateColour.of(breaker.state)),
+        .init(verdict(breaker.verdict, breaker.rule), .of(breaker.verdict)),
+        .init(breaker.state.rawValue, .of(breaker.state)),
         .init(breaker.held ? "yes" : "no", breaker.held ? .red : nil),
         .init(rate(breaker, \.error_rate, "ratio")),
         .init(rate(breaker, \.retries_p95, "1")),
@@ -58,24 +58,5 @@ struct StatusCommand: Command {
   ) -> String {
     if let value = breaker.window[keyPath: path] { return EvidenceText.quantity(value, unit) }
     return breaker.total[keyPath: path].map { "~" + EvidenceText.quantity($0, unit) } ?? "–"
-  }
-}
-
-enum StateColour {
-  static func of(_ state: BreakerState) -> TerminalStyle.Colour {
-    switch state {
-    case .closed, .forcedClosed: .green
-    case .halfOpen: .yellow
-    case .open, .forcedOpen: .red
-    }
-  }
-
-  static func of(_ kind: Verdict.Kind) -> TerminalStyle.Colour {
-    switch kind {
-    case .healthy: .green
-    case .storm: .red
-    case .poison, .stalled, .incomplete: .yellow
-    case .insufficient: .grey
-    }
   }
 }

@@ -52,7 +52,7 @@ struct ReportText {
       style.paint(printable(group.key), .bold) + "  at \(printable(group.cluster)), target \(printable(group.target))",
     ]
     lines.append(
-      "  verdict    \(style.paint(group.verdict.kind.rawValue, colour(group.verdict.kind)))"
+      "  verdict    \(style.paint(group.verdict.kind.rawValue, .of(group.verdict.kind)))"
         + (group.verdict.rule.map { "  \($0.rawValue)" } ?? ""))
     if !group.verdict.evidence.isEmpty { lines.append("             \(EvidenceText.line(group.verdict.evidence))") }
     lines.append(
@@ -73,7 +73,8 @@ struct ReportText {
     }
     lines.append(
       "  rates      errors \(percent(group.error_rate))  dead letters \(percent(group.dead_letter_rate))"
-        + "  attempts p95 \(number(group.attempts.p95)), max \(group.attempts.max) (\(group.attempts.source))")
+        + "  attempts p95 \(EvidenceText.number(group.attempts.p95)), max \(group.attempts.max) (\(group.attempts.source))"
+    )
     lines.append(
       "  delay      \(quantiles(group.consumption_delay_s))"
         + (group.consumption_delay_s.source.map { "  (\($0))" } ?? ""))
@@ -86,7 +87,7 @@ struct ReportText {
     for episode in group.episodes {
       lines.append(
         "  episode    \(episode.from) to \(episode.to.map(\.description) ?? "now")  "
-          + style.paint(episode.kind.rawValue, colour(episode.kind)) + (episode.rule.map { "  \($0.rawValue)" } ?? ""))
+          + style.paint(episode.kind.rawValue, .of(episode.kind)) + (episode.rule.map { "  \($0.rawValue)" } ?? ""))
     }
     lines.append("  breaker    \(group.breaker.state.rawValue)" + (group.breaker.why.map { ", not held: \($0)" } ?? ""))
     for step in group.breaker.transitions.suffix(Self.transitionsShown) {
@@ -99,33 +100,13 @@ struct ReportText {
     return lines
   }
 
-  private func colour(_ kind: Verdict.Kind) -> TerminalStyle.Colour {
-    switch kind {
-    case .storm: .red
-    case .poison, .stalled, .incomplete: .yellow
-    case .insufficient: .grey
-    case .healthy: .green
-    }
-  }
-
   private func quantiles(_ quantiles: Report.Quantiles) -> String {
     guard quantiles.samples > 0 else { return "no samples" }
     return "p50 \(seconds(quantiles.p50))  p95 \(seconds(quantiles.p95))  max \(seconds(quantiles.max))"
   }
 
-  private func seconds(_ value: Double?) -> String {
-    guard let value else { return "–" }
-    if value < 0.001 { return "\(number(value * 1e6)) µs" }
-    return value < 1 ? "\(number(value * 1000)) ms" : "\(number(value)) s"
-  }
-
-  private func percent(_ share: Double?) -> String { share.map { "\(number($0 * 100)) %" } ?? "–" }
-
-  /// At most one digit after the point.
-  private func number(_ value: Double) -> String {
-    let tenths = (value * 10).rounded() / 10
-    return tenths == tenths.rounded() ? String(Int64(clamping: Int(tenths))) : String(tenths)
-  }
+  private func seconds(_ value: Double?) -> String { value.map(EvidenceText.duration) ?? "–" }
+  private func percent(_ share: Double?) -> String { share.map { EvidenceText.quantity($0, "ratio") } ?? "–" }
 
   private func pad(_ text: String, _ width: Int) -> String {
     String(repeating: " ", count: max(0, -width - text.count)) + text

@@ -94,7 +94,9 @@ import Testing
       FakeSink(),
       [["trip", key, "--if-revision", "3"], ["trip", "rabbitmq:%2F:order"], ["trip", key, "--if-revision", "0"]])
     #expect(outcomes.map(\.exitCode) == [1, 1, 0])
-    #expect(outcomes[0].text.contains("the breaker is at revision 0, not 3"))
+    #expect(
+      outcomes[0].text
+        == "the breaker is at revision 0, not 3; look at it again (fusectl show), then ask with --if-revision 0")
     #expect(outcomes[1].text.contains("did you mean rabbitmq:%2F:orders?"))
     let none = try await run(FakeSink(fixed: .unavailable(why: "the run is over")), [["trip", key]])
     #expect(none[0].exitCode == 1 && none[0].text.contains("the run is over"))
@@ -191,17 +193,27 @@ import Testing
   @Test(arguments: [
     ["override", "k", "--reason", "r"], ["override", "k", "open", "--clear", "--reason", "r"],
     ["override", "k", "ajar", "--reason", "r"], ["override", "k", "--clear", "--for", "1m", "--reason", "r"],
-    ["override", "k", "open", "--for", "25h", "--reason", "r"],
-    ["override", "k", "open", "--for", "15", "--reason", "r"],
-    ["override", "k", "open", "--for", "0s", "--reason", "r"], ["trip", "k"], ["reset", "--reason", "r"],
+    ["trip", "k"], ["reset", "--reason", "r"],
     ["trip", "k", "--reason", "r", "--if-revision", "x"],
   ])
   func `a command line that can't be meant is refused`(arguments: [String]) {
     #expect(throws: (any Error).self) { try Fusectl.parseAsRoot(arguments) }
   }
 
-  @Test(arguments: [("90s", 90.0), ("15m", 900), ("2h", 7200), ("1d", 86_400), ("500ms", 0.5), ("1.5m", 90)])
-  func `a time is a number and a unit`(text: String, seconds: Double) {
-    #expect(TimeLimit(argument: text)?.seconds == seconds)
+  @Test(arguments: [("90s", 90.0), ("15m", 900), ("1d", 86_400), ("1.5m", 90)])
+  func `an override ends after a time with a unit`(text: String, seconds: Double) throws {
+    let parsed = try Fusectl.parseAsRoot(["override", "k", "open", "--for", text, "--reason", "r"])
+    #expect((parsed as? OverrideCommand)?.request().body.limit_s == seconds)
+  }
+
+  @Test(arguments: [
+    ("25h", "\"25h\" is too long: it must be between 1s and 1d"), ("15", "\"15\" has no unit: did you mean 15s?"),
+    ("0s", "\"0s\" is too short"), ("soon", "write a number and a unit"),
+  ])
+  func `a time that can't be meant is refused with why`(text: String, why: String) {
+    let error = #expect(throws: (any Error).self) {
+      try Fusectl.parseAsRoot(["override", "k", "open", "--for", text, "--reason", "r"])
+    }
+    #expect(error.map { Fusectl.message(for: $0).contains(why) } == true, "\(error as Any)")
   }
 }

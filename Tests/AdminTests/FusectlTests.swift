@@ -79,14 +79,30 @@ import Testing
     #expect(failure?.exitCode == 1)
     #expect(
       failure?.text == """
-        there is no breaker "rabbitmq:/:order"; GET /v1/breakers lists all 1
+        there is no breaker "rabbitmq:/:order"; fusectl status shows all that there are
         did you mean rabbitmq:%2F:orders?
         """)
   }
 
   @Test func `an error that quotes names from outside can't steer a terminal`() {
     let problem = Problem(kind: .noSuchBreaker, detail: "the key exists in cluster \u{1b}[2J")
-    #expect(CommandFailure.refused(problem).text == "the key exists in cluster \\u{1b}[2J")
+    let text = CommandFailure.refused(problem).text
+    #expect(text == "the key exists in cluster \\u{1b}[2J; fusectl status shows all that there are")
+  }
+
+  @Test(arguments: Problem.Kind.allCases)
+  func `what to do is said in fusectl's words, not in HTTP's`(kind: Problem.Kind) {
+    let problem = Problem(kind: kind, detail: "no", hint: "ask with If-Match", revision: 7)
+    let text = CommandFailure.refused(problem).text
+    switch kind {
+    // What is meant there is in no header, and the hint comes from who knows.
+    case .badRequest, .readOnly, .tooLarge, .failed, .unavailable, .notSaved: #expect(text == "no; ask with If-Match")
+    case .stale: #expect(text == "no; look at it again (fusectl show), then ask with --if-revision 7")
+    default: #expect(text.hasPrefix("no; ") && !text.contains("If-Match"), "\(text)")
+    }
+    var later = problem
+    later.type = "tag:stormfuse,2027:unheard-of"
+    #expect(later.kind == nil && CommandFailure.refused(later).text == "no; ask with If-Match")
   }
 
   @Test func `an ambiguous key lists what to write instead`() async throws {

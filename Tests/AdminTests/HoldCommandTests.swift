@@ -7,43 +7,12 @@
 
   /// What `fusectl hold` makes of its command line. That it holds is shown in KernelTests.
   @Suite struct HoldCommandTests {
-    @Test(
-      arguments: [
-        ("1ms", 1_000_000), ("30s", 30_000_000_000), ("0.5s", 500_000_000), ("5m", 300_000_000_000),
-        ("1h", 3_600_000_000_000),
-      ] as [(String, Int64)])
-    func `a duration is a number with a unit`(text: String, ns: Int64) throws {
-      #expect(try HoldQuantity.duration_ns(text) == ns)
-    }
-
-    @Test(
-      arguments: [
-        ("30", "did you mean 30s"), ("", "not a duration"), ("s", "not a duration"), ("-1s", "not a duration"),
-        ("0s", "too short"), ("2h", "at most 1h"), ("30 sec", "unknown unit"), ("1.2.3s", "not a duration"),
-      ])
-    func `a wrong duration is refused with what was meant`(text: String, part: String) {
-      let problem = #expect(throws: HoldQuantity.Problem.self) { try HoldQuantity.duration_ns(text) }
-      #expect(problem?.description.contains(part) == true, "\(String(describing: problem))")
-    }
-
-    @Test(
-      arguments: [("500B/s", 500), ("10kB/s", 10_000), ("10 kB/s", 10_000), ("1MiB/s", 1_048_576), ("2kB", 2000)]
-        as [(String, UInt64)])
-    func `a rate is bytes per second`(text: String, rate: UInt64) throws {
-      #expect(try HoldQuantity.rate_bytes_s(text) == rate)
-    }
-
-    @Test(arguments: [("10", "did you mean 10B/s"), ("0B/s", "pause"), ("x", "not a rate"), ("1kb/s", "unknown unit")])
-    func `a wrong rate is refused with what was meant`(text: String, part: String) {
-      let problem = #expect(throws: HoldQuantity.Problem.self) { try HoldQuantity.rate_bytes_s(text) }
-      #expect(problem?.description.contains(part) == true, "\(String(describing: problem))")
-    }
-
     @Test func `the bare form of runbooks is a hold`() throws {
       let line = ["--cgroup", "/orders", "--action", "block", "--duration", "30s"]
       for arguments in [line, ["hold"] + line] {
         let hold = try #require(try Fusectl.parseAsRoot(arguments) as? HoldCommand)
-        #expect(hold.target.cgroup == "/orders" && hold.action == .block && hold.duration == "30s" && !hold.detach)
+        #expect(
+          hold.target.cgroup == "/orders" && hold.action == .block && hold.duration == .seconds(30) && !hold.detach)
       }
       #expect(try Fusectl.parseAsRoot(["release", "--pid", "7"]) is ReleaseCommand)
     }
@@ -57,7 +26,15 @@
         (["hold", "--cgroup", "/a", "--action", "throttle", "--duration", "1s"], "needs --rate"),
         (["hold", "--cgroup", "/a", "--action", "pause", "--rate", "1kB/s", "--duration", "1s"], "throttle only"),
         (["hold", "--cgroup", "/a", "--action", "stop", "--duration", "1s"], "stop"),
-        (["release", "--cgroup", "/a", "--pid", "1"], "not both"),
+        (["hold", "--cgroup", "/a", "--action", "pause", "--duration", "2h"], "it must be between 1ms and 1h"),
+        (["hold", "--cgroup", "/a", "--action", "pause", "--duration", "30"], "did you mean 30s?"),
+        (
+          ["hold", "--cgroup", "/a", "--action", "throttle", "--rate", "10", "--duration", "1s"], "did you mean 10B/s?"
+        ),
+        (
+          ["hold", "--cgroup", "/a", "--action", "pause", "--duration", "1s", "--to", "broker"],
+          "--to: \"broker\" is not an address: write HOST:PORT"
+        ), (["release", "--cgroup", "/a", "--pid", "1"], "not both"),
       ])
     func `what is missing or contradicts itself is named`(arguments: [String], part: String) {
       let error = #expect(throws: (any Error).self) { try Fusectl.parseAsRoot(arguments) }

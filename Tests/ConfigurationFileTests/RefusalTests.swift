@@ -70,8 +70,8 @@ import Testing
       "f:1:10: groups[0] has no match: name the groups it is for, as in match: \"rabbitmq:*:orders*\""
     ),
     (
-      "groups: [{match: x, rules: {stalled: {minimum: 1}}}]",
-      "f:1:48: groups[0].rules.stalled.minimum: \"1\" has no unit: did you mean 1s? (units are ms, s, m, h, d)"
+      "groups: [{match: \"*\", rules: {stalled: {minimum: 1}}}]",
+      "f:1:50: groups[0].rules.stalled.minimum: \"1\" has no unit: did you mean 1s? (units are ms, s, m, h, d)"
     ),
     (
       "admin: {listen: tcp:0.0.0.0:80}",
