@@ -90,7 +90,7 @@ import Testing
     }
     let running = Task { await webhook.run() }
     webhook.send(try Sample.event())
-    await webhook.drain(within: .seconds(120))
+    await webhook.drain(within: .seconds(10))
     await running.value
     #expect(webhook.counters.failed == 1 && webhook.counters.retried == 3)
     let texts = reports.withLock { $0 }
@@ -125,7 +125,7 @@ import Testing
     let events = try (1...20).map { try Sample.event($0) }
     // Long before a try would time out.
     let counters = try await run(receiver, events, timeout: .seconds(600), drain: .milliseconds(300))
-    #expect(clock.now - began < .seconds(120))
+    #expect(clock.now - began < .seconds(5))
     #expect(counters.sent == 0 && counters.failed == 20 && counters.queued == 0)
   }
 
