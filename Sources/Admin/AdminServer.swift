@@ -85,7 +85,7 @@ package struct AdminServer: Sendable {
       }
     } catch {
       try? await group.shutdownGracefully()
-      throw AdminError(error, listen: listen)
+      throw AdminError(error, listen: listen, isMetrics: routes.policy.reach == .metricsOnly)
     }
     try? await group.shutdownGracefully()
   }

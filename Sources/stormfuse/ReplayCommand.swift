@@ -10,7 +10,7 @@ struct ReplayCommand: AsyncParsableCommand {
     commandName: "replay", abstract: "Shows what a capture would have led to.",
     discussion: """
       Reads pcapng and pcap; several files are one time line. The clock is the capture's and stops at its end. Nothing is \
-      ever held: the breaker is a shadow.
+      ever held: the breaker is a shadow. Of the configuration, webhook, events and state are the live run's and not used.
       """)
 
   enum Format: String, ExpressibleByArgument, CaseIterable { case text, json }
@@ -43,7 +43,10 @@ struct ReplayCommand: AsyncParsableCommand {
   func run() async throws { try await orExit { try await replay() } }
 
   private func replay() async throws {
-    let configuration = try load(config)
+    var configuration = try load(config)
+    // Nobody is to be called for what is past, nor the live run's files written.
+    configuration.webhook = nil
+    configuration.events = nil
     let reader = try TraceReader(paths: files)
     let target = files.map { $0.split(separator: "/").last.map(String.init) ?? $0 }.joined(separator: "+")
     let box = ReportBox(Engine(settings: configuration.settings, target: target, origin: .replay).report())

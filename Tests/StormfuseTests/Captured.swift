@@ -4,8 +4,12 @@ import Traces
 
 /// A recorded capture, and what is in it.
 enum Captured {
-  static let path = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .appending(path: "ReplayTests/captures/amqp_healthy_classic.pcapng").path
+  static let path = captures.appending(path: "amqp_healthy_classic.pcapng").path
+  /// One in which a breaker opens.
+  static let storm = captures.appending(path: "amqp_storm_quorum.pcapng").path
+
+  private static let captures = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .appending(path: "ReplayTests/captures")
 
   /// An engine that has read it.
   static func engine(_ settings: Settings = Settings()) throws -> Engine {

@@ -66,7 +66,7 @@
         let taken = try TakenPort()
         for (obstacle, words) in [
           (Obstacle.portTaken, "port \(taken.port) is in use: stop what listens there"),
-          (.metricsPortTaken, "port \(taken.port) is in use: stop what listens there"),
+          (.metricsPortTaken, "the metrics can't listen on tcp:127.0.0.1:\(taken.port) (listening): port"),
           (.noDirectory, "there is no directory \(directory)/none: create it"),
           (.noTokenFile, "the token file \(directory)/none can't be read (No such file or directory): make one with"),
           (.tokenOfEverybody, "chmod o= \(directory)/token"),
@@ -112,6 +112,30 @@
       return AdminService(source: box, commands: CommandQueue(), options: options, settings: .init())
     }
 
+    @Test func `a replay neither calls anybody nor writes the live run's files`() async throws {
+      try await withTemporaryDirectory { directory in
+        let webhook = try TakenPort()
+        let file = "\(directory)/stormfuse.yaml"
+        let text = """
+          window: 1s
+          rules: {dead-letter-flood: {dead_letter_rate: 0, min_settlements: 1, min_distinct: 1}}
+          webhook: {url: "http://127.0.0.1:\(webhook.port)/"}
+          events: \(directory)/live.jsonl
+          state: \(directory)/live
+          """
+        try Data(text.utf8).write(to: URL(filePath: file))
+        let events = "\(directory)/replay.jsonl"
+        #expect(try await status(["replay", Captured.storm, "--config", file, "--events", events]) == 0)
+        let lines = try String(contentsOfFile: events, encoding: .utf8).split(separator: "\n")
+        #expect(lines.contains { $0.contains("\"to\":\"open\"") })
+        #expect(!webhook.wasAsked)
+        #expect(
+          try FileManager.default.contentsOfDirectory(atPath: directory).sorted() == [
+            "replay.jsonl", "stormfuse.yaml",
+          ])
+      }
+    }
+
     /// Exit status of a command line, 0 where nothing is thrown.
     private func status(_ arguments: [String]) async throws -> Int32 {
       var command = try #require(try Stormfuse.parseAsRoot(arguments) as? any AsyncParsableCommand)
@@ -148,5 +172,11 @@
     }
 
     deinit { close(descriptor) }
+
+    /// Whether somebody has connected.
+    var wasAsked: Bool {
+      var events = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+      return poll(&events, 1, 0) > 0
+    }
   }
 #endif
