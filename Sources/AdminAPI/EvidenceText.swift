@@ -11,7 +11,9 @@ package enum EvidenceText {
   package static func item(_ evidence: Evidence) -> String {
     var text = name(evidence)
     if evidence.scope != "group" { text += " (\(TerminalStyle.printable(evidence.scope)))" }
-    guard let value = evidence.value else { return text + " without samples" }
+    guard let value = evidence.value else {
+      return (text.hasSuffix(" for") ? String(text.dropLast(4)) : text) + " without samples"
+    }
     if evidence.source.hasSuffix("lower_bound") { text += " at least" }
     let threshold = quantity(evidence.threshold, evidence.unit)
     text += " \(quantity(value, evidence.unit)) \(comparison(evidence, value)) \(threshold)"

@@ -149,7 +149,9 @@ package final class Webhook: Sendable {
       }
     }
     if answer != .taken, wait == nil {
-      report("webhook: gave up event \(entry.id) of \(entry.key) after \(entry.tries) tries: \(reason)")
+      report(
+        "webhook: gave up event \(entry.id) of \(entry.key) after \(entry.tries) \(entry.tries == 1 ? "try" : "tries"): \(reason)"
+      )
     }
     waker.yield()
     guard let wait else { return }

@@ -51,8 +51,9 @@ final class CommandQueue: CommandSink {
     }
   }
 
-  /// No command is taken any more; those that wait are answered so.
-  func close() {
+  /// No command is taken any more; those that wait are answered so. Returns how many.
+  @discardableResult
+  func close() -> Int {
     let left = state.withLock { state in
       state.isClosed = true
       state.wake = {}
@@ -60,6 +61,7 @@ final class CommandQueue: CommandSink {
       return state.entries
     }
     for entry in left { entry.answer(.unavailable(why: "the run is over")) }
+    return left.count
   }
 
   private static let bound = 256

@@ -12,9 +12,10 @@ struct Ending {
 
   /// First the breakers' state, on which answers to commands may wait, then the announcements, then the admin API.
   func run() async {
-    commands.queue.close()
+    var isAnswered = commands.queue.close() > 0
     if let why = await commands.memory?.close(within: patience) {
       Terminal.say("stormfuse: the last state of the breakers is not on disk: \(why)")
+      isAnswered = true
     }
     announcer.close()
     // The webhook has its own time within.
@@ -22,6 +23,8 @@ struct Ending {
       Terminal.say("stormfuse: the last events are not all written: the event log does not take them; look at its disk")
     }
     guard let serving else { return }
+    // Whoever was answered just now is to hear it.
+    if isAnswered { try? await Task.sleep(for: .milliseconds(100)) }
     serving.cancel()
     if await serving.isOver(within: patience) { await reportEnd(of: serving) }
   }
