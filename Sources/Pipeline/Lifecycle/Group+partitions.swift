@@ -16,10 +16,10 @@ extension Group {
   /// Its books; −1 where there is no room for more, so that it is counted for the group alone.
   func addPartition(_ number: Int32, of destination: String, at: Timestamp) -> Int32 {
     let place = addDestination(destination)
-    if let known = partitions.firstIndex(where: { $0.destination == place && $0.number == number }) {
-      return Int32(known)
-    }
+    let filed = UInt64(UInt32(bitPattern: place)) << 32 | UInt64(UInt32(bitPattern: number))
+    if let known = partitionIndex[filed] { return known }
     guard partitions.count < Self.partitionBound else { return -1 }
+    partitionIndex[filed] = Int32(partitions.count)
     let window = monitor.addPartition(named: "\(destination)-\(number)", at: at)
     partitions.append(Partition(destination: place, number: number, window: window))
     return Int32(partitions.count - 1)

@@ -9,6 +9,8 @@ final class Group {
   private(set) var destinations: [String]
   /// Of systems whose destinations have them.
   var partitions: ContiguousArray<Partition> = []
+  /// Where in `partitions` one is, by destination and number.
+  var partitionIndex: [UInt64: Int32] = [:]
   var monitor: GroupMonitor
   var totals = Totals()
   var attempts = AttemptCounts()

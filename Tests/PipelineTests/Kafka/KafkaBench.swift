@@ -14,6 +14,8 @@ final class KafkaBench {
   var now = Timestamp(ns: 1_800_000_000 * 1_000_000_000)
   /// Strings of all facts: every `Text` is a slice of it.
   private(set) var frame: [UInt8] = []
+  /// Facts so far.
+  var told = 0
   private var texts: [[UInt8]: Text] = [:]
   private var ports: UInt16 = 40_000
   static let key = KeyedHash.Key(1, 2)

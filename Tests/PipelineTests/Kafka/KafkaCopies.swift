@@ -15,4 +15,12 @@ enum KafkaCopies {
       ("__connect.errors.offset", Array("\(offset)".utf8)),
     ]
   }
+
+  /// Spring's retry topics.
+  static func retry(_ topic: String, _ partition: Int, _ offset: Int, attempts: Int) -> [(String, [UInt8])] {
+    [
+      ("kafka_original-topic", Array(topic.utf8)), ("kafka_original-partition", KafkaBytes.i32(partition)),
+      ("kafka_original-offset", KafkaBytes.i64(offset)), ("retry_topic-attempts", KafkaBytes.i32(attempts)),
+    ]
+  }
 }

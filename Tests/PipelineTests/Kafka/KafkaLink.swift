@@ -65,6 +65,7 @@ final class KafkaLink {
   func say(_ fact: KafkaFact) {
     let frame = bench.frame
     session.fact(fact, of: exchange, in: frame.span.bytes, at: bench.now)
+    bench.told += 1
     bench.check()
   }
 

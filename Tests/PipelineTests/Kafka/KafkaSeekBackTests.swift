@@ -138,6 +138,16 @@ import Testing
     #expect(try bench.failures() == 2)
   }
 
+  @Test func `catching up after a return is no further return`() throws {
+    let consumer = bench.consumer()
+    for first in stride(from: 0, to: 100, by: 10) { consumer.poll("orders-0@\(first)...\(first + 9)") }
+    for _ in 0..<3 {
+      for first in stride(from: 30, to: 100, by: 10) { consumer.poll("orders-0@\(first)...\(first + 9)") }
+    }
+    #expect(try bench.failures() == 3)
+    #expect(try bench.named() == ["orders-0@30"])
+  }
+
   @Test func `asked again after an error or an empty answer is no return`() throws {
     let consumer = bench.consumer()
     consumer.poll("orders-0@0...9")

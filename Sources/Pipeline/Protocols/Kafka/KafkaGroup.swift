@@ -4,9 +4,13 @@ final class KafkaGroup {
   let cluster: ClusterID
   /// Its members in the target, by hash of their ids.
   var members: [UInt64: KafkaMember] = [:]
-  var partitions: [KafkaPlace: KafkaPartition] = [:]
-  /// What OffsetFetch answered last.
-  var offsetsFetched: [KafkaPlace: Int64] = [:]
+  private(set) var partitions: [KafkaPlace: KafkaPartition] = [:]
+  /// The same in the order in which they were seen.
+  private(set) var list: [KafkaPartition] = []
+  /// What OffsetFetch answered last, or was committed.
+  private(set) var offsetsFetched: [KafkaPlace: Int64] = [:]
+  /// Committed by somebody who is no member: a consumer that assigns partitions to itself.
+  private(set) var committedAlone: Set<KafkaPlace> = []
   /// The latest generation (or member epoch) that was seen.
   var generation: Int32 = -1
   /// Connect's workers and Schema Registry's: no consumers.
@@ -21,13 +25,51 @@ final class KafkaGroup {
     self.cluster = cluster
   }
 
+  func add(_ partition: KafkaPartition) {
+    if partitions.updateValue(partition, forKey: partition.place) == nil { list.append(partition) }
+  }
+
+  /// A partition is known by another place from now on.
+  func move(_ partition: KafkaPartition, to place: KafkaPlace) {
+    partitions[partition.place] = nil
+    partition.place = place
+    partitions[place] = partition
+  }
+
+  func drop(_ partition: KafkaPartition) {
+    partitions[partition.place] = nil
+    list.removeAll { $0 === partition }
+  }
+
+  func noteOffset(_ place: KafkaPlace, _ offset: Int64) {
+    if offsetsFetched[place] != nil || offsetsFetched.count < Self.partitionBound { offsetsFetched[place] = offset }
+  }
+
+  func noteStandalone(_ place: KafkaPlace, _ process: KafkaProcess) {
+    guard committedAlone.count < Self.partitionBound, committedAlone.insert(place).inserted else { return }
+    process.version += 1
+  }
+
+  /// Places of a topic that turned out to be others.
+  func moveOffsets(_ topic: Int32, by topics: KafkaTopics) {
+    for place in offsetsFetched.keys where place >> 32 == KafkaPlace(topic) {
+      let offset = offsetsFetched.removeValue(forKey: place)
+      let other = topics.current(place)
+      if offsetsFetched[other] == nil { offsetsFetched[other] = offset }
+    }
+    for place in committedAlone where place >> 32 == KafkaPlace(topic) {
+      committedAlone.remove(place)
+      committedAlone.insert(topics.current(place))
+    }
+  }
+
   static let memberBound = 4_096
   static let partitionBound = 65_536
 }
 
 /// One consumer of a group: who has its partitions, and since when nobody has heard of it.
 final class KafkaMember {
-  let group: KafkaGroup
+  unowned let group: KafkaGroup
   let id: UInt64
   /// Hash that stands for its process.
   var process: UInt64
@@ -58,7 +100,7 @@ final class KafkaMember {
 
 /// One partition as one group consumes it.
 final class KafkaPartition {
-  let group: KafkaGroup
+  unowned let group: KafkaGroup
   var place: KafkaPlace
   /// Who has it; nil: nobody in the target.
   var member: KafkaMember?
@@ -85,20 +127,23 @@ final class KafkaPartition {
   var isReassigned = true
   /// The next position that lies back is no return.
   var isExcused = false
+  /// A transaction that had read on from here was aborted: its consumer is about to go back; −1: none was.
+  var abortedAt: Int64 = -1
   /// Confirmed returns to exactly these offsets.
   var seekBacks: [Int64: Int32] = [:]
   /// Offsets whose next copy is a delivery again.
   var awaited: Set<Int64> = []
-  /// Where it is read: behind what came last, which may lie before `end` while records are read once more.
+  /// Where the consumer stands: the position that was asked for last, or behind the records that came of it; when it was
+  /// asked for, and whether records came.
   var position: Int64 = -1
-  /// The position that was asked for last, when, and whether records came.
   var requested: Int64 = -1
   var requestedAt = Timestamp.zero
   var isAnswered = false
   /// The last that were acknowledged, in a process that publishes: a copy of one may come yet.
   var recent: [(offset: Int64, delivery: Delivery)] = []
-  /// Of a share group: deliveries whose lock may run out, oldest first.
-  var locks: [(offset: Int64, id: DeliveryID, until: Timestamp)] = []
+  /// Of a share group: deliveries whose lock may run out, and those whose lock did, should they come again.
+  var locks = KafkaLocks()
+  var lapsed: [Int64: Delivery] = [:]
 
   init(_ group: KafkaGroup, _ place: KafkaPlace) {
     self.group = group
@@ -126,10 +171,23 @@ final class KafkaProcess {
   var hasPublished = false
   /// Records that were handed over to it.
   var recordsRead = 0
+  /// Some of it to dead-letter or retry topics.
+  var publishesCopies = false
   /// Copies to dead-letter and retry topics that do not say what they are copies of.
   var copies: [Copy] = []
-  /// Of idempotent producers: the latest sequence by producer and partition, to tell a repeated request.
-  var sequences: [UInt64: Int32] = [:]
+  /// Of idempotent producers: the latest sequences by producer and partition, to tell repeated requests.
+  var sequences: [UInt64: Sequences] = [:]
+
+  /// As many as may be in flight.
+  struct Sequences {
+    private var latest: (Int32, Int32, Int32, Int32, Int32) = (-1, -1, -1, -1, -1)
+
+    func contains(_ one: Int32) -> Bool {
+      one == latest.0 || one == latest.1 || one == latest.2 || one == latest.3 || one == latest.4
+    }
+
+    mutating func append(_ one: Int32) { latest = (latest.1, latest.2, latest.3, latest.4, one) }
+  }
 
   struct Copy {
     var producer: Int32
@@ -140,7 +198,10 @@ final class KafkaProcess {
   init(id: UInt64) { self.id = id }
 
   func has(_ group: KafkaGroup) {
-    if !groups.contains(where: { $0 === group }), groups.count < Self.groupBound { groups.append(group) }
+    if groups.contains(where: { $0 === group }) { return }
+    // Those that it only asked about make room.
+    if groups.count >= Self.groupBound { groups.removeAll { $0.members.isEmpty } }
+    if groups.count < Self.groupBound { groups.append(group) }
   }
 
   private static let groupBound = 1_024

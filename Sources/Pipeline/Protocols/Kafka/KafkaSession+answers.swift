@@ -7,7 +7,7 @@ extension KafkaSession {
     // Headers of these topics say how often a record was tried.
     if state.topics[partition.place].kind != .normal { detail.insert(.records) }
     // Copies without headers are told by their contents.
-    if process.hasPublished || process.recordsRead < KafkaProcess.recordsHashed {
+    if process.publishesCopies || process.recordsRead < KafkaProcess.recordsHashed {
       detail.formUnion([.records, .hashes])
     }
     fetching.detail = detail
@@ -26,6 +26,7 @@ extension KafkaSession {
     fetching.batch = nil
     fetching.detail = []
     fetching.handedOver = 0
+    followTopics()
     guard !fetching.isReplica, let place = place(answer.topic, answer.partition, in: frame),
       var position = positions[place]
     else { return }
@@ -75,7 +76,9 @@ extension KafkaSession {
     if delivers {
       // A session's request lists only positions that changed: one that was answered and is answered again was asked for
       // again where it stood before.
-      if fetching.isIncremental, fetching.handedOver == 0, partition.isAnswered, batch.lastOffset < partition.end {
+      if fetching.isIncremental, fetching.handedOver == 0, partition.isAnswered,
+        batch.lastOffset < partition.position
+      {
         requested(partition, fetching.offset, at: fetching.requestedAt)
       }
       if batch.codec == .none, fetching.detail.contains(.records) {
@@ -90,8 +93,8 @@ extension KafkaSession {
   /// The position moves past records, and past batches that deliver nothing.
   private func pass(_ offset: Int64, _ partition: KafkaPartition) {
     guard offset >= fetching.offset, offset < .max else { return }
-    if offset >= partition.end { partition.end = offset + 1 }
-    if offset >= partition.position { partition.position = offset + 1 }
+    partition.position = max(partition.position, offset + 1)
+    partition.end = max(partition.end, offset + 1)
   }
 
   private func count(_ batch: KafkaBatch, as stray: Stray) {
@@ -205,7 +208,12 @@ extension KafkaSession {
       arrival.enqueuedResolution_ns = .milliseconds(1)
       arrival.delaySource = fetching.isLogAppendTime ? .logAppendTime : .createTime
     }
-    partition.deliveries.insert(offset, ledger.deliver(arrival, noAck: false, isStream: false))
+    let id = ledger.deliver(arrival, noAck: false, isStream: false)
+    // Bounds take the oldest away, which nobody may ever commit.
+    while let first = partition.deliveries.first, !ledger.deliveries.isLive(first.id) {
+      _ = partition.deliveries.removeFirst()
+    }
+    partition.deliveries.insert(offset, id)
     if offset >= partition.seenThrough { partition.seenThrough = offset + 1 }
   }
 

@@ -7,23 +7,61 @@ extension KafkaSession {
     var offset: Int64
   }
 
+  /// What a copy says of its source.
+  enum Origin {
+    case found(Source)
+    /// Something that is not consumed here.
+    case elsewhere
+    /// Nothing, or nothing that only one record fits.
+    case unknown
+  }
+
   /// By its source's headers, else by a header whose value is the offset of just one record that is in flight, or was
   /// until lately.
-  func source(of record: KafkaRecord, in frame: RawSpan) -> Source? {
+  private func origin(of record: KafkaRecord, in frame: RawSpan) -> Origin {
     let marks = record.marks
-    if marks.sourceOffset >= 0, marks.sourcePartition >= 0, !marks.sourceTopic.isEmpty,
-      let topic = state.topics.number(named: marks.sourceTopic, in: frame, cluster: cluster)
-    {
-      let place = KafkaTopics.place(topic, marks.sourcePartition)
+    if marks.sourceOffset >= 0, marks.sourcePartition >= 0, !marks.sourceTopic.isEmpty {
+      guard let topic = state.topics.number(named: marks.sourceTopic, in: frame, cluster: cluster) else {
+        return .elsewhere
+      }
+      let place = state.topics.current(KafkaTopics.place(topic, marks.sourcePartition))
       let named = marks.sourceGroup.isEmpty ? nil : marks.sourceGroup.string(in: frame)
-      let fitting = process.groups.filter { (named == nil || $0.name == named) && $0.partitions[place] != nil }
-      return fitting.count == 1
-        ? fitting[0].partitions[place].map { Source(partition: $0, offset: marks.sourceOffset) } : nil
+      let fitting = process.groups.compactMap { named == nil || $0.name == named ? $0.partitions[place] : nil }
+      guard let partition = fitting.first else { return .elsewhere }
+      return fitting.count == 1 ? .found(Source(partition: partition, offset: marks.sourceOffset)) : .unknown
     }
+    return byNumbers.map { .found($0) } ?? .unknown
+  }
+
+  /// The record that this one is a copy of. What went through retry topics names the topic that it came from first, whose
+  /// record has ended long ago: then it is of one that a retry topic delivered.
+  func copied(_ record: KafkaRecord, _ producer: Int32, in frame: RawSpan, at: Timestamp) {
+    switch origin(of: record, in: frame) {
+    case .found(let source) where isOpen(source.partition, source.offset): copied(source, producer, at: at)
+    case .unknown: copied(byContents(record, ledger.producers[producer].name), producer, at: at)
+    case .found(let source):
+      if !isRetried(record, producer, at: at) { copied(source, producer, at: at) }
+    case .elsewhere: _ = isRetried(record, producer, at: at)
+    }
+  }
+
+  private func isRetried(_ record: KafkaRecord, _ producer: Int32, at: Timestamp) -> Bool {
+    let delivers = process.groups.contains {
+      $0.list.contains { !$0.deliveries.isEmpty && state.topics[$0.place].kind == .retry }
+    }
+    if delivers { copied(byContents(record, nil), producer, at: at) }
+    return delivers
+  }
+
+  private var byNumbers: Source? {
     var found: Source?
+    var left = Self.searchBound
     for number in producing.numbers {
-      for group in process.groups.prefix(Self.searchBound) {
-        for partition in group.partitions.values.prefix(Self.searchBound) where isOpen(partition, number) {
+      for group in process.groups {
+        // Beyond the bound nobody can tell that there is just one.
+        left -= group.list.count
+        guard left >= 0 else { return nil }
+        for partition in group.list where isOpen(partition, number) {
           if let found, found.partition !== partition || found.offset != number { return nil }
           found = Source(partition: partition, offset: number)
         }
@@ -32,16 +70,25 @@ extension KafkaSession {
     return found
   }
 
-  /// By key and value, where the name of where it goes extends that of where it came from: the first such in flight, or
-  /// the last that was acknowledged.
-  func byContents(_ record: KafkaRecord, _ destination: String) -> Source? {
+  /// By key and value, where the name of where it goes extends that of where it came from (nil: where it came from a retry
+  /// topic): the first such in flight, or the last that was acknowledged.
+  private func byContents(_ record: KafkaRecord, _ destination: String?) -> Source? {
     let body = contents(record)
-    for group in process.groups.prefix(Self.searchBound) {
-      for partition in group.partitions.values.prefix(Self.searchBound) {
-        let name = state.topics[partition.place].name
-        guard destination.utf8.count > name.utf8.count, destination.hasPrefix(name) else { continue }
+    for group in process.groups where !group.list.isEmpty {
+      let searched = max(Self.leastSearched, Self.searchBound / group.list.count)
+      // Partitions of a topic mostly stand together.
+      var topic: (number: KafkaPlace, isMeant: Bool)?
+      for partition in group.list.prefix(Self.searchBound) {
+        if topic?.number != partition.place >> 32 {
+          let entry = state.topics[partition.place]
+          let isMeant =
+            destination.map { $0.utf8.count > entry.name.utf8.count && $0.hasPrefix(entry.name) }
+            ?? (entry.kind == .retry)
+          topic = (partition.place >> 32, isMeant)
+        }
+        guard topic?.isMeant == true else { continue }
         if let offset = partition.deliveries.first(
-          of: Self.deliveriesSearched,
+          of: searched,
           where: { id in
             ledger.deliveries.isLive(id) && ledger.deliveries[id].body == body
               && !ledger.deliveries[id].flags.contains(.paired)
@@ -61,12 +108,13 @@ extension KafkaSession {
   func contents(_ record: KafkaRecord) -> UInt64 { record.keyHash ^ record.valueHash &* 0x9e37_79b9_7f4a_7c15 }
 
   private func isOpen(_ partition: KafkaPartition, _ offset: Int64) -> Bool {
+    guard offset < partition.seenThrough else { return false }
     if let id = partition.deliveries.find(offset), ledger.deliveries.isLive(id),
       !ledger.deliveries[id].flags.contains(.paired)
     {
       return true
     }
-    return partition.recent.contains { $0.offset == offset }
+    return offset < partition.ackedThrough && partition.recent.contains { $0.offset == offset }
   }
 
   /// A copy was published. If it says of what, that delivery ends with it, even if it was acknowledged a moment ago: client
@@ -81,7 +129,9 @@ extension KafkaSession {
       ledger.deliveries[id].attempt = max(ledger.deliveries[id].attempt, 1 + returns)
       label(source.partition, source.offset, ledger.deliveries[id].message)
       ledger.settleCopied(id, to: producer, as: settlement, at: at)
-    } else if let i = source.partition.recent.lastIndex(where: { $0.offset == source.offset }) {
+    } else if state.isFiled(source.partition),
+      let i = source.partition.recent.lastIndex(where: { $0.offset == source.offset })
+    {
       let delivery = source.partition.recent.remove(at: i).delivery
       label(source.partition, source.offset, delivery.message)
       ledger.settleCopiedLate(delivery, to: producer, as: settlement, attempt: 1 + returns, at: at)
@@ -139,26 +189,31 @@ extension KafkaSession {
     partition.recent.append((offset, delivery))
   }
 
-  private static var searchBound: Int { 256 }
-  private static var deliveriesSearched: Int { 4_096 }
+  /// Partitions that are looked at for one copy, and deliveries in all of them.
+  private static var searchBound: Int { 4_096 }
+  /// The first of each partition, however many there are.
+  private static var leastSearched: Int { 8 }
 }
 
 extension KafkaState {
   /// Copies whose sources were not acknowledged: of the oldest in flight; where nothing is, of what was acknowledged last.
   func expireCopies(of process: KafkaProcess, since: Timestamp, at: Timestamp) {
-    while let copy = process.copies.first, copy.at <= since {
-      process.copies.removeFirst()
+    let expired = Array(process.copies.prefix { $0.at <= since })
+    process.copies.removeFirst(expired.count)
+    var acknowledged: [(at: Timestamp, partition: KafkaPartition)]?
+    for copy in expired {
       let publication = Publication(producer: copy.producer, process: process.id)
-      if let id = ledger.source(of: publication, destination: "") {
+      if acknowledged == nil, let id = ledger.source(of: publication, destination: "") {
         ledger.settleCopied(id, to: copy.producer, as: copy.settlement, at: at)
         continue
       }
-      let last = process.groups.flatMap(\.partitions.values).max {
-        ($0.recent.last?.delivery.at ?? .zero) < ($1.recent.last?.delivery.at ?? .zero)
+      if acknowledged == nil {
+        acknowledged = process.groups.flatMap(\.list).filter(isFiled).flatMap { partition in
+          partition.recent.map { ($0.delivery.at, partition) }
+        }.sorted { $0.at < $1.at }
       }
-      if let last, let delivery = last.recent.popLast()?.delivery {
-        ledger.settleCopiedLate(delivery, to: copy.producer, as: copy.settlement, attempt: 1, at: at)
-      }
+      guard let delivery = acknowledged?.popLast()?.partition.recent.popLast()?.delivery else { return }
+      ledger.settleCopiedLate(delivery, to: copy.producer, as: copy.settlement, attempt: 1, at: at)
     }
   }
 }

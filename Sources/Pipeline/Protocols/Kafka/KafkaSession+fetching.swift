@@ -86,7 +86,7 @@ extension KafkaSession {
     if fitting.count > 1 { fitting = narrow(fitting, place, offset) }
     if fitting.isEmpty {
       let standalone = process.groups.filter { group in
-        !group.isForeign && group.offsetsFetched[place] == offset
+        !group.isForeign && (group.offsetsFetched[place] == offset || group.committedAlone.contains(place))
           && !group.members.contains { $0.value.process == process.id && !$0.value.isStandalone }
       }
       if standalone.count == 1 { assignStandalone(standalone[0], place) }
@@ -137,26 +137,33 @@ extension KafkaSession {
     ledger.isPlanDue = true
   }
 
-  /// A position was asked for: does it go on, or did it return?
+  /// A position was asked for: does it go on, or did it return? Asked for again where it stood, or catching up with what
+  /// was delivered before, it goes on.
   func requested(_ partition: KafkaPartition, _ offset: Int64, at: Timestamp) {
+    let stood = partition.position
     let previous = partition.requestedAt
-    let position = partition.position
     partition.position = offset
     partition.requested = offset
     partition.requestedAt = at
     partition.isAnswered = false
+    let isExcused = partition.isExcused
+    partition.isExcused = false
     if partition.isReassigned {
       partition.isReassigned = false
+      partition.abortedAt = -1
       // Where it goes on behind what was handed over, it was the same consumer's all along (cooperative rebalancing).
       if partition.end < 0 || offset < partition.end { state.abandon(partition, at: at) }
       partition.end = offset
     } else if offset > partition.end {
       // Skipped, or handed over in a gap.
       partition.end = offset
-    } else if offset < position, !partition.isExcused, let member = partition.member {
+    } else if offset < stood {
+      // The failure that this return is due to was the transaction's.
+      let isAborted = offset <= partition.abortedAt
+      partition.abortedAt = -1
+      guard !isExcused, !isAborted, let member = partition.member else { return }
       member.returns.returned(partition.place, to: offset, previousRequest: previous, at: at)
     }
-    partition.isExcused = false
   }
 
   /// A round of returns was a failed attempt: the delivery ends, and the copy that came, or is to come, is another one.

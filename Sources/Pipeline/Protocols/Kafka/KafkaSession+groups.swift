@@ -28,6 +28,7 @@ extension KafkaSession {
       member.subtopologies[hash(subtopology, in: frame), default: []].append(number)
     case .memberHeartbeatAnswered(let membership, let assigned, _, let error):
       self.assigned.removeAll(keepingCapacity: true)
+      assignedEpoch = assigned.generation
       heard(assigned.member.isEmpty ? membership : assigned, error: error, in: frame, at: at)
       if exchange.key == .shareGroupHeartbeat, let group = group(membership.group, in: frame) { state.noteShare(group) }
     case .assignedPartition(_, let topic, let partition):
@@ -44,7 +45,7 @@ extension KafkaSession {
       guard hasAssignment, exchange.key != .shareGroupHeartbeat, let member = member(membership, in: frame) else {
         return
       }
-      assign(assigned, to: member, generation: membership.generation, at: at)
+      assign(assigned, to: member, generation: assignedEpoch, isClassic: false, at: at)
     default: break
     }
   }
@@ -76,15 +77,18 @@ extension KafkaSession {
       else { continue }
       assigned.insert(place)
     }
-    assign(assigned, to: member, generation: membership.generation, at: at)
+    assign(assigned, to: member, generation: membership.generation, isClassic: true, at: at)
   }
 
   /// The member's partitions by the coordinator's word. What it keeps goes on; what it loses ends untried.
-  private func assign(_ places: Set<KafkaPlace>, to member: KafkaMember, generation: Int32, at: Timestamp) {
+  private func assign(
+    _ places: Set<KafkaPlace>, to member: KafkaMember, generation: Int32, isClassic: Bool, at: Timestamp
+  ) {
     let group = member.group
-    let isNew = generation != member.generation
+    let isNew = generation != member.generation || places != member.assigned
     if !member.assigned.isEmpty || !places.isEmpty { _ = state.ledgerGroup(group) }
-    countRebalance(of: member, generation: generation, changes: places != member.assigned)
+    countRebalance(
+      of: group, generation: generation, isOne: isClassic || !(member.assigned.subtracting(places).isEmpty))
     member.generation = generation
     for place in member.assigned.subtracting(places).sorted() {
       if let partition = group.partitions[place], partition.member === member { state.revoke(partition, at: at) }
@@ -108,14 +112,11 @@ extension KafkaSession {
     ledger.isPlanDue = true
   }
 
-  /// A group is assigned anew with each generation; the first that is seen is where it began, or we came in.
-  private func countRebalance(of member: KafkaMember, generation: Int32, changes: Bool) {
-    let group = member.group
-    // Epochs of new members count heartbeats' changes one by one; only those that move partitions are rebalances.
-    let isClassic = session_ns != nil
+  /// A group is assigned anew with each generation; the first that is seen is where it began, or we came in. Epochs of new
+  /// groups count every change of any member: only those that take partitions away are rebalances (`isOne`).
+  private func countRebalance(of group: KafkaGroup, generation: Int32, isOne: Bool) {
     guard generation > group.generation else { return }
-    if group.generation >= 0, isClassic || (changes && member.generation >= 0), let id = group.id, ledger.isCurrent(id)
-    {
+    if group.generation >= 0, isOne, let id = group.id, ledger.isCurrent(id) {
       ledger.groups[Int(id.index)].totals.rebalances += 1
     }
     group.generation = generation
@@ -136,7 +137,7 @@ extension KafkaSession {
     guard let group = group(membership.group, in: frame) else { return }
     if let member = group.members[hash(membership.member, in: frame)] {
       state.dismiss(member, at: at)
-      if group.isShare { releaseShares(of: member, at: at) }
+      if group.isShare { state.releaseShares(of: member, at: at) }
     }
     ledger.isPlanDue = true
   }

@@ -7,10 +7,13 @@ extension KafkaSession {
       let place = place(position.topic, position.partition, in: frame)
     else { return }
     if group.partitions[place]?.member != nil { return }
-    guard !membership.member.isEmpty else { return }
+    guard !membership.member.isEmpty else {
+      if membership.generation < 0 { group.noteStandalone(place, process) }
+      return
+    }
     // A member whose assignment is known commits, on its way out, what it has just lost.
-    guard let member = member(membership, in: frame), member.generation < 0 || member.assigned.isEmpty,
-      membership.generation >= 0, let partition = state.partition(place, of: group)
+    guard let member = member(membership, in: frame), member.generation < 0, membership.generation >= 0,
+      let partition = state.partition(place, of: group)
     else { return }
     take(partition, for: member)
     // Where it stands now is where it goes on.
@@ -21,9 +24,7 @@ extension KafkaSession {
     guard position.offset >= 0, let group = group(name, in: frame),
       let place = place(position.topic, position.partition, in: frame)
     else { return }
-    if group.offsetsFetched[place] != nil || group.offsetsFetched.count < KafkaGroup.partitionBound {
-      group.offsetsFetched[place] = position.offset
-    }
+    group.noteOffset(place, position.offset)
     guard let partition = group.partitions[place] else { return }
     partition.committed = position.offset
     state.updateLag(of: partition)
@@ -37,7 +38,7 @@ extension KafkaSession {
       let place = place(position.topic, position.partition, in: frame)
     else { return }
     guard error == KafkaError.none else {
-      commitError = error
+      if commitError == KafkaError.none || KafkaError.isTransient(commitError) { commitError = error }
       if let partition = group.partitions[place] {
         partition.refusedThrough = max(partition.refusedThrough, position.offset)
       }
@@ -60,7 +61,7 @@ extension KafkaSession {
 
   /// Every delivery below the offset is acknowledged.
   private func committed(_ group: KafkaGroup, _ place: KafkaPlace, _ offset: Int64, at: Timestamp) {
-    group.offsetsFetched[place] = offset
+    group.noteOffset(place, offset)
     guard let partition = group.partitions[place] else { return }
     endCopied(partition, below: offset, at: at)
     let inBatch = partition.deliveries.count(below: offset) > 1
@@ -76,6 +77,7 @@ extension KafkaSession {
     }
     partition.ackedThrough = max(partition.ackedThrough, min(offset, partition.seenThrough))
     partition.committed = offset
+    partition.abortedAt = -1
     if !partition.seekBacks.isEmpty { partition.seekBacks = partition.seekBacks.filter { $0.key >= offset } }
     if !partition.awaited.isEmpty { partition.awaited = partition.awaited.filter { $0 >= offset } }
     state.updateLag(of: partition)
@@ -97,7 +99,7 @@ extension KafkaSession {
         partition.countReturn(to: first.offset)
         if partition.awaited.count < KafkaPartition.awaitedBound { partition.awaited.insert(first.offset) }
         // Its consumer goes back to what is committed, which is the same failure.
-        partition.isExcused = true
+        partition.abortedAt = first.offset
       }
     }
   }

@@ -36,6 +36,7 @@ extension KafkaSession {
     producing.producer = producer
     producing.place = place
     producing.mayHoldCopies = ledger.producers[producer].mayHoldCopies
+    if producing.mayHoldCopies { process.publishesCopies = true }
   }
 
   func producedBatch(_ batch: KafkaBatch, at: Timestamp) {
@@ -68,9 +69,9 @@ extension KafkaSession {
     hash.combine(UInt64(UInt16(bitPattern: batch.producerEpoch)))
     hash.combine(producing.place)
     let filed = hash.finish()
-    if process.sequences[filed] == batch.baseSequence { return true }
+    if process.sequences[filed]?.contains(batch.baseSequence) == true { return true }
     if process.sequences.count >= KafkaProcess.sequenceBound { process.sequences.removeAll(keepingCapacity: true) }
-    process.sequences[filed] = batch.baseSequence
+    process.sequences[filed, default: .init()].append(batch.baseSequence)
     return false
   }
 
@@ -84,8 +85,7 @@ extension KafkaSession {
   func producedRecord(_ record: KafkaRecord, in frame: RawSpan, at: Timestamp) {
     guard producing.comesInRecords, let producer = producing.producer else { return }
     ledger.producers[producer].published += 1
-    copied(
-      source(of: record, in: frame) ?? byContents(record, ledger.producers[producer].name), producer, at: at)
+    copied(record, producer, in: frame, at: at)
     producing.numbers.removeAll(keepingCapacity: true)
   }
 

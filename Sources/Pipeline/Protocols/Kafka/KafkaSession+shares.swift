@@ -12,13 +12,13 @@ extension KafkaSession {
     var timestamps: [(through: Int64, ms: Int64, isLogAppendTime: Bool)] = []
   }
 
-  func shareFact(_ fact: KafkaFact, in frame: RawSpan, at: Timestamp) {
+  func shareFact(_ fact: KafkaFact, of exchange: KafkaExchange, in frame: RawSpan, at: Timestamp) {
     switch fact {
     case .shareFetchRequested(let membership, let epoch):
       guard let member = shareMember(membership, in: frame) else { return }
       boundGroup = member.group
-      // The end of its session gives back what it has.
-      if epoch < 0 { releaseShares(of: member, at: at) }
+      // The end of its session gives back what it has, once what it acknowledges with it is answered.
+      if epoch < 0 { sharesClosing = exchange.correlation }
     case .sharePartitionRequested(let topic, let number):
       guard let group = boundGroup, group.isShare, let place = place(topic, number, in: frame),
         let partition = state.partition(place, of: group)
@@ -47,6 +47,10 @@ extension KafkaSession {
     case .sharePartitionEnded: sharing.partition = nil
     case .acknowledged(let membership, let acknowledgement, let error):
       if error == KafkaError.none { acknowledged(membership, acknowledgement, in: frame, at: at) }
+    case .shareAnswered(let membership, _):
+      guard sharesClosing == exchange.correlation else { return }
+      sharesClosing = nil
+      if let member = shareMember(membership, in: frame) { state.releaseShares(of: member, at: at) }
     default: break
     }
   }
@@ -63,7 +67,9 @@ extension KafkaSession {
     else { return }
     sharing.timestamps.append((batch.lastOffset, batch.maxTimestamp_ms, batch.isLogAppendTime))
     // Uncompressed ones tell each record.
-    if batch.codec != .none { sharing.offsets.append(batch.baseOffset...batch.lastOffset) }
+    if batch.codec != .none {
+      sharing.offsets.append(max(batch.baseOffset, batch.lastOffset - Self.batchBound + 1)...batch.lastOffset)
+    }
   }
 
   /// Deliveries, each under a lock. One that is in flight still was lost to its lock before, and comes again.
@@ -73,10 +79,7 @@ extension KafkaSession {
     ledger.consumers[partition.consumer].process = member.process
     for known in sharing.offsets where known.overlaps(range) {
       for offset in known.clamped(to: range) {
-        if let id = partition.deliveries.find(offset) {
-          partition.deliveries.remove(offset)
-          if ledger.deliveries.isLive(id) { ledger.settle(id, as: .requeued, at: at) }
-        }
+        endLock(partition, offset, at: at)
         let stamp = sharing.timestamps.first { $0.through >= offset }
         var arrival = Arrival(
           group: group.index, consumer: partition.consumer, at: at, message: message(partition.place, offset))
@@ -92,9 +95,28 @@ extension KafkaSession {
         }
         let id = ledger.deliver(arrival, noAck: false, isStream: false)
         partition.deliveries.insert(offset, id)
-        if partition.locks.count < Self.lockBound { partition.locks.append((offset, id, at + sharing.lock_ns)) }
+        partition.locks.append(.init(offset: offset, id: id, until: at + sharing.lock_ns, member: member.id)) {
+          ledger.deliveries.isLive($0)
+        }
         if offset >= partition.seenThrough { partition.seenThrough = offset + 1 }
       }
+    }
+  }
+
+  /// It is acquired anew: whoever had it before has failed, even if its lock had run out already.
+  private func endLock(_ partition: KafkaPartition, _ offset: Int64, at: Timestamp) {
+    if let id = partition.deliveries.find(offset) {
+      partition.deliveries.remove(offset)
+      guard ledger.deliveries.isLive(id) else { return }
+      if ledger.deliveries[id].flags.contains(.paired) {
+        ledger.dropPaired(id)
+      } else {
+        label(partition, offset, ledger.deliveries[id].message)
+        ledger.settle(id, as: .requeued, at: at)
+      }
+    } else if let lapsed = partition.lapsed.removeValue(forKey: offset), state.isFiled(partition) {
+      label(partition, offset, lapsed.message)
+      ledger.requeueExpired(lapsed, at: at)
     }
   }
 
@@ -124,10 +146,12 @@ extension KafkaSession {
       // It still works on it: the lock begins anew.
       let group = Int(ledger.deliveries[id].group)
       ledger.groups[group].monitor.progress(at: at)
-      for i in partition.locks.indices where partition.locks[i].id == id { partition.locks[i].until = at + lock_ns }
+      partition.locks.renew(id, until: at + lock_ns)
       return
     }
     partition.deliveries.remove(offset)
+    partition.locks.settled(id)
+    if type == .release || type == .reject { label(partition, offset, ledger.deliveries[id].message) }
     let isPaired = ledger.deliveries[id].flags.contains(.paired)
     switch type {
     case .accept where isPaired: ledger.acknowledgePaired(id, at: at)
@@ -140,33 +164,54 @@ extension KafkaSession {
     }
   }
 
-  /// What the member had acquired goes back untried.
-  func releaseShares(of member: KafkaMember, at: Timestamp) {
-    for partition in member.group.partitions.values where partition.consumer != 0 {
-      // Members of one process share the books of a partition: without an owner told apart, all of it goes back.
-      if ledger.consumers[partition.consumer].process == member.process { state.abandon(partition, at: at) }
-    }
-  }
-
-  /// Locks that are followed, of each partition.
-  private static var lockBound: Int { 65_536 }
+  /// More than any producer puts into one batch.
+  private static var batchBound: Int64 { 1 << 20 }
 }
 
 extension KafkaState {
   /// Locks that ran out: those deliveries end elsewhere.
   func expireLocks(of group: KafkaGroup, at: Timestamp) {
-    for partition in group.partitions.values where !partition.locks.isEmpty {
-      var kept: [(offset: Int64, id: DeliveryID, until: Timestamp)] = []
-      for lock in partition.locks {
-        guard ledger.deliveries.isLive(lock.id), !ledger.deliveries[lock.id].flags.contains(.paired) else { continue }
-        if lock.until > at {
-          kept.append(lock)
+    for partition in group.list where !partition.locks.isEmpty {
+      while let lock = partition.locks.nextExpired(at: at, isLive: isLocked) {
+        if partition.lapsed.count >= KafkaPartition.awaitedBound { partition.lapsed.removeAll(keepingCapacity: true) }
+        partition.lapsed[lock.offset] = ledger.deliveries[lock.id]
+        partition.deliveries.remove(lock.offset)
+        ledger.settle(lock.id, as: .expired, at: lock.until)
+      }
+    }
+  }
+
+  private func isLocked(_ id: DeliveryID) -> Bool {
+    ledger.deliveries.isLive(id) && !ledger.deliveries[id].flags.contains(.paired)
+  }
+
+  /// What the member had acquired goes back untried.
+  func releaseShares(of member: KafkaMember, at: Timestamp) {
+    for partition in member.group.list where !partition.locks.isEmpty {
+      for lock in partition.locks.take(of: member.id) where ledger.deliveries.isLive(lock.id) {
+        partition.deliveries.remove(lock.offset)
+        if ledger.deliveries[lock.id].flags.contains(.paired) {
+          ledger.dropPaired(lock.id)
         } else {
-          partition.deliveries.remove(lock.offset)
-          ledger.settle(lock.id, as: .expired, at: lock.until)
+          ledger.settle(lock.id, as: .abandoned, at: at)
         }
       }
-      partition.locks = kept
     }
+  }
+
+  /// Its side ended the last of its connections: its oldest delivery has crashed with it, the rest was prefetched.
+  func crashShares(of member: KafkaMember, at: Timestamp) {
+    var oldest: (partition: KafkaPartition, lock: KafkaLocks.Lock)?
+    for partition in member.group.list {
+      guard let lock = partition.locks.first(of: member.id, where: isLocked) else { continue }
+      if oldest.map({ ledger.deliveries[lock.id].at < ledger.deliveries[$0.lock.id].at }) ?? true {
+        oldest = (partition, lock)
+      }
+    }
+    if let oldest {
+      oldest.partition.deliveries.remove(oldest.lock.offset)
+      ledger.settle(oldest.lock.id, as: .crashed, at: at)
+    }
+    releaseShares(of: member, at: at)
   }
 }

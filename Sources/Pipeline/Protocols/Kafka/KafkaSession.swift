@@ -13,20 +13,27 @@ final class KafkaSession {
   /// Hash of the client id that requests carry.
   private(set) var client: UInt64 = 0
   /// The group that this connection fetches for, once a partition told that fits only one.
-  var boundGroup: KafkaGroup?
+  var boundGroup: KafkaGroup? {
+    didSet {
+      guard boundGroup !== oldValue else { return }
+      // Where several groups fitted, only one does now.
+      for (place, position) in positions where position.isAmbiguous { positions[place]?.version = 0 }
+    }
+  }
   /// Positions of the fetch session (KIP-227), or of the latest full request.
   var positions: [KafkaPlace: Position] = [:]
   var fetching = Fetching()
   var producing = Producing()
   var sharing = Sharing()
+  /// The request that ends the share session, until it is answered.
+  var sharesClosing: Int32?
   /// It publishes elsewhere than to dead-letter and retry topics.
   var publishes = false
-  /// The group that was spoken of last, by hash of its name.
-  private var latest: (hash: UInt64, cluster: ClusterID, group: KafkaGroup)?
   /// Members that were seen on it.
   private var members: [KafkaMember] = []
-  /// Assigned partitions that an answer lists, while it is read.
+  /// Assigned partitions that an answer lists, while it is read, and the member's epoch that it tells.
   var assigned: Set<KafkaPlace> = []
+  var assignedEpoch: Int32 = -1
   /// The error of the commit that is being answered.
   var commitError: Int16 = 0
   /// It carries a member's session: its heartbeats.
@@ -86,13 +93,15 @@ final class KafkaSession {
   func ended(client: Bool, _ end: StreamEnd, at: Timestamp) {
     decoder.finish(client ? .client : .broker, at: at, into: self)
     cover(at: at)
-    guard !isClosed, end != .forgotten else { return }
+    guard !isClosed else { return }
     isClosed = true
     ledger.isPlanDue = true
     let byClient = client && (end == .finished || end == .reset)
     for member in members {
       member.connections -= 1
-      if member.connections == 0, byClient { state.vanished(member, at: at) }
+      guard member.connections == 0, byClient else { continue }
+      // The broker gives back at once what its share session had.
+      if member.group.isShare { state.crashShares(of: member, at: at) } else { state.vanished(member, at: at) }
     }
     members.removeAll()
     positions.removeAll()
@@ -105,11 +114,8 @@ final class KafkaSession {
 
   func group(_ name: Text, in frame: RawSpan) -> KafkaGroup? {
     guard !name.isEmpty else { return nil }
-    let hash = hash(name, in: frame)
-    if let latest, latest.hash == hash, latest.cluster == cluster { return latest.group }
-    guard let group = state.group(name.string(in: frame), cluster: cluster) else { return nil }
+    guard let group = state.group(name, in: frame, cluster: cluster) else { return nil }
     process.has(group)
-    latest = (hash, cluster, group)
     return group
   }
 
@@ -193,7 +199,7 @@ extension KafkaSession: KafkaFactSink {
     case .recordHeader(_, let value): recordHeader(value, in: frame)
     case .request(let clientID):
       client = clientID.isEmpty ? 0 : hash(clientID, in: frame)
-      if state.topicsVersion != topicsVersion { followTopics() }
+      followTopics()
 
     case .fetchRequested(let request): fetchRequested(request)
     case .fetchPartitionRequested(let position): fetchPartitionRequested(position, of: exchange, in: frame)
@@ -222,7 +228,7 @@ extension KafkaSession: KafkaFactSink {
 
     case .shareFetchRequested, .sharePartitionRequested, .acknowledgementRequested, .shareRequestEnded,
       .shareFetchAnswered, .sharePartition, .acquired, .sharePartitionEnded, .acknowledged, .shareAnswered:
-      shareFact(fact, in: frame, at: at)
+      shareFact(fact, of: exchange, in: frame, at: at)
 
     default: membershipFact(fact, of: exchange, in: frame, at: at)
     }
@@ -267,13 +273,16 @@ extension KafkaSession: KafkaFactSink {
   }
 
   /// A topic known by its id turned out to be one known by its name.
-  private func followTopics() {
+  func followTopics() {
+    guard state.topicsVersion != topicsVersion else { return }
     topicsVersion = state.topicsVersion
     for (place, position) in positions {
       let current = state.topics.current(place)
       guard current != place else { continue }
       positions[place] = nil
-      positions[current] = Position(offset: position.offset, fullRequest: position.fullRequest)
+      // What was delivered goes on under the other name, unless both names were known.
+      let goesOn = position.partition?.place == current
+      positions[current] = goesOn ? position : Position(offset: position.offset, fullRequest: position.fullRequest)
     }
     positionsVersion += 1
   }

@@ -9,7 +9,8 @@ final class KafkaState {
   /// Counts topics that turned out to be others: places that were kept must be looked at.
   private(set) var topicsVersion: UInt64 = 0
   private var processes: [UInt64: KafkaProcess] = [:]
-  private var groups: [GroupName: KafkaGroup] = [:]
+  /// By hash of cluster and name.
+  private var groups: [UInt64: KafkaGroup] = [:]
   /// Members whose side ended every connection without their leaving.
   private(set) var gone: [KafkaMember] = []
   /// Processes with copies of which nobody knows yet what they are copies of.
@@ -17,11 +18,11 @@ final class KafkaState {
   /// Share groups: their locks run out.
   private(set) var shares: [KafkaGroup] = []
   /// Offsets that transactions in progress would commit.
-  private var transactions: [Int64: [(group: KafkaGroup, place: KafkaPlace, offset: Int64)]] = [:]
+  private var transactions: [Int64: [TransactionPlace: (group: KafkaGroup, offset: Int64)]] = [:]
 
-  private struct GroupName: Hashable {
-    var name: String
-    var cluster: ClusterID
+  private struct TransactionPlace: Hashable {
+    var group: ObjectIdentifier
+    var place: KafkaPlace
   }
 
   init(key: KeyedHash.Key, ledger: Ledger) {
@@ -40,17 +41,38 @@ final class KafkaState {
     return made
   }
 
-  /// The group of that name, made if need be; nil where there is no room.
   func group(_ name: String, cluster: ClusterID) -> KafkaGroup? {
-    let filed = GroupName(name: name, cluster: cluster)
+    let bytes = Array(name.utf8)
+    let text = Text(offset: 0, count: UInt32(bytes.count))
+    return group(text, in: bytes.span.bytes, cluster: cluster)
+  }
+
+  /// The group of that name, made if need be; nil where there is no room.
+  func group(_ name: Text, in frame: RawSpan, cluster: ClusterID) -> KafkaGroup? {
+    var hash = KeyedHash(key)
+    hash.combine(UInt64(truncatingIfNeeded: cluster))
+    hash.combine(name, in: frame)
+    let filed = hash.finish()
     if let known = groups[filed] { return known }
+    if groups.count >= ledger.settings.limits.groups { dropIdleGroups() }
     guard groups.count < ledger.settings.limits.groups else {
       ledger.dropped.groups += 1
       return nil
     }
-    let made = KafkaGroup(name: name, cluster: cluster)
+    let made = KafkaGroup(name: name.string(in: frame), cluster: cluster)
     groups[filed] = made
     return made
+  }
+
+  /// Those that were only asked about, and those whose members have all lost their partitions. Who looks after lags asks
+  /// about every group there is.
+  private func dropIdleGroups() {
+    let idle = groups.filter { $0.value.members.values.allSatisfy { $0.assigned.isEmpty && $0.connections == 0 } }
+    for (filed, group) in idle where !group.isShare {
+      groups[filed] = nil
+      for partition in group.list { retire(partition) }
+      for process in processes.values { process.groups.removeAll { $0 === group } }
+    }
   }
 
   func member(_ id: UInt64, of group: KafkaGroup, process: KafkaProcess, client: UInt64) -> KafkaMember? {
@@ -81,7 +103,7 @@ final class KafkaState {
       return nil
     }
     let made = KafkaPartition(group, place)
-    group.partitions[place] = made
+    group.add(made)
     return made
   }
 
@@ -99,6 +121,10 @@ final class KafkaState {
   func enrol(_ partition: KafkaPartition) -> GroupID {
     let id = ledgerGroup(partition.group)
     if partition.groupSerial != id.serial || partition.consumer == 0 {
+      // Of a group that a bound took away nothing is in flight; under another name something may be.
+      if partition.groupSerial != 0 { retire(partition) }
+      partition.recent.removeAll()
+      partition.lapsed.removeAll()
       var consumer = Consumer(process: partition.member?.process ?? 0, noAck: false)
       consumer.lastSettled = ledger.now
       partition.books = ledger.groups[Int(id.index)].addPartition(
@@ -110,6 +136,19 @@ final class KafkaState {
     return id
   }
 
+  /// Nothing of it is in flight any more, and nothing will be under this consumer.
+  private func retire(_ partition: KafkaPartition) {
+    guard partition.consumer != 0, ledger.consumers[partition.consumer].inFlight == 0 else { return }
+    ledger.consumers.remove(partition.consumer)
+    partition.consumer = 0
+  }
+
+  /// Whether its books are still those that its deliveries were entered in.
+  func isFiled(_ partition: KafkaPartition) -> Bool {
+    guard let id = partition.group.id else { return false }
+    return ledger.isCurrent(id) && id.serial == partition.groupSerial
+  }
+
   // MARK: Topics
 
   func learn(_ topic: KafkaTopic, in frame: RawSpan, cluster: ClusterID) {
@@ -119,32 +158,34 @@ final class KafkaState {
       for group in groups.values {
         if let id = group.id, ledger.isCurrent(id) { ledger.groups[Int(id.index)].rename(was, to: now) }
       }
-    case .merged(let from, _):
+    case .merged(let from, let to):
       topicsVersion += 1
-      for group in groups.values { move(from, in: group) }
+      for group in groups.values { move(from, to, in: group) }
       for process in processes.values { process.version += 1 }
     }
   }
 
   /// What was filed under a topic's id goes to its name.
-  private func move(_ topic: Int32, in group: KafkaGroup) {
-    for place in group.offsetsFetched.keys where place >> 32 == KafkaPlace(topic) {
-      let offset = group.offsetsFetched.removeValue(forKey: place)
-      let other = topics.current(place)
-      if group.offsetsFetched[other] == nil { group.offsetsFetched[other] = offset }
+  private func move(_ topic: Int32, _ successor: Int32, in group: KafkaGroup) {
+    // Its books are those of the name, unless that has some already.
+    let (was, now) = (topics.entries[Int(topic)].name, topics.entries[Int(successor)].name)
+    var hasBooks = false
+    if let id = group.id, ledger.isCurrent(id) {
+      hasBooks = ledger.groups[Int(id.index)].destinations.contains(now)
+      if !hasBooks { ledger.groups[Int(id.index)].rename(was, to: now) }
     }
-    for (place, partition) in group.partitions where place >> 32 == KafkaPlace(topic) {
-      let other = topics.current(place)
-      group.partitions[place] = nil
+    group.moveOffsets(topic, by: topics)
+    for partition in group.list where partition.place >> 32 == KafkaPlace(topic) {
+      let other = topics.current(partition.place)
       if let known = group.partitions[other] {
         // Assigned by name, fetched by id: the owner goes on with what is known there.
         if known.member == nil { known.member = partition.member }
         abandon(partition, at: ledger.now)
+        retire(partition)
+        group.drop(partition)
       } else {
-        partition.place = other
-        partition.groupSerial = 0
-        abandon(partition, at: ledger.now)
-        group.partitions[other] = partition
+        group.move(partition, to: other)
+        if hasBooks { partition.groupSerial = 0 }
       }
     }
     for member in group.members.values {
@@ -181,8 +222,10 @@ final class KafkaState {
     partition.member = nil
     partition.serial &+= 1
     partition.end = -1
-    partition.requested = -1
     partition.position = -1
+    partition.abortedAt = -1
+    partition.committed = -1
+    partition.requested = -1
     partition.isReassigned = true
     setLag(of: partition, nil)
     ledger.isPlanDue = true
@@ -197,7 +240,7 @@ final class KafkaState {
     }
     member.assigned.removeAll()
     member.returns.cancel()
-    for process in processes.values where process.id == member.process { process.version += 1 }
+    processes[member.process]?.version += 1
   }
 
   /// Its side ended the last of its connections.
@@ -245,7 +288,7 @@ final class KafkaState {
 
   /// Time alone ends something.
   var isWaiting: Bool {
-    !gone.isEmpty || !copying.isEmpty || shares.contains { $0.partitions.values.contains { !$0.locks.isEmpty } }
+    !gone.isEmpty || !copying.isEmpty || shares.contains { $0.list.contains { !$0.locks.isEmpty } }
   }
 
   func expire(at: Timestamp) {
@@ -287,14 +330,18 @@ final class KafkaState {
   // MARK: Transactions
 
   func addToTransaction(_ producer: Int64, _ group: KafkaGroup, _ place: KafkaPlace, _ offset: Int64) {
-    guard transactions[producer] != nil || transactions.count < Self.transactionBound,
-      transactions[producer]?.count ?? 0 < Self.transactionBound
-    else { return }
-    transactions[producer, default: []].append((group, place, offset))
+    guard transactions[producer] != nil || transactions.count < Self.transactionBound else { return }
+    let filed = TransactionPlace(group: ObjectIdentifier(group), place: place)
+    let known = transactions[producer]?[filed]
+    guard known != nil || transactions[producer]?.count ?? 0 < Self.transactionBound else { return }
+    transactions[producer, default: [:]][filed] = (group, max(offset, known?.offset ?? 0))
   }
 
+  /// What the transaction would have committed.
   func takeTransaction(_ producer: Int64) -> [(group: KafkaGroup, place: KafkaPlace, offset: Int64)] {
-    transactions.removeValue(forKey: producer) ?? []
+    let taken = transactions.removeValue(forKey: producer) ?? [:]
+    return taken.map { ($0.value.group, $0.key.place, $0.value.offset) }
+      .sorted { ($0.place, $0.group.name) < ($1.place, $1.group.name) }
   }
 
   /// A copy's source is acknowledged within this time, or not at all.

@@ -1,0 +1,206 @@
+import Testing
+
+@testable import Pipeline
+
+/// Which group a Fetch is for, which it does not say.
+@Suite struct KafkaAttributionTests {
+  let bench = KafkaBench()
+
+  @Test func `by the assignment`() throws {
+    let one = bench.consumer("g1", "a", ["orders-0"])
+    let two = bench.consumer("g2", "b", ["orders-1"])
+    one.poll("orders-0@0...4")
+    two.poll("orders-1@0...6")
+    #expect(try bench.counts("g1") == ["delivered": 5, "in_flight": 5])
+    #expect(try bench.counts("g2") == ["delivered": 7, "in_flight": 7])
+  }
+
+  @Test(arguments: [["orders-0", "orders-1"], ["orders-1", "orders-0"]])
+  func `by the other partitions of the connection`(order: [String]) throws {
+    let one = bench.consumer("g1", "a", ["orders-0", "orders-1"])
+    _ = bench.consumer("g2", "b", ["orders-0"])
+    one.fetcher.fetch(order.map { $0 + "@0" })
+    one.fetcher.answer(order.map { KafkaGot($0 + "@0...4") })
+    #expect(try bench.counts("g1") == ["delivered": 10, "in_flight": 10])
+    #expect(bench.unattributed == 0)
+  }
+
+  @Test func `by the offset that was fetched`() throws {
+    let one = bench.consumer("g1", "a")
+    let two = bench.consumer("g2", "b")
+    one.coordinator.offsetFetched("g1", "orders-0@10")
+    two.coordinator.offsetFetched("g2", "orders-0@50")
+    two.poll("orders-0@50...54")
+    one.poll("orders-0@10...12")
+    two.poll("orders-0@55...55")
+    #expect(try bench.counts("g1") == ["delivered": 3, "in_flight": 3])
+    #expect(try bench.counts("g2") == ["delivered": 6, "in_flight": 6])
+  }
+
+  @Test func `by the client id`() throws {
+    let one = bench.consumer("g1", "a", client: "one")
+    let two = bench.consumer("g2", "b", client: "two")
+    two.poll("orders-0@0...4")
+    one.poll("orders-0@0...2")
+    #expect(try bench.counts("g1") == ["delivered": 3, "in_flight": 3])
+    #expect(try bench.counts("g2") == ["delivered": 5, "in_flight": 5])
+  }
+
+  @Test func `what fits several groups is attributed to none`() throws {
+    let one = bench.consumer("g1", "a")
+    _ = bench.consumer("g2", "b")
+    one.poll("orders-0@0...4")
+    one.poll("orders-0@5...9")
+    #expect(bench.unattributed == 10)
+    #expect(try bench.counts("g1") == [:])
+    #expect(try bench.counts("g2") == [:])
+  }
+
+  @Test func `the same partition in two processes is two groups' own`() throws {
+    let one = bench.consumer("g1", "a", process: "one")
+    let two = bench.consumer("g2", "b", process: "two")
+    one.poll("orders-0@0...4")
+    two.poll("orders-0@0...1")
+    #expect(try bench.counts("g1") == ["delivered": 5, "in_flight": 5])
+    #expect(try bench.counts("g2") == ["delivered": 2, "in_flight": 2])
+  }
+
+  @Test func `a partition outside every assignment is ungrouped`() throws {
+    let consumer = bench.consumer()
+    consumer.poll("changelog-3@0...4")
+    consumer.poll("orders-0@0...1")
+    #expect(bench.ungrouped == 5)
+    #expect(try bench.counts() == ["delivered": 2, "in_flight": 2])
+  }
+
+  @Test func `whoever assigns partitions to itself is known by the offset it asked for`() throws {
+    let link = bench.connect()
+    link.offsetFetched("g", "orders-0@20")
+    link.fetch("orders-0@20")
+    link.answer("orders-0@20...24")
+    link.commit("g", "", generation: -1, ["orders-0@23"])
+    #expect(try bench.counts() == ["delivered": 5, "acked": 3, "in_flight": 2])
+    #expect(bench.ungrouped == 0)
+  }
+
+  @Test func `whoever assigns partitions to itself is known by its commits`() throws {
+    let link = bench.connect()
+    link.fetch("orders-0@20")
+    link.answer("orders-0@20...24")
+    #expect(bench.ungrouped == 5)
+    link.commit("g", "", generation: -1, ["orders-0@22"])
+    for first in [25, 30] {
+      link.fetch("orders-0@\(first)")
+      link.answer(KafkaGot("orders-0@\(first)...\(first + 4)"))
+    }
+    link.commit("g", "", generation: -1, ["orders-0@33"])
+    #expect(try bench.counts() == ["delivered": 10, "acked": 8, "in_flight": 2])
+  }
+
+  @Test func `whoever was there before is known by its commits`() throws {
+    let coordinator = bench.connect()
+    let fetcher = bench.connect()
+    fetcher.fetch("orders-0@0")
+    fetcher.answer("orders-0@0...4")
+    coordinator.heartbeat("g", "m", generation: 7)
+    coordinator.commit("g", "m", generation: 7, ["orders-0@5"])
+    fetcher.fetch("orders-0@5")
+    fetcher.answer("orders-0@5...9")
+    coordinator.commit("g", "m", generation: 7, ["orders-0@10"])
+    #expect(bench.ungrouped == 5)
+    #expect(try bench.counts() == ["delivered": 5, "acked": 5])
+  }
+
+  @Test func `an assignment that is told while the fetch waits is in time`() throws {
+    let coordinator = bench.connect()
+    let fetcher = bench.connect()
+    fetcher.fetch("orders-0@0")
+    fetcher.during { coordinator.join("g", "m", ["orders-0"], generation: 1) }
+    fetcher.answer("orders-0@0...4")
+    #expect(try bench.counts() == ["delivered": 5, "in_flight": 5])
+  }
+
+  @Test(arguments: ["connect", "sr"])
+  func `workers of other kinds are no consumer group`(type: String) throws {
+    let link = bench.connect()
+    link.join("workers", "w", ["orders-0"], generation: 1, type: type)
+    link.commit("workers", "w", generation: 1, ["orders-0@5"])
+    link.fetch("orders-0@0")
+    link.answer("orders-0@0...4")
+    #expect(bench.ledger.groups.isEmpty)
+    #expect(bench.ungrouped == 5)
+  }
+
+  @Test func `a broker that replicates is no consumer`() throws {
+    let consumer = bench.consumer()
+    consumer.fetcher.fetch(["orders-0@0"], replica: 3)
+    consumer.fetcher.answer("orders-0@0...4")
+    #expect(try bench.counts() == [:])
+  }
+
+  @Test func `a topic known by its id gets its name, and what is in flight goes on`() throws {
+    let link = bench.connect()
+    link.heartbeat("g", "m", epoch: 0, answered: 1, assigned: ["#7-0"])
+    link.fetch("#7-0@0")
+    link.answer("#7-0@0...4")
+    link.metadata("orders", id: 7)
+    link.fetch("#7-0@5")
+    link.answer("#7-0@5...6")
+    link.commit("g", "m", generation: 1, ["orders-0@6"])
+    #expect(try bench.counts() == ["delivered": 7, "acked": 6, "in_flight": 1])
+    #expect(try bench.group().destinations == ["orders"])
+  }
+
+  @Test func `a topic known by its id and by its name turns out to be one`() throws {
+    let link = bench.connect()
+    link.heartbeat("g", "m", epoch: 0, answered: 1, assigned: ["#7-0"])
+    link.fetch("#7-0@0")
+    link.answer("#7-0@0...4")
+    // Commits speak of names up to version 9.
+    link.commit("g", "m", generation: 1, ["orders-0@2"])
+    link.fetch("#7-0@5")
+    link.during { link.metadata("orders", id: 7) }
+    link.answer("#7-0@5...6")
+    link.commit("g", "m", generation: 1, ["orders-0@6"])
+    link.fetch("#7-0@7")
+    link.answer("#7-0@7...8")
+    #expect(try bench.counts() == ["delivered": 9, "acked": 6, "in_flight": 3])
+    #expect(try bench.group().destinations == ["orders"])
+  }
+
+  @Test func `an assignment by name and a fetch by id meet once Metadata tells`() throws {
+    let coordinator = bench.connect()
+    let fetcher = bench.connect()
+    coordinator.join("g", "m", ["orders-0"], generation: 1)
+    fetcher.fetch("#7-0@0")
+    fetcher.answer("#7-0@0...4")
+    #expect(bench.ungrouped == 5)
+    fetcher.fetch("#7-0@5")
+    fetcher.during { coordinator.metadata("orders", id: 7) }
+    fetcher.answer("#7-0@5...6")
+    #expect(bench.ungrouped == 5)
+    #expect(try bench.counts() == ["delivered": 2, "in_flight": 2])
+    #expect(try bench.group().destinations == ["orders"])
+  }
+
+  @Test func `groups that were only asked about make room`() throws {
+    let bench = KafkaBench { $0.limits.groups = 50 }
+    let link = bench.connect(process: "lag-exporter")
+    for i in 0..<500 { link.offsetFetched("group-\(i)", "orders-0@5") }
+    let consumer = bench.consumer()
+    for i in 0..<500 { link.offsetFetched("group-\(i)", "orders-0@5") }
+    consumer.poll("orders-0@0...4")
+    #expect(try bench.counts() == ["delivered": 5, "in_flight": 5])
+  }
+
+  @Test func `a fetch that says the same again changes no plan`() {
+    let consumer = bench.consumer("g", "m", ["orders-0", "orders-1"])
+    consumer.poll("orders-0@0...4", "orders-1@0...4")
+    bench.ledger.isPlanDue = false
+    consumer.poll("orders-0@5...9", "orders-1@5...9")
+    #expect(!bench.ledger.isPlanDue)
+    #expect(consumer.fetcher.session.use.groups.count == 1)
+    consumer.poll("orders-0@10...14")
+    #expect(bench.ledger.isPlanDue)
+  }
+}

@@ -1,0 +1,237 @@
+import Testing
+
+@testable import Pipeline
+
+/// Copies of failed records on dead-letter and retry topics.
+@Suite struct KafkaCopyTests {
+  let bench = KafkaBench()
+
+  /// A process that is known to publish copies, so that contents are compared.
+  private func publisher(_ process: String = "app") -> KafkaLink {
+    let link = bench.connect(process: process)
+    link.produce("other.dlq", headers: KafkaCopies.spring("elsewhere", 0, 0))
+    return link
+  }
+
+  @Test func `Spring's headers name the source, and its commit is the copy's end`() throws {
+    let consumer = bench.consumer("g", "m", ["orders-0", "orders-1"])
+    consumer.poll("orders-0@0...4", "orders-1@0...4")
+    bench.connect().produce("orders.DLT", headers: KafkaCopies.spring("orders", 1, 2))
+    #expect(try bench.counts() == ["delivered": 10, "dead_lettered": 1, "in_flight": 9])
+    #expect(try bench.named() == ["orders-1@2"])
+    consumer.commit("orders-0@5", "orders-1@5")
+    #expect(try bench.counts() == ["delivered": 10, "acked": 9, "dead_lettered": 1, "acked_paired": 1])
+  }
+
+  @Test func `Connect's headers name the source`() throws {
+    let consumer = bench.consumer()
+    consumer.poll("orders-0@0...4")
+    bench.connect().produce("connect-dlq", headers: KafkaCopies.connect("orders", 0, 3))
+    #expect(try bench.named() == ["orders-0@3"])
+    #expect(try bench.counts() == ["delivered": 5, "dead_lettered": 1, "in_flight": 4])
+  }
+
+  @Test func `the source's group tells which of two it was`() throws {
+    let one = bench.consumer("g1", "a", ["orders-0"], client: "one")
+    let two = bench.consumer("g2", "b", ["orders-0"], client: "two")
+    one.poll("orders-0@0...4")
+    two.poll("orders-0@0...4")
+    let headers = KafkaCopies.spring("orders", 0, 3) + [("kafka_dlt-original-consumer-group", Array("g2".utf8))]
+    bench.connect().produce("orders.DLT", headers: headers)
+    #expect(try bench.failures("g1") == 0)
+    #expect(try bench.named("g2") == ["orders-0@3"])
+  }
+
+  @Test func `an offset in any header names the source`() throws {
+    let consumer = bench.consumer("g", "m", ["orders-0", "orders-1"])
+    consumer.poll("orders-0@0...4", "orders-1@100...104")
+    bench.connect().produce("failed.dlq", headers: [("x-source-offset", Array("102".utf8))])
+    #expect(try bench.named() == ["orders-1@102"])
+  }
+
+  @Test func `an offset that two partitions have names none`() throws {
+    let consumer = bench.consumer("g", "m", ["orders-0", "orders-1"])
+    consumer.poll("orders-0@0...4", "orders-1@0...4")
+    bench.connect().produce("failed.dlq", headers: [("x-source-offset", Array("2".utf8))])
+    #expect(try bench.failures() == 0)
+    consumer.commit("orders-1@1")
+    #expect(try bench.counts() == ["delivered": 10, "dead_lettered": 1, "acked_paired": 1, "in_flight": 9])
+  }
+
+  @Test func `equal contents name the source where the topic's name extends its own`() throws {
+    let link = publisher()
+    let consumer = bench.consumer("g", "m", ["orders-0", "orders-1"])
+    consumer.poll("orders-0@0...4", "orders-1@0...4")
+    link.produce("orders.dlq", value: "orders-1@3")
+    #expect(try bench.counts() == ["delivered": 10, "dead_lettered": 1, "in_flight": 9])
+    consumer.commit("orders-1@5")
+    #expect(
+      try bench.counts() == ["delivered": 10, "acked": 4, "dead_lettered": 1, "acked_paired": 1, "in_flight": 5])
+    // The same of what was acknowledged a moment ago.
+    link.produce("orders.dlq", value: "orders-1@4")
+    #expect(
+      try bench.counts() == ["delivered": 10, "acked": 3, "dead_lettered": 2, "acked_paired": 2, "in_flight": 5])
+  }
+
+  @Test func `contents are compared only where copies are published`() throws {
+    let link = bench.connect()
+    let consumer = bench.consumer()
+    link.produce("billing")
+    consumer.poll("orders-0@0...4")
+    #expect(consumer.fetcher.session.fetching.detail == [])
+    link.produce("orders.dlq", value: "orders-0@2")
+    consumer.poll("orders-0@5...9")
+    #expect(consumer.fetcher.session.fetching.detail.contains(.hashes))
+  }
+
+  @Test func `a copy that says nothing is of the record that is acknowledged next`() throws {
+    let consumer = bench.consumer()
+    consumer.poll("orders-0@0...4")
+    bench.connect().produce("dead-letters", codec: .zstd)
+    #expect(try bench.counts() == ["delivered": 5, "in_flight": 5])
+    consumer.commit("orders-0@1")
+    consumer.commit("orders-0@5")
+    #expect(try bench.counts() == ["delivered": 5, "acked": 4, "dead_lettered": 1, "acked_paired": 1])
+    bench.pass(20)
+    #expect(try bench.counts()["dead_lettered"] == 1)
+  }
+
+  @Test func `of several that are acknowledged together it is of the one most often tried`() throws {
+    let consumer = bench.consumer()
+    consumer.poll("orders-0@0...4")
+    for _ in 0..<3 { consumer.poll("orders-0@2...4") }
+    bench.connect().produce("dead-letters", codec: .zstd)
+    consumer.commit("orders-0@5")
+    #expect(try bench.named() == ["orders-0@2"])
+    #expect(try bench.group().totals.deadLettered == 1)
+    #expect(try bench.group().totals.acked == 4)
+  }
+
+  @Test func `a copy that says nothing and is acknowledged by nobody is of the oldest in flight`() throws {
+    let consumer = bench.consumer()
+    consumer.poll("orders-0@0...4")
+    bench.connect().produce("dead-letters", codec: .gzip, count: 2)
+    bench.pass(9)
+    #expect(try bench.failures() == 0)
+    bench.pass(2)
+    #expect(try bench.counts() == ["delivered": 5, "dead_lettered": 2, "in_flight": 3])
+    consumer.commit("orders-0@5")
+    #expect(try bench.counts() == ["delivered": 5, "acked": 3, "dead_lettered": 2, "acked_paired": 2])
+  }
+
+  @Test func `a copy that says nothing and comes after the acks is of what was acknowledged last`() throws {
+    let link = publisher()
+    let consumer = bench.consumer()
+    consumer.poll("orders-0@0...4")
+    consumer.commit("orders-0@5")
+    link.produce("dead-letters", codec: .gzip, count: 7)
+    bench.pass(11)
+    // There were no more than five.
+    #expect(try bench.counts() == ["delivered": 5, "dead_lettered": 5, "acked_paired": 5])
+  }
+
+  @Test func `a copy that comes after its source's ack takes the ack back`() throws {
+    let link = publisher()
+    let consumer = bench.consumer()
+    consumer.poll("orders-0@0...4")
+    consumer.commit("orders-0@5")
+    link.produce("orders.DLT", headers: KafkaCopies.spring("orders", 0, 2))
+    #expect(try bench.counts() == ["delivered": 5, "acked": 4, "dead_lettered": 1, "acked_paired": 1])
+    #expect(try bench.named() == ["orders-0@2"])
+  }
+
+  @Test func `one record dead-lettered twice failed once`() throws {
+    let consumer = bench.consumer()
+    consumer.poll("orders-0@0...4")
+    for _ in 0..<2 { bench.connect().produce("orders.DLT", headers: KafkaCopies.spring("orders", 0, 2)) }
+    bench.pass(11)
+    consumer.commit("orders-0@5")
+    #expect(try bench.counts() == ["delivered": 5, "acked": 4, "dead_lettered": 1, "acked_paired": 1])
+  }
+
+  @Test func `a copy of a record that was not seen is nobody's here`() throws {
+    let consumer = bench.consumer()
+    consumer.poll("orders-0@100...104")
+    bench.connect().produce("orders.DLT", headers: KafkaCopies.spring("orders", 0, 200))
+    bench.pass(11)
+    #expect(try bench.counts() == ["delivered": 5, "in_flight": 5])
+  }
+
+  @Test func `another process's copy is not ours`() throws {
+    let consumer = bench.consumer(process: "one")
+    consumer.poll("orders-0@0...4")
+    bench.connect(process: "two").produce("dead-letters", codec: .gzip)
+    bench.pass(11)
+    #expect(try bench.counts() == ["delivered": 5, "in_flight": 5])
+  }
+
+  @Test func `an idempotent producer's repeats are none, in whatever order`() throws {
+    let consumer = bench.consumer()
+    consumer.poll("orders-0@0...9")
+    let link = bench.connect()
+    for sequence in [0, 1, 2, 0, 1, 2, 3] as [Int32] {
+      link.produce("dead-letters", codec: .gzip, producer: 9, sequence: sequence)
+    }
+    consumer.commit("orders-0@10")
+    #expect(try bench.counts() == ["delivered": 10, "acked": 6, "dead_lettered": 4, "acked_paired": 4])
+    #expect(bench.ledger.producers.entries.first { $0.name == "dead-letters" }?.published == 4)
+  }
+
+  @Test func `a copy on a retry topic is a retry`() throws {
+    let consumer = bench.consumer()
+    consumer.poll("orders-0@0...4")
+    bench.connect().produce("orders-retry-0", headers: KafkaCopies.retry("orders", 0, 1, attempts: 2))
+    consumer.commit("orders-0@5")
+    #expect(try bench.counts() == ["delivered": 5, "acked": 4, "requeued": 1, "acked_paired": 1])
+  }
+
+  @Test(arguments: [KafkaBytes.i32(3), [3]])
+  func `a retry topic's headers count attempts, in four bytes or one`(attempts: [UInt8]) throws {
+    let consumer = bench.consumer("g", "m", ["orders-retry-0"])
+    consumer.fetcher.fetch("orders-retry-0@0")
+    consumer.fetcher.answer(KafkaGot("orders-retry-0@0...1") { $0.marks = [("retry_topic-attempts", attempts)] })
+    #expect(try bench.attempt("orders-retry-0@0") == 3)
+    #expect(try bench.counts() == ["delivered": 2, "redelivered": 2, "in_flight": 2])
+  }
+
+  @Test func `a copy on the next retry topic is of what the one before delivered`() throws {
+    let consumer = bench.consumer("g", "m", ["orders-0", "orders-retry-0-0"])
+    let link = publisher()
+    consumer.poll("orders-0@5...5")
+    link.produce("orders-retry-0", value: "orders-0@5", headers: KafkaCopies.retry("orders", 0, 5, attempts: 2))
+    consumer.commit("orders-0@6")
+    consumer.poll("orders-retry-0-0@70...71")
+    // It names the topic that it came from first.
+    link.produce(
+      "orders-retry-1", value: "orders-retry-0-0@71", headers: KafkaCopies.retry("orders", 0, 5, attempts: 3))
+    consumer.commit("orders-retry-0-0@72")
+    #expect(try bench.counts() == ["delivered": 3, "acked": 1, "requeued": 2, "acked_paired": 2])
+    #expect(try bench.named() == ["orders-0@5", "orders-retry-0-0@71"])
+  }
+
+  @Test func `what a retry topic waits on purpose is no delay`() throws {
+    let consumer = bench.consumer("g", "m", ["orders-retry-0"])
+    let made = bench.now
+    let due_ms = made.ns / 1_000_000 + 60_000
+    bench.pass(61)
+    consumer.fetcher.fetch("orders-retry-0@0")
+    consumer.fetcher.answer(
+      KafkaGot("orders-retry-0@0...0") {
+        $0.made = made
+        $0.marks = [("retry_topic-backoff-timestamp", KafkaBytes.i64(Int(due_ms)))]
+      })
+    consumer.commit("orders-retry-0@1")
+    let delay_ns = try bench.group().delay.max
+    #expect(delay_ns < .seconds(2))
+  }
+
+  @Test func `copies whose sources never show have a bound`() throws {
+    let link = bench.connect()
+    for _ in 0..<3 { link.produce("dead-letters", codec: .gzip, count: 40_000) }
+    #expect(link.session.process.copies.count == KafkaProcess.copyBound)
+    #expect(bench.ledger.dropped.pairs == 120_000 - UInt64(KafkaProcess.copyBound))
+    bench.pass(11)
+    #expect(link.session.process.copies.isEmpty)
+    #expect(!bench.state.isWaiting)
+  }
+}

@@ -1,0 +1,175 @@
+import Testing
+
+@testable import Pipeline
+
+/// What answers to Fetch deliver.
+@Suite struct KafkaFetchTests {
+  let bench = KafkaBench()
+
+  @Test func `what was delivered once is not delivered again by an answer that overlaps`() throws {
+    let consumer = bench.consumer()
+    consumer.fetcher.fetch("orders-0@5")
+    // A compressed batch comes as a whole.
+    consumer.fetcher.answer(KafkaGot("orders-0@0...9") { $0.codec = .zstd })
+    #expect(try bench.counts() == ["delivered": 5, "in_flight": 5])
+    consumer.fetcher.fetch("orders-0@10")
+    consumer.fetcher.answer(KafkaGot("orders-0@0...14") { $0.codec = .zstd })
+    #expect(try bench.counts() == ["delivered": 10, "in_flight": 10])
+  }
+
+  @Test(arguments: [KafkaBatch.Codec.none, .snappy])
+  func `holes of compaction deliver nothing`(codec: KafkaBatch.Codec) throws {
+    let consumer = bench.consumer()
+    consumer.fetcher.fetch("orders-0@0")
+    consumer.fetcher.answer(
+      KafkaGot("orders-0@0...99") {
+        $0.codec = codec
+        $0.offsets = [0, 50, 98]
+      })
+    #expect(try bench.counts() == ["delivered": 3, "in_flight": 3])
+    consumer.commit("orders-0@100")
+    #expect(try bench.counts() == ["delivered": 3, "acked": 3])
+    consumer.poll("orders-0@100...101")
+    #expect(try bench.counts() == ["delivered": 5, "acked": 3, "in_flight": 2])
+  }
+
+  @Test func `messages of old come one by one, or wrapped`() throws {
+    let consumer = bench.consumer()
+    consumer.fetcher.fetch("orders-0@0")
+    consumer.fetcher.answer(
+      KafkaGot("orders-0@0...0") { $0.magic = 0 }, KafkaGot("orders-0@1...1") { $0.magic = 1 },
+      KafkaGot("orders-0@2...9") {
+        $0.magic = 1
+        $0.codec = .gzip
+      },
+      KafkaGot("orders-0@10...14") {
+        $0.magic = 0
+        $0.codec = .snappy
+      })
+    #expect(try bench.counts() == ["delivered": 15, "in_flight": 15])
+    consumer.commit("orders-0@12")
+    #expect(try bench.counts() == ["delivered": 15, "acked": 12, "in_flight": 3])
+  }
+
+  @Test func `a session delivers partitions that a request does not list`() throws {
+    let consumer = bench.consumer("g", "m", ["orders-0", "orders-1"])
+    consumer.fetcher.fetch(["orders-0@0", "orders-1@0"], epoch: 0)
+    consumer.fetcher.answer("orders-0@0...4")
+    consumer.fetcher.fetch(["orders-0@5"], epoch: 1)
+    consumer.fetcher.answer("orders-1@0...4")
+    consumer.fetcher.fetch(["orders-1@5"], epoch: 2)
+    consumer.fetcher.answer("orders-0@5...5", "orders-1@5...5")
+    #expect(try bench.counts() == ["delivered": 12, "in_flight": 12])
+  }
+
+  @Test func `a forgotten partition is not fetched any more`() throws {
+    let consumer = bench.consumer("g", "m", ["orders-0", "orders-1"])
+    consumer.fetcher.fetch(["orders-0@0", "orders-1@0"], epoch: 0)
+    consumer.fetcher.answer("orders-0@0...4", "orders-1@0...4")
+    consumer.fetcher.fetch([], epoch: 1, forgotten: ["orders-0", "orders-1"])
+    #expect(consumer.fetcher.session.positions.isEmpty)
+    #expect(consumer.fetcher.session.use.groups.isEmpty)
+    // Paused, then resumed where it stood: no return.
+    consumer.fetcher.fetch(["orders-0@5"], epoch: 2)
+    consumer.fetcher.answer("orders-0@5...9")
+    #expect(try bench.counts() == ["delivered": 15, "in_flight": 15])
+  }
+
+  @Test(arguments: [0, -1] as [Int32])
+  func `a full request lists all that is fetched`(epoch: Int32) throws {
+    let consumer = bench.consumer("g", "m", ["orders-0", "orders-1"])
+    consumer.fetcher.fetch(["orders-0@0", "orders-1@0"], epoch: 0)
+    consumer.fetcher.answer("orders-0@0...4")
+    consumer.fetcher.fetch(["orders-1@0"], epoch: epoch)
+    consumer.fetcher.answer("orders-1@0...4", "orders-0@5...9")
+    #expect(try bench.counts() == ["delivered": 10, "in_flight": 10])
+    #expect(consumer.fetcher.session.positions.count == 1)
+  }
+
+  @Test func `an answer that was asked for under an old assignment is thrown away`() throws {
+    let one = bench.consumer("g", "a", process: "one")
+    one.fetcher.fetch("orders-0@0")
+    let two = bench.consumer("g", "b", process: "two", generation: 2)
+    one.fetcher.answer("orders-0@0...4")
+    two.poll("orders-0@0...4")
+    one.fetcher.answer("orders-0@0...4")
+    #expect(try bench.counts() == ["delivered": 5, "rebalances": 1, "in_flight": 5])
+  }
+
+  @Test func `records that a gap swallowed are skipped, and no return`() throws {
+    let consumer = bench.consumer()
+    consumer.poll("orders-0@0...4")
+    consumer.fetcher.fetch("orders-0@5")
+    consumer.poll("orders-0@20...24")
+    #expect(try bench.counts() == ["delivered": 10, "in_flight": 10])
+    consumer.commit("orders-0@25")
+    #expect(try bench.counts() == ["delivered": 10, "acked": 10])
+  }
+
+  @Test func `a record is as old as its time stamp`() throws {
+    let consumer = bench.consumer()
+    let made = bench.now
+    bench.pass(30)
+    consumer.fetcher.fetch("orders-0@0")
+    consumer.fetcher.answer(KafkaGot("orders-0@0...0") { $0.made = made })
+    bench.pass(10)
+    consumer.commit("orders-0@1")
+    let delay_ns = try bench.group().delay.max
+    #expect(delay_ns > .seconds(39) && delay_ns < .seconds(41))
+    #expect(try bench.group().delaySource == .createTime)
+  }
+
+  @Test func `a clock that is wrong is told`() throws {
+    let consumer = bench.consumer()
+    consumer.fetcher.fetch("orders-0@0")
+    consumer.fetcher.answer(KafkaGot("orders-0@0...1") { $0.made = Timestamp(ns: 1_000_000_000) })
+    #expect(try bench.counts() == ["delivered": 2, "skewed": 2, "in_flight": 2])
+  }
+
+  @Test func `the ends of what offsets and time stamps can be do no harm`() throws {
+    let consumer = bench.consumer()
+    for value in [Int64.max, .max - 1, .min, -1] {
+      for magic in [Int8(0), 1, 2] {
+        for codec in [KafkaBatch.Codec.none, .gzip] {
+          consumer.fetcher.fetch("orders-0@0")
+          consumer.fetcher.answerRaw("orders-0", value, magic: magic, codec: codec)
+        }
+      }
+    }
+    #expect(try bench.counts()["in_flight"] ?? 0 <= 1 << 21)
+  }
+
+  @Test func `attempts have an end`() throws {
+    let consumer = bench.consumer("g", "m", ["orders-retry-0"])
+    for _ in 0..<4 {
+      consumer.fetcher.fetch("orders-retry-0@0")
+      consumer.fetcher.answer(
+        KafkaGot("orders-retry-0@0...0") { $0.marks = [("retry_topic-attempts", KafkaBytes.i32(0x7fff_ffff))] })
+    }
+    #expect(try bench.failures() == 3)
+  }
+}
+
+extension KafkaLink {
+  /// A batch whose numbers are all that one.
+  func answerRaw(_ place: String, _ value: Int64, magic: Int8, codec: KafkaBatch.Codec) {
+    let spot = KafkaSpot(place)
+    say(
+      .fetchPartition(
+        KafkaFetchedPartition(
+          topic: topic(spot), partition: spot.partition, error: 0, highWatermark: value, lastStableOffset: value,
+          logStartOffset: value)))
+    var batch = KafkaBatch.none
+    batch.magic = magic
+    batch.codec = codec
+    batch.baseOffset = magic < 2 && codec != .none ? -1 : value
+    batch.lastOffset = value
+    batch.count = magic < 2 && codec != .none ? -1 : 1
+    for (base_ms, max_ms) in [(value, value), (1, value), (value, 1), (Int64.min, Int64.max), (0, .max)] {
+      batch.baseTimestamp_ms = base_ms
+      batch.maxTimestamp_ms = max_ms
+      say(.batch(batch))
+    }
+    say(.fetchEnded)
+  }
+}
