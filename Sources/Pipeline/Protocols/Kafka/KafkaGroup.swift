@@ -13,6 +13,8 @@ final class KafkaGroup {
   private(set) var committedAlone: Set<KafkaPlace> = []
   /// The latest generation (or member epoch) that was seen.
   var generation: Int32 = -1
+  /// The epoch at which a member's partitions changed last.
+  var changedAt: Int32 = -1
   /// Connect's workers and Schema Registry's: no consumers.
   var isForeign = false
   /// Its messages are acquired one by one (KIP-932), not partition by partition.

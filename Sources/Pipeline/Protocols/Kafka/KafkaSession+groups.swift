@@ -88,7 +88,8 @@ extension KafkaSession {
     let isNew = generation != member.generation || places != member.assigned
     if !member.assigned.isEmpty || !places.isEmpty { _ = state.ledgerGroup(group) }
     countRebalance(
-      of: group, generation: generation, isOne: isClassic || !(member.assigned.subtracting(places).isEmpty))
+      of: group, generation: generation, isClassic: isClassic,
+      changes: member.generation >= 0 && places != member.assigned)
     member.generation = generation
     for place in member.assigned.subtracting(places).sorted() {
       if let partition = group.partitions[place], partition.member === member { state.revoke(partition, at: at) }
@@ -112,14 +113,16 @@ extension KafkaSession {
     ledger.isPlanDue = true
   }
 
-  /// A group is assigned anew with each generation; the first that is seen is where it began, or we came in. Epochs of new
-  /// groups count every change of any member: only those that take partitions away are rebalances (`isOne`).
-  private func countRebalance(of group: KafkaGroup, generation: Int32, isOne: Bool) {
-    guard generation > group.generation else { return }
-    if group.generation >= 0, isOne, let id = group.id, ledger.isCurrent(id) {
-      ledger.groups[Int(id.index)].totals.rebalances += 1
-    }
-    group.generation = generation
+  /// A classic group is assigned anew with each generation; the first that is seen is where it began, or we came in. Of a
+  /// new one (KIP-848) each member hears for itself, in steps, and epochs count every change of anybody: a rebalance is what
+  /// changes the partitions that a member had, at most one for an epoch.
+  private func countRebalance(of group: KafkaGroup, generation: Int32, isClassic: Bool, changes: Bool) {
+    let isOne =
+      isClassic ? group.generation >= 0 && generation > group.generation : changes && generation != group.changedAt
+    group.generation = max(group.generation, generation)
+    if changes { group.changedAt = generation }
+    guard isOne, let id = group.id, ledger.isCurrent(id) else { return }
+    ledger.groups[Int(id.index)].totals.rebalances += 1
   }
 
   private func heard(_ membership: KafkaMembership, error: Int16, in frame: RawSpan, at: Timestamp) {
