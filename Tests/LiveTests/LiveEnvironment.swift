@@ -40,7 +40,7 @@ enum LiveEnvironment {
     func run(case name: String) throws -> Outcome {
       guard lacking.isEmpty else { throw Failure(description: "lacking: \(lacking.joined(separator: ", "))") }
       // A Kafka lives no longer than its case.
-      let broker = self == .kafkaScenario ? [] : ["--broker", try LiveEnvironment.broker.get()]
+      let broker = try self == .kafkaScenario ? [] : ["--broker", LiveEnvironment.broker.get()]
       let line = try LiveEnvironment.output(of: [path, "run", name] + broker)
       return try JSONDecoder().decode(Outcome.self, from: Data(line.utf8))
     }

@@ -119,6 +119,8 @@ class Held(holds.Held):
         before = [word for at, word, _ in self.sidecar.journal.lines() if word == "revoked" and (not closing or at < closing)]
         if len([word for word, _ in words if word == "assigned"]) != 1 or before:
             self.differs(f"partitions were assigned anew: {words}")
+        if self.released_by == "SIGKILL":
+            return  # Nobody is left to write a report.
         totals = (self.sidecar.report_group() or {}).get("totals", {})
         for name in ("rebalances", "commit_failures", "requeued", "crashed"):
             if totals.get(name) != 0:
