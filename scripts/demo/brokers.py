@@ -5,14 +5,67 @@ import os
 import pathlib
 import subprocess
 import sys
+import threading
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 LIVE = HERE.parent.parent / "Tests/LiveTests"
 NAME = "orders"
 
 
+class TakenLetters(threading.Thread):
+    """Takes messages out of RabbitMQ's dead-letter queue as they come. `moments`: seconds since the epoch."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.port = port
+        self.moments = []
+        self.ending = threading.Event()
+        self.start()
+
+    def run(self):
+        import pika
+
+        try:
+            connection = pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", self.port))
+            channel = connection.channel()
+            channel.basic_consume(f"{NAME}.dlq", lambda *_: self.moments.append(time.time()), auto_ack=True)
+            while not self.ending.is_set():
+                connection.process_data_events(0.2)
+            connection.close()
+        except pika.exceptions.AMQPError:
+            pass  # the broker is gone; what is missing shows when all is added up
+
+    def count(self, left):
+        """`left`: what `depths` says of dead letters."""
+
+    def total(self, left):
+        return len(self.moments) + left
+
+    def end(self):
+        self.ending.set()
+        self.join(10)
+
+
+class CountedLetters:
+    """Counts those of a log, which stay where they are, whenever it is looked at. `moments`: as above."""
+
+    def __init__(self):
+        self.moments = []
+
+    def count(self, left):
+        self.moments += [time.time()] * (left - len(self.moments))
+
+    def total(self, left):
+        return left
+
+    def end(self):
+        pass
+
+
 class RabbitMQ:
     title = "RabbitMQ"
+    per_second = 60
     key = f"rabbitmq:%2F:{NAME}"
     where = f"queue {NAME}"
 
@@ -53,6 +106,9 @@ class RabbitMQ:
         names = (NAME, f"{NAME}.dlq")
         return [self.channel.queue_declare(name, passive=True).method.message_count for name in names]
 
+    def letters(self):
+        return TakenLetters(self.port)
+
     def clear(self):
         """Between two acts: everything as it was before the first."""
         for name in (NAME, f"{NAME}.dlq"):
@@ -73,6 +129,7 @@ class RabbitMQ:
 
 class Kafka:
     title = "Kafka (librdkafka's mock cluster)"
+    per_second = 40
     key = f"kafka:{NAME}"
     where = f"topic {NAME}, 3 partitions"
     how = "consumer: 6 attempts by seeking back, then the dead-letter topic; session timeout 6 s"
@@ -117,6 +174,9 @@ class Kafka:
         for partition in self.reader.committed(partitions, timeout=10):
             backlog += self.end(partition) - max(0, partition.offset)
         return [backlog, self.end(TopicPartition(f"{NAME}.DLT", 0))]
+
+    def letters(self):
+        return CountedLetters()
 
     def end(self, partition):
         return self.reader.get_watermark_offsets(partition, timeout=10)[1]
