@@ -201,6 +201,26 @@ import Testing
     #expect(!bench.ledger.isPlanDue)
     #expect(consumer.fetcher.session.use.groups.count == 1)
     consumer.poll("orders-0@10...14")
+    #expect(!bench.ledger.isPlanDue)
+    consumer.fetcher.fetch("others-0@0")
+    #expect(bench.ledger.isPlanDue)
+    #expect(consumer.fetcher.session.use.groups.isEmpty)
+  }
+
+  @Test func `a session that drops and lists again what its client has buffered changes no plan`() {
+    let consumer = bench.consumer("g", "m", ["orders-0", "orders-1"])
+    consumer.fetcher.fetch(["orders-0@0", "orders-1@0"], epoch: 0)
+    consumer.fetcher.answer("orders-0@0...4")
+    bench.ledger.isPlanDue = false
+    for epoch in 1..<10 {
+      consumer.fetcher.fetch([], epoch: Int32(epoch), forgotten: ["orders-0"])
+      consumer.fetcher.answer()
+      consumer.fetcher.fetch(["orders-0@\(epoch * 5)"], epoch: Int32(epoch))
+      consumer.fetcher.answer(KafkaGot("orders-0@\(epoch * 5)...\(epoch * 5 + 4)"))
+    }
+    #expect(!bench.ledger.isPlanDue)
+    #expect(consumer.fetcher.session.use.groups.count == 1)
+    consumer.fetcher.fetch([], epoch: 10, forgotten: ["orders-0", "orders-1"])
     #expect(bench.ledger.isPlanDue)
   }
 }

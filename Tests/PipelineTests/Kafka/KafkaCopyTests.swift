@@ -194,6 +194,13 @@ import Testing
     #expect(try bench.counts() == ["delivered": 2, "redelivered": 2, "in_flight": 2])
   }
 
+  @Test func `a copy on a retry topic confirms no return`() throws {
+    let consumer = bench.consumer()
+    for first in [0, 2] { consumer.poll("orders-0@\(first)...4") }
+    bench.connect().produce("orders-retry-0", headers: KafkaCopies.retry("orders", 0, 2, attempts: 2))
+    #expect(try bench.counts() == ["delivered": 5, "requeued": 1, "refetched": 3, "in_flight": 4])
+  }
+
   @Test func `a copy on the next retry topic is of what the one before delivered`() throws {
     let consumer = bench.consumer("g", "m", ["orders-0", "orders-retry-0-0"])
     let link = publisher()

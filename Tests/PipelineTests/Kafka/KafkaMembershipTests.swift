@@ -46,6 +46,33 @@ import Testing
       try bench.counts() == ["delivered": 23, "acked": 13, "abandoned": 10, "rebalances": 1])
   }
 
+  @Test func `what is committed on the way out of an assignment is acknowledged`() throws {
+    let consumer = bench.consumer("g", "m", ["orders-0", "orders-1"])
+    consumer.poll("orders-0@0...9", "orders-1@0...9")
+    consumer.assign(["orders-0"], generation: 2)
+    #expect(try bench.counts()["abandoned"] == 10)
+    // In its callback, once the new assignment is known (cooperative rebalancing, KIP-848).
+    consumer.commit("orders-1@4")
+    #expect(try bench.counts() == ["delivered": 20, "acked": 4, "abandoned": 6, "rebalances": 1, "in_flight": 10])
+    consumer.poll("orders-1@10...12")
+    #expect(try bench.counts()["delivered"] == 20)
+    let other = bench.consumer("g", "b", ["orders-1"], process: "two", generation: 2)
+    other.poll("orders-1@4...9")
+    consumer.commit("orders-1@10")
+    #expect(
+      try bench.counts() == [
+        "delivered": 26, "redelivered": 6, "acked": 10, "abandoned": 6, "rebalances": 1, "in_flight": 10,
+      ])
+  }
+
+  @Test func `an assignment that was missed shows in the commits of its generation`() throws {
+    let consumer = bench.consumer()
+    consumer.poll("orders-0@0...4")
+    consumer.coordinator.commit("g", "m", generation: 2, ["orders-1@50"])
+    consumer.poll("orders-1@50...54")
+    #expect(try bench.counts() == ["delivered": 10, "in_flight": 10])
+  }
+
   @Test func `after a refused commit the next owner gets duplicates`() throws {
     let one = bench.consumer("g", "a", process: "one")
     one.poll("orders-0@0...9")
@@ -257,7 +284,38 @@ import Testing
     #expect(bench.ungrouped == 1)
   }
 
-  @Test func `members and partitions have bounds`() throws {
+  @Test func `a new group's static member that stops for a while abandons what it had`() throws {
+    let link = bench.connect()
+    link.heartbeat("g", "m", epoch: 0, answered: 1, assigned: ["orders-0"])
+    link.fetch("orders-0@0")
+    link.answer("orders-0@0...9")
+    link.heartbeat("g", "m", epoch: -2, answered: -2)
+    link.end()
+    bench.pass(60)
+    #expect(try bench.counts() == ["delivered": 10, "abandoned": 10])
+  }
+
+  @Test func `what an assignment took away is kept for a commit until the next one`() throws {
+    let consumer = bench.consumer("g", "m", ["orders-0", "orders-1"])
+    consumer.poll("orders-1@0...9")
+    consumer.assign(["orders-0"], generation: 2)
+    let group = try #require(bench.state.group("g", cluster: bench.cluster))
+    #expect(group.list.map(\.givenBack.count).max() == 10)
+    consumer.assign(["orders-0"], generation: 3)
+    #expect(group.list.map(\.givenBack.count).max() == 0)
+    consumer.commit("orders-1@4")
+    #expect(try bench.counts() == ["delivered": 10, "abandoned": 10, "rebalances": 2])
+  }
+
+  @Test func `partitions of a group have a bound`() throws {
+    let group = try #require(bench.state.group("g", cluster: 0))
+    for i in 0..<(KafkaGroup.partitionBound + 10) { _ = bench.state.partition(KafkaPlace(i), of: group) }
+    #expect(group.partitions.count == KafkaGroup.partitionBound)
+    #expect(group.list.count == KafkaGroup.partitionBound)
+    #expect(bench.ledger.dropped.consumers == 10)
+  }
+
+  @Test func `members of a group have a bound`() throws {
     var links: [KafkaLink] = []
     for i in 0..<(KafkaGroup.memberBound + 50) {
       if i % 64 == 0 { links.append(bench.connect()) }

@@ -143,6 +143,10 @@ final class KafkaPartition {
   var isAnswered = false
   /// The last that were acknowledged, in a process that publishes: a copy of one may come yet.
   var recent: [(offset: Int64, delivery: Delivery)] = []
+  /// What was in flight when an assignment took it away: its consumer may commit on its way out.
+  var givenBack: [(offset: Int64, delivery: Delivery)] = []
+  /// The generation of that assignment.
+  var givenBackIn: Int32 = -1
   /// Of a share group: deliveries whose lock may run out, and those whose lock did, should they come again.
   var locks = KafkaLocks()
   var lapsed: [Int64: Delivery] = [:]
@@ -158,6 +162,7 @@ final class KafkaPartition {
   }
 
   static let awaitedBound = 4_096
+  static let givenBackBound = 512
   static let recentBound = 64
 }
 

@@ -47,7 +47,7 @@ extension KafkaSession {
 
   private func isRetried(_ record: KafkaRecord, _ producer: Int32, at: Timestamp) -> Bool {
     let delivers = process.groups.contains {
-      $0.list.contains { !$0.deliveries.isEmpty && state.topics[$0.place].kind == .retry }
+      $0.list.prefix(Self.searchBound).contains { !$0.deliveries.isEmpty && state.topics[$0.place].kind == .retry }
     }
     if delivers { copied(byContents(record, nil), producer, at: at) }
     return delivers
@@ -55,7 +55,7 @@ extension KafkaSession {
 
   private var byNumbers: Source? {
     var found: Source?
-    var left = Self.searchBound
+    var left = Self.numberSearchBound
     for number in producing.numbers {
       for group in process.groups {
         // Beyond the bound nobody can tell that there is just one.
@@ -191,6 +191,8 @@ extension KafkaSession {
 
   /// Partitions that are looked at for one copy, and deliveries in all of them.
   private static var searchBound: Int { 4_096 }
+  /// Partitions that are looked at for all numbers in the headers of one copy; the most fail the first comparison.
+  private static var numberSearchBound: Int { 16_384 }
   /// The first of each partition, however many there are.
   private static var leastSearched: Int { 8 }
 }

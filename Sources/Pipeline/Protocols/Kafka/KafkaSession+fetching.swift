@@ -46,11 +46,12 @@ extension KafkaSession {
 
   func fetchRequestEnded(replica: Int32) {
     // A broker that replicates is no consumer; from version 15 on that is said at the end.
-    if replica >= 0 { positions.removeAll() }
-    guard fetching.isFull, positions.count > fetching.listed else { return }
-    positions = positions.filter { $0.value.fullRequest == fetching.fullRequests }
-    positionsVersion += 1
-    ledger.isPlanDue = true
+    let isMeant = { (position: Position) in replica < 0 && position.fullRequest == self.fetching.fullRequests }
+    guard replica >= 0 || (fetching.isFull && positions.count > fetching.listed) else { return }
+    for (place, position) in positions where !isMeant(position) {
+      positions[place] = nil
+      moved(from: position.partition, to: nil)
+    }
   }
 
   func fetchPartitionRequested(_ asked: KafkaFetchPosition, of exchange: KafkaExchange, in frame: RawSpan) {
@@ -69,9 +70,10 @@ extension KafkaSession {
   }
 
   func forget(_ topic: KafkaTopic, _ partition: Int32, in frame: RawSpan) {
-    guard let place = place(topic, partition, in: frame), positions.removeValue(forKey: place) != nil else { return }
-    positionsVersion += 1
-    ledger.isPlanDue = true
+    guard let place = place(topic, partition, in: frame), let position = positions.removeValue(forKey: place) else {
+      return
+    }
+    moved(from: position.partition, to: nil)
   }
 
   /// Which group it is that fetches. By the assignments of this process; where several groups have the partition, by the
@@ -101,10 +103,7 @@ extension KafkaSession {
       if partition.group.id == nil { _ = state.ledgerGroup(partition.group) }
       position.version = process.version
     }
-    if position.partition !== before {
-      positionsVersion += 1
-      ledger.isPlanDue = true
-    }
+    moved(from: before, to: position.partition)
   }
 
   private func narrow(_ groups: [KafkaGroup], _ place: KafkaPlace, _ offset: Int64) -> [KafkaGroup] {
@@ -128,6 +127,7 @@ extension KafkaSession {
   /// The member has the partition from now on.
   func take(_ partition: KafkaPartition, for member: KafkaMember) {
     partition.member = member
+    partition.givenBack.removeAll()
     partition.serial &+= 1
     partition.isReassigned = true
     member.assigned.insert(partition.place)

@@ -42,7 +42,9 @@ extension KafkaSession {
       }
     case .memberHeartbeatEnded(let membership, let hasAssignment):
       // A share group's members have partitions in common: what counts there is what each acquires.
-      guard hasAssignment, exchange.key != .shareGroupHeartbeat, let member = member(membership, in: frame) else {
+      guard exchange.key != .shareGroupHeartbeat, let member = member(membership, in: frame) else { return }
+      guard hasAssignment else {
+        member.generation = max(member.generation, assignedEpoch)
         return
       }
       assign(assigned, to: member, generation: assignedEpoch, isClassic: false, at: at)
@@ -91,8 +93,11 @@ extension KafkaSession {
       of: group, generation: generation, isClassic: isClassic,
       changes: member.generation >= 0 && places != member.assigned)
     member.generation = generation
+    for partition in group.list where partition.givenBackIn < group.generation { partition.givenBack = [] }
     for place in member.assigned.subtracting(places).sorted() {
-      if let partition = group.partitions[place], partition.member === member { state.revoke(partition, at: at) }
+      if let partition = group.partitions[place], partition.member === member {
+        state.revoke(partition, mayCommit: true, at: at)
+      }
     }
     for place in places.sorted() {
       guard let partition = state.partition(place, of: group) else { continue }

@@ -11,8 +11,8 @@ extension KafkaSession {
       if membership.generation < 0 { group.noteStandalone(place, process) }
       return
     }
-    // A member whose assignment is known commits, on its way out, what it has just lost.
-    guard let member = member(membership, in: frame), member.generation < 0, membership.generation >= 0,
+    // A member whose assignment is known commits, on its way out, what it has just lost; a later generation's was missed.
+    guard let member = member(membership, in: frame), membership.generation > member.generation,
       let partition = state.partition(place, of: group)
     else { return }
     take(partition, for: member)
@@ -74,6 +74,10 @@ extension KafkaSession {
         keepRecent(partition, first.offset, ledger.deliveries[first.id])
         ledger.settle(first.id, as: .acked, at: at, inBatch: inBatch)
       }
+    }
+    while let first = partition.givenBack.first, first.offset < offset {
+      if state.isFiled(partition) { ledger.acknowledgeAbandoned(first.delivery, at: at) }
+      partition.givenBack.removeFirst()
     }
     partition.ackedThrough = max(partition.ackedThrough, min(offset, partition.seenThrough))
     partition.committed = offset

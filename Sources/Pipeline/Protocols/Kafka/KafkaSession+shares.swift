@@ -26,8 +26,7 @@ extension KafkaSession {
       _ = state.enrol(partition)
       if positions[place] == nil {
         positions[place] = Position(partition: partition, serial: partition.serial, version: process.version)
-        positionsVersion += 1
-        ledger.isPlanDue = true
+        moved(from: nil, to: partition)
       }
     case .shareFetchAnswered(let membership, let lock_ms, let error):
       sharing = Sharing()

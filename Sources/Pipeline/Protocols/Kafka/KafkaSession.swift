@@ -22,6 +22,9 @@ final class KafkaSession {
   }
   /// Positions of the fetch session (KIP-227), or of the latest full request.
   var positions: [KafkaPlace: Position] = [:]
+  /// How many of them belong to each group: clients drop and list partitions all the time, and only a group that comes or
+  /// goes changes what is held.
+  private var fetched: [ObjectIdentifier: Int] = [:]
   var fetching = Fetching()
   var producing = Producing()
   var sharing = Sharing()
@@ -168,6 +171,24 @@ final class KafkaSession {
     return groups
   }
 
+  /// A position came to belong to another partition, or is gone.
+  func moved(from: KafkaPartition?, to: KafkaPartition?) {
+    let (before, after) = (from.map { ObjectIdentifier($0.group) }, to.map { ObjectIdentifier($0.group) })
+    guard before != after else { return }
+    var isNews = false
+    if let before, let count = fetched[before] {
+      fetched[before] = count > 1 ? count - 1 : nil
+      isNews = count <= 1
+    }
+    if let after {
+      fetched[after, default: 0] += 1
+      isNews = isNews || fetched[after] == 1
+    }
+    guard isNews else { return }
+    positionsVersion += 1
+    ledger.isPlanDue = true
+  }
+
   /// Groups whose partitions are fetched here.
   private var groupsFetched: [GroupID] {
     var groups: [GroupID] = []
@@ -282,7 +303,9 @@ extension KafkaSession: KafkaFactSink {
       positions[place] = nil
       // What was delivered goes on under the other name, unless both names were known.
       let goesOn = position.partition?.place == current
+      moved(from: positions[current]?.partition, to: nil)
       positions[current] = goesOn ? position : Position(offset: position.offset, fullRequest: position.fullRequest)
+      if !goesOn { moved(from: position.partition, to: nil) }
     }
     positionsVersion += 1
   }

@@ -124,6 +124,7 @@ final class KafkaState {
       // Of a group that a bound took away nothing is in flight; under another name something may be.
       if partition.groupSerial != 0 { retire(partition) }
       partition.recent.removeAll()
+      partition.givenBack.removeAll()
       partition.lapsed.removeAll()
       var consumer = Consumer(process: partition.member?.process ?? 0, noAck: false)
       consumer.lastSettled = ledger.now
@@ -141,6 +142,7 @@ final class KafkaState {
     guard partition.consumer != 0, ledger.consumers[partition.consumer].inFlight == 0 else { return }
     ledger.consumers.remove(partition.consumer)
     partition.consumer = 0
+    partition.groupSerial = 0
   }
 
   /// Whether its books are still those that its deliveries were entered in.
@@ -214,8 +216,16 @@ final class KafkaState {
     partition.locks.removeAll()
   }
 
-  /// A member no longer has the partition.
-  func revoke(_ partition: KafkaPartition, at: Timestamp) {
+  /// A member no longer has the partition. `mayCommit`: by an assignment, upon which it commits once more.
+  func revoke(_ partition: KafkaPartition, mayCommit: Bool = false, at: Timestamp) {
+    partition.givenBack.removeAll()
+    if mayCommit {
+      partition.givenBackIn = partition.group.generation
+      for (offset, id) in partition.deliveries.within(0...(.max)).prefix(KafkaPartition.givenBackBound)
+      where ledger.deliveries.isLive(id) && !ledger.deliveries[id].flags.contains(.paired) {
+        partition.givenBack.append((offset, ledger.deliveries[id]))
+      }
+    }
     abandon(partition, at: at)
     partition.member?.assigned.remove(partition.place)
     partition.member?.returns.cancel(partition.place)
