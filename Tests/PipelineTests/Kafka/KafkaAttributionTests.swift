@@ -193,6 +193,14 @@ import Testing
     #expect(try bench.counts() == ["delivered": 5, "in_flight": 5])
   }
 
+  @Test func `groups past the bound are counted`() throws {
+    let bench = KafkaBench { $0.limits.groups = 3 }
+    for i in 0..<5 { bench.consumer("g\(i)", "m", ["topic\(i)-0"]).poll("topic\(i)-0@0...4") }
+    #expect(bench.ledger.groups.map(\.name) == ["g0", "g1", "g2"])
+    #expect(bench.ledger.dropped.groups > 0)
+    #expect(bench.ungrouped == 10)
+  }
+
   @Test func `a fetch that says the same again changes no plan`() {
     let consumer = bench.consumer("g", "m", ["orders-0", "orders-1"])
     consumer.poll("orders-0@0...4", "orders-1@0...4")

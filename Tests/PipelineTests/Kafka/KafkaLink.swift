@@ -202,6 +202,18 @@ final class KafkaLink {
     say(.syncGroupAnswered(membership, protocolType: text(type), assignment: assignment, error: 0))
   }
 
+  /// What a member can do, as its JoinGroup lists it.
+  func protocols(_ group: String, _ member: String, _ names: [String]) {
+    request(.joinGroup)
+    let join = KafkaJoin(
+      group: text(group), member: text(member), instance: .empty, protocolType: text("consumer"),
+      sessionTimeout_ms: 10_000, rebalanceTimeout_ms: 300_000)
+    for name in names {
+      say(.joinProtocol(join, name: text(name), subscription: KafkaSubscription(bytes: .empty)))
+    }
+    say(.joinGroupRequested(join))
+  }
+
   func membership(_ group: String, _ member: String, _ generation: Int32, _ instance: String = "") -> KafkaMembership {
     KafkaMembership(group: text(group), member: text(member), instance: text(instance), generation: generation)
   }

@@ -217,6 +217,15 @@ import Testing
     #expect(try bench.counts() == ["delivered": 10, "abandoned": 10])
   }
 
+  @Test func `a Streams member of a classic group that stops has just stopped`() throws {
+    let consumer = bench.consumer()
+    consumer.coordinator.protocols("g", "m", ["stream"])
+    consumer.poll("orders-0@0...9")
+    consumer.end()
+    bench.pass(60)
+    #expect(try bench.counts() == ["delivered": 10, "abandoned": 10])
+  }
+
   @Test func `a static member that comes back under another id takes over`() throws {
     let before = bench.consumer("g", "m-1", process: "one", instance: "pod-0")
     before.poll("orders-0@0...9")

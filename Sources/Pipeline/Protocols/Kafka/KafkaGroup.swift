@@ -19,6 +19,8 @@ final class KafkaGroup {
   var isForeign = false
   /// Its messages are acquired one by one (KIP-932), not partition by partition.
   var isShare = false
+  /// Its members stop without leaving.
+  var staysOnClose = false
   /// In the ledger; nil until it consumes something.
   var id: GroupID?
 

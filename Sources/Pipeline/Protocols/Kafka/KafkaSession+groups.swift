@@ -11,6 +11,9 @@ extension KafkaSession {
     case .topic(let topic, _, _, _): state.learn(topic, in: frame, cluster: cluster)
 
     case .joinGroupRequested(let join): noteProtocol(join.group, join.protocolType, in: frame)
+    case .joinProtocol(let join, let name, _):
+      // Streams' members stop without leaving (`internal.leave.group.on.close`), to find their state when they are back.
+      if name.equals("stream", in: frame), let group = group(join.group, in: frame) { group.staysOnClose = true }
     case .joinGroupAnswered(let membership, let join, _, _, let error):
       if error == KafkaError.none { joined(membership, join, in: frame) }
     case .syncGroupAnswered(let membership, let protocolType, let assignment, let error):

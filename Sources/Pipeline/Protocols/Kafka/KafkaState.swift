@@ -11,6 +11,7 @@ final class KafkaState {
   private var processes: [UInt64: KafkaProcess] = [:]
   /// By hash of cluster and name.
   private var groups: [UInt64: KafkaGroup] = [:]
+  private var idleGroupsMissedAt = Timestamp(ns: .min)
   /// Members whose side ended every connection without their leaving.
   private(set) var gone: [KafkaMember] = []
   /// Processes with copies of which nobody knows yet what they are copies of.
@@ -67,7 +68,10 @@ final class KafkaState {
   /// Those that were only asked about, and those whose members have all lost their partitions. Who looks after lags asks
   /// about every group there is.
   private func dropIdleGroups() {
+    // In vain a moment ago: not for every group that is asked about.
+    guard ledger.now - idleGroupsMissedAt >= .seconds(1) else { return }
     let idle = groups.filter { $0.value.members.values.allSatisfy { $0.assigned.isEmpty && $0.connections == 0 } }
+    if idle.isEmpty { idleGroupsMissedAt = ledger.now }
     for (filed, group) in idle where !group.isShare {
       groups[filed] = nil
       for partition in group.list { retire(partition) }
@@ -267,9 +271,9 @@ final class KafkaState {
   }
 
   /// It is not coming back: what it was working on, its oldest delivery, has crashed with it; the rest was prefetched.
-  /// A static member, which stops without leaving, and one without a session, which can't leave, have just stopped.
+  /// A static member or one of Streams', which stop without leaving, and one without a session, which can't leave, have just stopped.
   func crash(_ member: KafkaMember, at: Timestamp) {
-    if !member.isStatic, !member.isStandalone {
+    if !member.isStatic, !member.isStandalone, !member.group.staysOnClose {
       var oldest: (partition: KafkaPartition, offset: Int64, id: DeliveryID)?
       for place in member.assigned.sorted() {
         guard let partition = member.group.partitions[place], partition.member === member,
