@@ -73,6 +73,26 @@ import Testing
       try bench.counts() == ["delivered": 10, "acked": 3, "dead_lettered": 2, "acked_paired": 2, "in_flight": 5])
   }
 
+  @Test func `of equal contents each copy has its own source`() throws {
+    let link = publisher()
+    let consumer = bench.consumer("g", "m", ["orders-0"])
+    consumer.fetcher.fetch("orders-0@0")
+    consumer.fetcher.answer(KafkaGot("orders-0@0...3") { $0.value = "same" })
+    for _ in 0..<3 { link.produce("orders.dlq", value: "same") }
+    #expect(try bench.counts() == ["delivered": 4, "dead_lettered": 3, "in_flight": 1])
+    consumer.commit("orders-0@4")
+    #expect(try bench.counts() == ["delivered": 4, "acked": 1, "dead_lettered": 3, "acked_paired": 3])
+  }
+
+  @Test func `what is known by its contents has a bound`() throws {
+    let link = publisher()
+    let consumer = bench.consumer()
+    for i in 0..<70 { consumer.poll("orders-0@\(i * 1_000)...\(i * 1_000 + 999)") }
+    #expect(link.session.process.bodies.count <= KafkaProcess.bodyBound)
+    link.produce("orders.dlq", value: "orders-0@69999")
+    #expect(try bench.named() == ["orders-0@69999"])
+  }
+
   @Test func `contents are compared only where copies are published`() throws {
     let link = bench.connect()
     let consumer = bench.consumer()

@@ -17,6 +17,8 @@ struct KafkaGot: ExpressibleByStringLiteral {
   /// When the records were made; nil: just now.
   var made: Timestamp?
   var marks: [(String, [UInt8])] = []
+  /// Of every record; nil: each its own.
+  var value: String?
 
   init(_ text: String) {
     spot = KafkaSpot(text)
@@ -170,7 +172,7 @@ final class KafkaLink {
       var record = KafkaRecord.none
       record.offset = offset
       record.timestamp_ms = made_ms
-      if detail.contains(.hashes) { record.valueHash = KafkaBench.hash(KafkaGot.value(got.spot, offset)) }
+      if detail.contains(.hashes) { record.valueHash = KafkaBench.hash(got.value ?? KafkaGot.value(got.spot, offset)) }
       for (name, value) in got.marks { note(name, value, in: &record.marks) }
       say(.record(record))
     }

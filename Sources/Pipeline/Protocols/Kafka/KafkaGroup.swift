@@ -184,6 +184,15 @@ final class KafkaProcess {
   var publishesCopies = false
   /// Copies to dead-letter and retry topics that do not say what they are copies of.
   var copies: [Copy] = []
+  /// Where a record of that key and value was delivered last, if it publishes copies.
+  private(set) var bodies: [UInt64: (partition: KafkaPartition, offset: Int64)] = [:]
+
+  /// Past the bound all begin anew: copies follow their sources soon.
+  func noteBody(_ body: UInt64, _ partition: KafkaPartition, _ offset: Int64) {
+    if bodies.count >= Self.bodyBound { bodies.removeAll(keepingCapacity: true) }
+    bodies[body] = (partition, offset)
+  }
+
   /// Of idempotent producers: the latest sequences by producer and partition, to tell repeated requests.
   var sequences: [UInt64: Sequences] = [:]
 
@@ -215,6 +224,7 @@ final class KafkaProcess {
 
   private static let groupBound = 1_024
   static let sequenceBound = 4_096
+  static let bodyBound = 65_536
   static let copyBound = 65_536
   /// A process that has read so many and published nothing is taken for one that does not: its records' contents are
   /// looked at again once it does.

@@ -214,6 +214,7 @@ extension KafkaSession {
       _ = partition.deliveries.removeFirst()
     }
     partition.deliveries.insert(offset, id)
+    if fetching.body != 0 { process.noteBody(fetching.body, partition, offset) }
     if offset >= partition.seenThrough { partition.seenThrough = offset + 1 }
   }
 

@@ -71,20 +71,20 @@ extension KafkaSession {
   }
 
   /// By key and value, where the name of where it goes extends that of where it came from (nil: where it came from a retry
-  /// topic): the first such in flight, or the last that was acknowledged.
+  /// topic): the last that was delivered, else the first such in flight, or the last that was acknowledged.
   private func byContents(_ record: KafkaRecord, _ destination: String?) -> Source? {
     let body = contents(record)
+    if let last = process.bodies[body], isOpen(last.partition, last.offset) {
+      let entry = state.topics[last.partition.place]
+      if isMeant(entry, destination) { return Source(partition: last.partition, offset: last.offset) }
+    }
     for group in process.groups where !group.list.isEmpty {
       let searched = max(Self.leastSearched, Self.searchBound / group.list.count)
       // Partitions of a topic mostly stand together.
       var topic: (number: KafkaPlace, isMeant: Bool)?
       for partition in group.list.prefix(Self.searchBound) {
         if topic?.number != partition.place >> 32 {
-          let entry = state.topics[partition.place]
-          let isMeant =
-            destination.map { $0.utf8.count > entry.name.utf8.count && $0.hasPrefix(entry.name) }
-            ?? (entry.kind == .retry)
-          topic = (partition.place >> 32, isMeant)
+          topic = (partition.place >> 32, isMeant(state.topics[partition.place], destination))
         }
         guard topic?.isMeant == true else { continue }
         if let offset = partition.deliveries.first(
@@ -102,6 +102,11 @@ extension KafkaSession {
       }
     }
     return nil
+  }
+
+  private func isMeant(_ source: KafkaTopics.Entry, _ destination: String?) -> Bool {
+    guard let destination else { return source.kind == .retry }
+    return destination.utf8.count > source.name.utf8.count && destination.hasPrefix(source.name)
   }
 
   /// Key and value; 0: not known.
