@@ -84,6 +84,8 @@ final class KafkaMember {
   /// It assigns its partitions to itself (`assign()`), and has no session.
   var isStandalone = false
   var generation: Int32 = -1
+  /// It was assigned something before.
+  var hadPartitions = false
   var sessionTimeout_ns: Int64 = .seconds(45)
   var assigned: Set<KafkaPlace> = []
   /// Open connections that it was seen on.

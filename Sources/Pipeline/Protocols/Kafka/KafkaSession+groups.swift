@@ -94,7 +94,8 @@ extension KafkaSession {
     if !member.assigned.isEmpty || !places.isEmpty { _ = state.ledgerGroup(group) }
     countRebalance(
       of: group, generation: generation, isClassic: isClassic,
-      changes: member.generation >= 0 && places != member.assigned)
+      changes: member.hadPartitions && places != member.assigned)
+    if !places.isEmpty { member.hadPartitions = true }
     member.generation = generation
     for partition in group.list where partition.givenBackIn < group.generation { partition.givenBack = [] }
     for place in member.assigned.subtracting(places).sorted() {
