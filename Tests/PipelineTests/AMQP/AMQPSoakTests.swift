@@ -97,6 +97,7 @@ import Testing
         model.settle(at, "acked") { _ in true }
       case 94..<96:
         link.fromClient(AMQPWire.method(channel, 60, 110, [1]))
+        link.fromServer(AMQPWire.method(channel, 60, 111))
         model.settle(at, "requeued") { _ in true }
       case 96..<98:
         let byServer = Bool.random(using: &random)

@@ -86,7 +86,7 @@ struct KafkaReturns {
     func wasAt(_ place: KafkaPlace) -> Int64 { earlier.returns[place] ?? earlier.others[place] ?? .max }
     guard later.returns.allSatisfy({ $0.value <= wasAt($0.key) }) else { return false }
     guard takesAllBack else { return true }
-    return later.others.allSatisfy { $0.value <= wasAt($0.key) }
+    return later.others.allSatisfy { $0.value <= max(wasAt($0.key), earlier.others[$0.key] ?? .min) }
       && earlier.returns.allSatisfy { later.returns[$0.key] != nil || !hasPassed($0.key, $0.value) }
   }
 
