@@ -337,6 +337,29 @@ def kafka_two_groups_one_topic(stage):
     return two_groups(stage, ("orders", "orders"), "billing", "shipping")
 
 
+@recording(
+    "two members on aiokafka, processes of their own, share three partitions; 60 messages, a storm as in kafka_aiokafka_storm_new"
+)
+def kafka_aiokafka_two_members(stage):
+    names = ("one", "two")
+    for name in names:
+        (stage.directory / name).unlink(missing_ok=True)
+    stage.start_capture()
+    members = [
+        stage.consumer("aiokafka", "--plan", STORM, "--client-id", name, "--log", stage.directory / name) for name in names]
+    wait(lambda: all(journal(stage, name, "connected")[0] for name in names)
+         and sum(journal(stage, name, "assigned")[1] - journal(stage, name, "revoked")[1] for name in names) == 3)
+    time.sleep(2)
+    stage.publish(60)
+    wait(lambda: sum(journal(stage, name, "got")[0] for name in names) >= 114, 60)
+    time.sleep(1)
+    for member in members:
+        member.terminate()
+    did = [stage.told(member) for member in members]
+    assert sum(one["delivered"] for one in did) == 108, did
+    return truth(*did)
+
+
 @recording("a member is killed with 20 of 60 committed: the broker finds out by its session timeout, a second one takes the rest",
            topics=("orders:1", "orders.DLT"))
 def kafka_killed(stage):
