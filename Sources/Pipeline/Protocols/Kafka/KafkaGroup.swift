@@ -139,11 +139,10 @@ final class KafkaPartition {
   var seekBacks: [Int64: Int32] = [:]
   /// Offsets whose next copy is a delivery again.
   var awaited: Set<Int64> = []
-  /// Where the consumer stands: the position that was asked for last, or behind the records that came of it; when it was
-  /// asked for, and whether records came.
+  /// Where the consumer stands: the position that was asked for last, or behind the records that came of it; the former;
+  /// and whether records came.
   var position: Int64 = -1
   var requested: Int64 = -1
-  var requestedAt = Timestamp.zero
   var isAnswered = false
   /// The last that were acknowledged, in a process that publishes: a copy of one may come yet.
   var recent: [(offset: Int64, delivery: Delivery)] = []

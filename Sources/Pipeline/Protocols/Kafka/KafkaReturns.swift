@@ -32,10 +32,20 @@ struct KafkaReturns {
   /// Returns in all rounds.
   private(set) var count = 0
 
-  /// A position returned. `previousRequest`: when that partition was asked for last: if that was before the latest round
-  /// began, and the answer has only now come, this return was due to the same cause.
-  mutating func returned(_ place: KafkaPlace, to offset: Int64, previousRequest: Timestamp, at: Timestamp) {
-    if let last = rounds.last, !last.isHandedOver || (last.returns[place] == nil && previousRequest < last.began) {
+  /// What a connection asked for, and when the answer came; nil: not yet.
+  struct Request {
+    var sentAt = Timestamp.zero
+    var answeredAt: Timestamp?
+  }
+
+  /// A position returned, by a request that was sent at `at`. `before`: the request before that, on the same connection. If
+  /// its answer was still waited for when the latest round began, or the same request began it, this return could not show
+  /// any sooner: it was due to the same cause.
+  mutating func returned(_ place: KafkaPlace, to offset: Int64, before: Request, at: Timestamp) {
+    let hadToWait = rounds.last.map { last in
+      at == last.began || before.sentAt < last.began && (before.answeredAt.map { $0 >= last.began } ?? true)
+    }
+    if let last = rounds.last, !last.isHandedOver || (last.returns[place] == nil && hadToWait == true) {
       guard last.returns[place] != nil || last.returns.count < Self.totalBound else { return }
       if last.returns[place] == nil { count += 1 }
       rounds[rounds.count - 1].returns[place] = offset

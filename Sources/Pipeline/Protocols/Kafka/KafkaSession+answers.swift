@@ -14,7 +14,8 @@ extension KafkaSession {
     return detail
   }
 
-  func fetchAnswered(_ answer: KafkaFetchAnswer, of exchange: KafkaExchange) {
+  func fetchAnswered(_ answer: KafkaFetchAnswer, of exchange: KafkaExchange, at: Timestamp) {
+    if exchange.requestedAt == fetching.latest.sentAt { fetching.latest.answeredAt = at }
     fetching.readsCommitted = answer.request?.readsCommitted ?? false
     fetching.isIncremental = answer.request.map { $0.sessionEpoch > 0 } ?? false
     fetching.requestedAt = exchange.requestedAt
@@ -62,7 +63,6 @@ extension KafkaSession {
     if let partition = fetching.partition, fetching.handedOver > 0 {
       process.recordsRead &+= fetching.handedOver
       partition.isAnswered = true
-      partition.requestedAt = max(partition.requestedAt, fetching.requestedAt)
     }
     fetching.partition = nil
     fetching.stray = nil

@@ -30,13 +30,18 @@ extension KafkaSession {
     /// Of the answer that is being read: it belongs to a session whose requests list only what changed.
     var isIncremental = false
     var requestedAt = Timestamp.zero
+    /// The connection's latest request, and the one before it.
+    var latest = KafkaReturns.Request()
+    var before = KafkaReturns.Request()
   }
 
   enum Stray { case ungrouped, unattributed }
 
   // MARK: Requests
 
-  func fetchRequested(_ request: KafkaFetchRequest) {
+  func fetchRequested(_ request: KafkaFetchRequest, at: Timestamp) {
+    fetching.before = fetching.latest
+    fetching.latest = .init(sentAt: at)
     // Of a full request only what it lists is fetched; one within a session lists what changed.
     fetching.isFull = request.sessionEpoch <= 0
     if fetching.isFull { fetching.fullRequests &+= 1 }
@@ -141,10 +146,8 @@ extension KafkaSession {
   /// was delivered before, it goes on.
   func requested(_ partition: KafkaPartition, _ offset: Int64, at: Timestamp) {
     let stood = partition.position
-    let previous = partition.requestedAt
     partition.position = offset
     partition.requested = offset
-    partition.requestedAt = at
     partition.isAnswered = false
     let isExcused = partition.isExcused
     partition.isExcused = false
@@ -162,7 +165,7 @@ extension KafkaSession {
       let isAborted = offset <= partition.abortedAt
       partition.abortedAt = -1
       guard !isExcused, !isAborted, let member = partition.member else { return }
-      member.returns.returned(partition.place, to: offset, previousRequest: previous, at: at)
+      member.returns.returned(partition.place, to: offset, before: fetching.before, at: at)
     }
   }
 

@@ -222,11 +222,11 @@ extension KafkaSession: KafkaFactSink {
       client = clientID.isEmpty ? 0 : hash(clientID, in: frame)
       followTopics()
 
-    case .fetchRequested(let request): fetchRequested(request)
+    case .fetchRequested(let request): fetchRequested(request, at: exchange.requestedAt)
     case .fetchPartitionRequested(let position): fetchPartitionRequested(position, of: exchange, in: frame)
     case .partitionForgotten(let topic, let partition): forget(topic, partition, in: frame)
     case .fetchRequestEnded(let replica, _): fetchRequestEnded(replica: replica)
-    case .fetchAnswered(let answer): fetchAnswered(answer, of: exchange)
+    case .fetchAnswered(let answer): fetchAnswered(answer, of: exchange, at: at)
     case .fetchPartition(let partition): fetchPartition(partition, in: frame, at: at)
     case .fetchPartitionEnded: fetchPartitionEnded()
     case .fetchEnded: fetching.partition = nil
