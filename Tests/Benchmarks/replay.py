@@ -20,7 +20,7 @@ AMQP_FIELDS = (
     "amqp.method.arguments.redelivered",
 )  # fmt: skip
 KAFKA_FIELDS = (
-    "frame.time_epoch", "tcp.stream", "tcp.dstport", "kafka.api_key", "kafka.correlation_id", "kafka.group_id",
+    "frame.time_epoch", "tcp.stream", "tcp.dstport", "kafka.api_key", "kafka.correlation_id", "kafka.consumer_group",
     "kafka.topic_name", "kafka.partition_id", "kafka.offset", "kafka.error",
 )  # fmt: skip
 SIZE_BYTES = 105_000_000
