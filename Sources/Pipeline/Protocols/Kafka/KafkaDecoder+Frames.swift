@@ -282,9 +282,11 @@ extension KafkaDecoder {
   /// The frame that is being read is malformed, or its end never comes.
   mutating func breakFrame(_ role: KafkaRole, _ at: Timestamp, _ sink: some KafkaFactSink) {
     counters.brokenFrames &+= 1
-    let reader = self[role].reader
-    sink.lost(.frame(reader.exchange.key, role), bytes: self[role].frameSize, at: at)
-    skip(reader.left &- reader.carry.count, role, isUnderstood: false)
+    // Field by field: a copy of the reader out of the subscript was read after it was freed (Swift 6.3.1, optimised).
+    let key = self[role].reader.exchange.key
+    let left = self[role].reader.left &- self[role].reader.carry.count
+    sink.lost(.frame(key, role), bytes: self[role].frameSize, at: at)
+    skip(left, role, isUnderstood: false)
   }
 
   /// Requests in flight are too many, or too long.
