@@ -45,6 +45,13 @@ final class KafkaGroup {
     list.removeAll { $0 === partition }
   }
 
+  /// Lets go of its members and partitions, which know it: somebody may hold one of them for longer than the group is there.
+  func dissolve() {
+    members.removeAll()
+    partitions.removeAll()
+    list.removeAll()
+  }
+
   func noteOffset(_ place: KafkaPlace, _ offset: Int64) {
     if offsetsFetched[place] != nil || offsetsFetched.count < Self.partitionBound { offsetsFetched[place] = offset }
   }
@@ -73,7 +80,7 @@ final class KafkaGroup {
 
 /// One consumer of a group: who has its partitions, and since when nobody has heard of it.
 final class KafkaMember {
-  unowned let group: KafkaGroup
+  let group: KafkaGroup
   let id: UInt64
   /// Hash that stands for its process.
   var process: UInt64
@@ -106,7 +113,7 @@ final class KafkaMember {
 
 /// One partition as one group consumes it.
 final class KafkaPartition {
-  unowned let group: KafkaGroup
+  let group: KafkaGroup
   var place: KafkaPlace
   /// Who has it; nil: nobody in the target.
   var member: KafkaMember?

@@ -32,6 +32,8 @@ final class KafkaState {
     topics = KafkaTopics(key: key, settings: ledger.settings.destinations)
   }
 
+  deinit { for group in groups.values { group.dissolve() } }
+
   func process(_ id: UInt64) -> KafkaProcess {
     if let known = processes[id] { return known }
     let made = KafkaProcess(id: id)
@@ -75,6 +77,7 @@ final class KafkaState {
     for (filed, group) in idle where !group.isShare {
       groups[filed] = nil
       for partition in group.list { retire(partition) }
+      group.dissolve()
       for process in processes.values { process.groups.removeAll { $0 === group } }
     }
   }
