@@ -193,6 +193,25 @@ import Testing
     #expect(try bench.counts() == ["delivered": 5, "in_flight": 5])
   }
 
+  @Test func `a copy of what a group that made room had delivered does no harm`() throws {
+    let bench = KafkaBench { $0.limits.groups = 3 }
+    let link = bench.connect()
+    link.produce("orders.dlq", value: "something")
+    let consumer = bench.consumer()
+    consumer.poll("orders-0@0...4")
+    consumer.commit("orders-0@5")
+    consumer.leave()
+    consumer.end()
+    for i in 0..<9 {
+      bench.pass(2)
+      link.offsetFetched("group-\(i)", "others-0@5")
+    }
+    #expect(!link.session.process.groups.contains { $0.name == "g" })
+    link.produce("orders.dlq", value: "orders-0@4")
+    bench.state.finish(at: bench.now)
+    bench.check()
+  }
+
   @Test func `groups past the bound are counted`() throws {
     let bench = KafkaBench { $0.limits.groups = 3 }
     for i in 0..<5 { bench.consumer("g\(i)", "m", ["topic\(i)-0"]).poll("topic\(i)-0@0...4") }
