@@ -3,16 +3,17 @@ package import Pipeline
 /// Records live traffic so that its replay gives the live run's report, without what must not leave memory.
 ///
 /// - In: segments and losses as the capture gives them. Out: a pcapng file. Unless `withBodies`, each connection is
-///   reassembled first and what is written are its ordered bytes with message bodies and credentials zeroed, in segments
-///   with sequence numbers of their own; holes stay holes. A connection that is no broker's is left out.
+///   reassembled first and what is written are its ordered bytes as a `Redactor` leaves them, in segments with sequence
+///   numbers of their own; holes stay holes. A connection that is no broker's is left out.
 /// - With bodies, every segment is written as it passed.
 /// - Memory: that of reassembly and decoding for each connection; at most `connectionBound` connections, the rest is not
 ///   recorded and counted in `leftOut`.
-/// - Not kept: what tells messages without an id apart by their bodies. Such messages look alike in the replay if their
-///   size, place and properties do.
+/// - Not kept of RabbitMQ: what tells messages without an id apart by their bodies. Such messages look alike in the replay
+///   if their size, place and properties do.
 package final class Recorder {
   private let writer: TraceWriter
   private let withBodies: Bool
+  fileprivate let hashKey = KeyedHash.Key(.random(in: .min ... .max), .random(in: .min ... .max))
   private var connections: [UInt64: RecordedConnection] = [:]
   package private(set) var leftOut: UInt64 = 0
   /// The first error; nothing is written after it.
@@ -72,7 +73,7 @@ private final class RecordedConnection: ByteSink {
   private let second: Endpoint
   private var reassembler = Reassembler()
   private var detector: Detector
-  private var redactors: (first: AMQPRedactor, second: AMQPRedactor)?
+  private var redactor: Redactor?
   private var isRuledOut = false
   private let fromStart: Bool
   private var hasBegun = false
@@ -99,70 +100,62 @@ private final class RecordedConnection: ByteSink {
   func flush(at: Timestamp) { reassembler.flush(at: at, into: self) }
 
   func received(_ bytes: RawSpan, from side: Side, at: Timestamp) {
-    if redactors == nil, !isRuledOut { decide(detector.receive(bytes, from: side, at: at)) }
-    guard redactors != nil else { return }
-    let secrets: [Range<Int>]
-    if side == .first {
-      redactors?.first.receive(bytes)
-      secrets = redactors?.first.secrets ?? []
-    } else {
-      redactors?.second.receive(bytes)
-      secrets = redactors?.second.secrets ?? []
-    }
-    var copy = bytes.withUnsafeBytes { [UInt8]($0) }
-    for range in secrets { for i in range { copy[i] = 0 } }
-    write(copy, count: copy.count, side, [.ack, .psh], at)
+    if redactor == nil, !isRuledOut { decide(detector.receive(bytes, from: side, at: at)) }
+    guard redactor != nil else { return }
+    var kept: [UInt8] = []
+    redactor?.receive(bytes, from: side, into: &kept)
+    write(kept, side, at)
   }
 
   func lost(_ count: Int, from side: Side, at: Timestamp) {
-    guard redactors != nil else {
+    guard redactor != nil else {
       if !isRuledOut { _ = detector.lost(count, from: side, at: at) }
       return
     }
+    var kept: [UInt8] = []
+    redactor?.lost(count, from: side, into: &kept)
+    write(kept, side, at)
     // Of unknown length: one byte stands for it.
     let hole = UInt32(truncatingIfNeeded: max(count, 1))
-    if side == .first {
-      redactors?.first.lost(count)
-      next.first &+= hole
-    } else {
-      redactors?.second.lost(count)
-      next.second &+= hole
-    }
+    if side == .first { next.first &+= hole } else { next.second &+= hole }
   }
 
   func ended(_ side: Side, _ end: StreamEnd, at: Timestamp) {
+    var kept: [UInt8] = []
+    redactor?.finish(side, into: &kept)
+    write(kept, side, at)
     switch end {
-    case .finished: write([], count: 0, side, [.ack, .fin], at)
-    case .reset: write([], count: 0, side, [.ack, .rst], at)
+    case .finished: write([], side, [.ack, .fin], at)
+    case .reset: write([], side, [.ack, .rst], at)
     case .replaced, .forgotten: break
     }
   }
 
   private func decide(_ answer: Detector.Answer) {
-    switch answer {
-    case .undecided: break
-    case .amqp(let client):
-      redactors = (
-        AMQPRedactor(role: client == .first ? .client : .server),
-        AMQPRedactor(role: client == .second ? .client : .server)
-      )
-      var decided = detector
-      detector = Detector(fromStart: false)
-      decided.handOver(to: self)
-    // Nothing knows yet which of Kafka's bytes are bodies and credentials.
-    case .kafka, .other: isRuledOut = true
+    guard answer != .undecided else { return }
+    redactor = Redactor(answer, hashKey: recorder.hashKey)
+    guard redactor != nil else {
+      isRuledOut = true
+      return
     }
+    var decided = detector
+    detector = Detector(fromStart: false)
+    decided.handOver(to: self)
   }
 
-  private func write(_ bytes: [UInt8], count: Int, _ side: Side, _ flags: TCPFlags, _ at: Timestamp) {
+  private func write(_ bytes: [UInt8], _ side: Side, _ at: Timestamp) {
+    if !bytes.isEmpty { write(bytes, side, [.ack, .psh], at) }
+  }
+
+  private func write(_ bytes: [UInt8], _ side: Side, _ flags: TCPFlags, _ at: Timestamp) {
     if !hasBegun { begin(at) }
     let isFirst = side == .first
     let segment = Segment(
       at: at, source: isFirst ? first : second, destination: isFirst ? second : first,
       sequence: isFirst ? next.first : next.second, acknowledgement: isFirst ? next.second : next.first, flags: flags,
-      length: count)
+      length: bytes.count)
     recorder.write(segment, bytes.span.bytes)
-    let taken = UInt32(truncatingIfNeeded: count) &+ (flags.contains(.fin) ? 1 : 0)
+    let taken = UInt32(truncatingIfNeeded: bytes.count) &+ (flags.contains(.fin) ? 1 : 0)
     if isFirst { next.first &+= taken } else { next.second &+= taken }
   }
 

@@ -98,6 +98,9 @@ public func fuzzKafka(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   let input = UnsafeRawBufferPointer(start: start, count: count)
   var decoder = KafkaDecoder(hashKey: KeyedHash.Key(3, 4))
   var detector = Detector(fromStart: input[0] & 1 == 0)
+  var redactor = KafkaRedactor(hashKey: KeyedHash.Key(7, 8))
+  var recorded: [UInt8] = []
+  var received = 0
   // The same bytes once more, as two processes' connections take them: the odd pieces on the one, the even on the other.
   var settings = Settings()
   settings.limits.inFlight = 4_096
@@ -123,6 +126,7 @@ public func fuzzKafka(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     if word & 0x8000 != 0 {
       let gap = word & 0x2000 == 0 ? word & 0xfff : 0
       decoder.lost(gap, from: role, at: .zero, into: sink)
+      redactor.lost(gap, from: role, into: &recorded)
       _ = detector.lost(gap, from: side, at: .zero)
       session.lost(gap, fromClient: role == .client, at: at)
       continue
@@ -139,6 +143,9 @@ public func fuzzKafka(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
         counters.receivedBytes == counters.understoodBytes + counters.skippedBytes + UInt64(decoder.pendingBytes))
       precondition(decoder.heldBytes <= 2 << 20)
       _ = detector.receive(piece.span.bytes, from: side, at: .zero)
+      redactor.receive(piece.span.bytes, from: role, into: &recorded)
+      received += piece.count
+      precondition(received - recorded.count <= 1 << 20)
       session.receive(piece.span.bytes, fromClient: role == .client, at: at)
       _ = session.use
     }
@@ -152,5 +159,8 @@ public func fuzzKafka(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   decoder.finish(.client, at: .zero, into: sink)
   decoder.finish(.broker, at: .zero, into: sink)
   precondition(decoder.pendingBytes == 0)
+  redactor.finish(.client, into: &recorded)
+  redactor.finish(.broker, into: &recorded)
+  precondition(recorded.count == received)
   return 0
 }

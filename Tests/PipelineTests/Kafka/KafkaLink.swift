@@ -181,7 +181,7 @@ final class KafkaLink {
   private func note(_ name: String, _ value: [UInt8], in marks: inout KafkaRecordMarks) {
     let (key, content) = (text(name), bench.text(value))
     let frame = bench.frame
-    marks.note(key, content, in: frame.span.bytes)
+    _ = marks.note(key, content, in: frame.span.bytes)
   }
 
   // MARK: Groups
@@ -242,10 +242,11 @@ final class KafkaLink {
   /// A heartbeat of a new group (KIP-848, KIP-932, KIP-1071). `assigned` nil: that of before stands.
   func heartbeat(
     _ group: String, _ member: String, epoch: Int32, answered: Int32, assigned: [String]? = nil, error: Int16 = 0,
-    key: KafkaKey = .consumerGroupHeartbeat, tasks: [(String, Int32)] = [], topics: [(String, String)] = []
+    key: KafkaKey = .consumerGroupHeartbeat, tasks: [(String, Int32)] = [], topics: [(String, String)] = [],
+    hasID: Bool = true
   ) {
     request(key)
-    let asked = membership(group, member, epoch)
+    let asked = membership(group, hasID ? member : "", epoch)
     say(.memberHeartbeatRequested(asked, rebalanceTimeout_ms: 300_000))
     for (subtopology, name) in topics {
       say(.subscribedTopic(asked, subtopology: text(subtopology), topic: text(name)))
@@ -286,6 +287,17 @@ final class KafkaLink {
           error: errors.isEmpty ? error : errors[i]))
     }
     say(.offsetCommitEnded(membership))
+  }
+
+  func producerID(_ producer: Int64) {
+    request(.initProducerID)
+    say(.producerIDAnswered(transactionalID: text("transaction-\(producer)"), producerID: producer, epoch: 1, error: 0))
+  }
+
+  func cluster(_ name: String) {
+    request(.metadata)
+    say(.cluster(id: text(name), controller: 1))
+    say(.metadataAnswered(error: 0))
   }
 
   func endTransaction(_ producer: Int64, commits: Bool, error: Int16 = 0) {

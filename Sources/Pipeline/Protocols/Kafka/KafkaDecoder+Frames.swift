@@ -25,7 +25,8 @@ extension KafkaDecoder {
     if self[role].head.isEmpty {
       switch head(bytes, start, role) {
       case .head(let head):
-        return begin(head, bytes, start, role, at, sink) ? start &+ head.length : start
+        let position = self[role].offset &+ start
+        return begin(head, bytes, start, position, role, at, sink) ? start &+ head.length : start
       case .needs:
         bytes.extracting(unchecked: start..<bytes.byteCount).withUnsafeBytes { self[role].head.append(contentsOf: $0) }
         return bytes.byteCount
@@ -46,7 +47,9 @@ extension KafkaDecoder {
       }
       switch head(held.span.bytes, 0, role) {
       case .head(let head):
-        guard begin(head, held.span.bytes, 0, role, at, sink) else {
+        let position = self[role].offset &+ i &- held.count
+        guard begin(head, held.span.bytes, 0, position, role, at, sink) else {
+          sink.withheld(position..<position &+ held.count)
           giveUp(held.count, role)
           return i
         }
@@ -60,6 +63,8 @@ extension KafkaDecoder {
         swap(&held, &self[role].head)
       case .no:
         let isStart = self[role].state == .start
+        let position = self[role].offset &+ i
+        sink.withheld(position &- held.count..<position)
         giveUp(held.count, role)
         loseSync(isStart ? .joinedMidway : .malformed, role, gap: 0, at, sink)
         self[role].skippedSinceDesync &+= held.count
@@ -105,9 +110,10 @@ extension KafkaDecoder {
     return i
   }
 
-  /// A head is complete. False: it is given up, nothing of it was taken.
+  /// A head is complete; its frame begins at `position` of its side. False: it is given up, nothing of it was taken.
   private mutating func begin(
-    _ head: KafkaHead, _ bytes: RawSpan, _ i: Int, _ role: KafkaRole, _ at: Timestamp, _ sink: some KafkaFactSink
+    _ head: KafkaHead, _ bytes: RawSpan, _ i: Int, _ position: Int, _ role: KafkaRole, _ at: Timestamp,
+    _ sink: some KafkaFactSink
   ) -> Bool {
     if self[role].state == .start, role == .broker, inFlight.find(head.correlation) == nil, !inFlight.expectsToken,
       bytes.byteCount &- i != head.size &+ 4
@@ -116,6 +122,7 @@ extension KafkaDecoder {
       return false
     }
     self[role].frameSize = head.size &+ 4
+    self[role].reader.frameEnd = position &+ head.size &+ 4
     self[role].frameUnderstood = 0
     self[role].skippedSinceDesync = 0
     understand(head.length, role)
@@ -133,6 +140,7 @@ extension KafkaDecoder {
       // A token: never read.
       sink.fact(.saslToken(from: .client), of: KafkaExchange.none, in: RawSpan(), at: at)
       if !inFlight.append(.none, isToken: true) { forget(at, sink) }
+      sink.tokenWithheld(client.reader.frameEnd &- left..<client.reader.frameEnd)
       return skip(left, .client, isUnderstood: true)
     }
     hasTokens = false
@@ -145,12 +153,12 @@ extension KafkaDecoder {
     if !client.isInFlight { forget(at, sink) }
     guard let entry = program.entry(head.key) else {
       inFlight.complete(nil)
-      return skip(left, .client, isUnderstood: true)
+      return seal(left, .client, isUnderstood: true, sink)
     }
     guard entry.versions.contains(head.version) else {
       counters.brokenFrames &+= 1
       sink.lost(.version(head.key, head.version, .client), bytes: client.frameSize, at: at)
-      return skip(left, .client, isUnderstood: false)
+      return seal(left, .client, isUnderstood: false, sink)
     }
     client.isKept = entry.keepsRequest && client.isInFlight
     client.reader.reset()
@@ -166,17 +174,18 @@ extension KafkaDecoder {
     if head.length == 4 {
       inFlight.takeToken()
       sink.fact(.saslToken(from: .broker), of: KafkaExchange.none, in: RawSpan(), at: at)
+      sink.tokenWithheld(broker.reader.frameEnd &- left..<broker.reader.frameEnd)
       return skip(left, .broker, isUnderstood: true)
     }
     guard var request = inFlight.take(head.correlation) else {
       counters.unmatchedAnswers &+= 1
       counters.brokenFrames &+= 1
       sink.lost(.unknownFrame(.broker), bytes: broker.frameSize, at: at)
-      return skip(left, .broker, isUnderstood: false)
+      return seal(left, .broker, isUnderstood: false, sink)
     }
     counters.answers &+= 1
     let key = request.exchange.key
-    guard let entry = program.entry(key) else { return skip(left, .broker, isUnderstood: true) }
+    guard let entry = program.entry(key) else { return seal(left, .broker, isUnderstood: true, sink) }
     guard entry.versions.contains(request.exchange.version) else {
       if key == .apiVersions {
         // Newer than known: brokers that do not know it either answer as in version 0.
@@ -184,13 +193,13 @@ extension KafkaDecoder {
       }
       counters.brokenFrames &+= 1
       sink.lost(.version(key, request.exchange.version, .broker), bytes: broker.frameSize, at: at)
-      return skip(left, .broker, isUnderstood: false)
+      return seal(left, .broker, isUnderstood: false, sink)
     }
     guard request.isWhole || !entry.keepsRequest else {
       counters.brokenFrames &+= 1
       sink.lost(.frame(key, .broker), bytes: broker.frameSize, at: at)
       inFlight.reuse(&request.body)
-      return skip(left, .broker, isUnderstood: false)
+      return seal(left, .broker, isUnderstood: false, sink)
     }
     begin(answer: entry, version: request.exchange.version, &request, left, at, sink)
   }
@@ -284,9 +293,19 @@ extension KafkaDecoder {
     counters.brokenFrames &+= 1
     // Field by field: a copy of the reader out of the subscript was read after it was freed (Swift 6.3.1, optimised).
     let key = self[role].reader.exchange.key
-    let left = self[role].reader.left &- self[role].reader.carry.count
+    let end = self[role].reader.frameEnd
+    let waiting = self[role].reader.carry.count
+    let left = self[role].reader.left &- waiting
     sink.lost(.frame(key, role), bytes: self[role].frameSize, at: at)
-    skip(left, role, isUnderstood: false)
+    if waiting > 0 { sink.withheld(end &- left &- waiting..<end &- left) }
+    seal(left, role, isUnderstood: false, sink)
+  }
+
+  /// The rest of the frame is not read, by nobody.
+  private mutating func seal(_ left: Int, _ role: KafkaRole, isUnderstood: Bool, _ sink: some KafkaFactSink) {
+    let end = self[role].reader.frameEnd
+    if left > 0 { sink.withheld(end &- left..<end) }
+    skip(left, role, isUnderstood: isUnderstood)
   }
 
   /// Requests in flight are too many, or too long.

@@ -25,6 +25,7 @@ extension KafkaDecoder {
       let held = self[role].head
       let size = Int(held.span.bytes.be32(0) ?? 0)
       counters.brokenFrames &+= 1
+      sink.withheld(self[role].offset &- held.count..<self[role].offset)
       giveUp(held.count, role)
       self[role].head.removeAll(keepingCapacity: true)
       sink.lost(.unknownFrame(role), bytes: size &+ 4, at: at)
@@ -44,6 +45,7 @@ extension KafkaDecoder {
     } else if count < coming {
       var isUnderstood = false
       if case .skip(_, true) = self[role].state { isUnderstood = true }
+      sink.withheld(self[role].offset &+ count..<self[role].offset &+ coming)
       self[role].state = .skip(left: coming &- count, isUnderstood: isUnderstood)
     } else {
       loseSync(.gap, role, gap: count, at, sink)
@@ -53,7 +55,9 @@ extension KafkaDecoder {
   mutating func loseSync(
     _ cause: KafkaDesync, _ role: KafkaRole, gap: Int, _ at: Timestamp, _ sink: some KafkaFactSink
   ) {
-    giveUp(self[role].head.count, role)
+    let waiting = self[role].head.count
+    if waiting > 0 { sink.withheld(self[role].offset &- waiting..<self[role].offset) }
+    giveUp(waiting, role)
     self[role].head.removeAll(keepingCapacity: true)
     guard self[role].state != .scan else { return }
     self[role].state = .scan
@@ -71,6 +75,7 @@ extension KafkaDecoder {
     while i < end {
       // A size's first byte is nearly always 0; the search lives from that.
       if bytes.u8(i) == 0 || i == 0, isBelievable(bytes, i, role, at) {
+        sink.withheld(self[role].offset &+ start..<self[role].offset &+ i)
         giveUp(i &- start, role)
         counters.resyncs &+= 1
         sink.lost(.resynchronised(role), bytes: self[role].skippedSinceDesync, at: at)
@@ -79,6 +84,7 @@ extension KafkaDecoder {
       }
       i &+= 1
     }
+    sink.withheld(self[role].offset &+ start..<self[role].offset &+ end)
     giveUp(end &- start, role)
     return end
   }

@@ -33,6 +33,7 @@ package struct KafkaDecoder: Sendable {
     while i < bytes.byteCount {
       i = role == .client ? readClient(bytes, i, at, sink) : readBroker(bytes, i, at, sink)
     }
+    self[role].offset &+= bytes.byteCount
   }
 
   /// The next `count` bytes of a side will never come; 0 if nobody knows how many.
@@ -40,6 +41,7 @@ package struct KafkaDecoder: Sendable {
     counters.gaps &+= 1
     counters.lostBytes &+= UInt64(max(count, 0))
     cross(max(count, 0), role, at, sink)
+    self[role].offset &+= max(count, 0)
   }
 
   /// A side's stream is over, or both are.
@@ -67,6 +69,12 @@ package struct KafkaDecoder: Sendable {
     }
   }
 
+  /// The last bytes of a side that wait for more: no step has taken them yet, nor were they given up.
+  func waitingBytes(_ role: KafkaRole) -> Int {
+    guard case .message = self[role].state else { return self[role].head.count }
+    return self[role].reader.carry.count
+  }
+
   mutating func giveUp(_ count: Int, _ role: KafkaRole) {
     counters.skippedBytes &+= UInt64(count)
     self[role].skippedSinceDesync &+= count
@@ -89,6 +97,8 @@ struct KafkaSide: Sendable {
 
   let role: KafkaRole
   var state = State.start
+  /// Bytes received and lost before the chunk, or the gap, that is being read.
+  var offset = 0
   var head: [UInt8] = []
   var reader: KafkaMessageReader
   /// Of the frame that is read, with its size's four bytes.

@@ -9,9 +9,25 @@ package protocol KafkaFactSink: AnyObject {
   func detail(_ topic: KafkaTopic, partition: Int32, of exchange: KafkaExchange, in frame: RawSpan) -> KafkaDetail
   /// Something is missing. What `bytes` counts is said at each case of `KafkaLoss`.
   func lost(_ loss: KafkaLoss, bytes: Int, at: Timestamp)
+
+  // For recordings. Offsets count the bytes that the side received or lost from its first one on.
+
+  /// Credentials, contents or unknown headers of records, or bytes that nothing places. They may still be to come.
+  func withheld(_ bytes: Range<Int>)
+  /// A SASL token without Kafka's headers: as `withheld`, but zeroes would look like a request.
+  func tokenWithheld(_ bytes: Range<Int>)
+  /// A record's key or value begins, to be hashed: `.hashes` is in `detail`. It is withheld as well.
+  func contentBegins(_ bytes: Range<Int>)
+  /// All bytes of the last `contentBegins` were seen.
+  func contentEnded(hash: UInt64)
 }
 
 extension KafkaFactSink {
+  package func withheld(_ bytes: Range<Int>) {}
+  package func tokenWithheld(_ bytes: Range<Int>) {}
+  package func contentBegins(_ bytes: Range<Int>) {}
+  package func contentEnded(hash: UInt64) {}
+
   package func detail(
     _ topic: KafkaTopic, partition: Int32, of exchange: KafkaExchange, in frame: RawSpan
   ) -> KafkaDetail { [] }

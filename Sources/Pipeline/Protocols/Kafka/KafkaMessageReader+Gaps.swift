@@ -22,6 +22,7 @@ extension KafkaMessageReader {
     carry.removeAll(keepingCapacity: true)
     need = 0
     skipping = lost &- missing
+    withhold(skipping, into: sink)
     records.left &-= lost
     records.batchLeft = 0
     records.stage = .batch

@@ -45,16 +45,18 @@ extension KafkaMessageReader {
   }
 
   /// The rest of the batch is not looked into.
-  private mutating func skipBatch() {
+  private mutating func skipBatch(into sink: some KafkaFactSink) {
     skipping = records.batchLeft
+    if !records.batch.isControl { withhold(skipping, into: sink) }
     records.left &-= records.batchLeft
     records.batchLeft = 0
     records.stage = .batch
   }
 
-  /// The rest of the records delivers nothing, or can't be read.
-  private mutating func skipRecords(isBroken: Bool, into sink: some KafkaFactSink) {
+  /// The rest of the records delivers nothing, or can't be read. The first `head` bytes of it may be recorded.
+  private mutating func skipRecords(isBroken: Bool, head: Int = 0, into sink: some KafkaFactSink) {
     skipping = records.left
+    withhold(skipping, after: head, into: sink)
     if isBroken {
       records.end.isIncomplete = true
       sink.lost(.records, bytes: records.left, at: at)
@@ -69,14 +71,14 @@ extension KafkaMessageReader {
   private mutating func breakBatch(_ i: Int, into sink: some KafkaFactSink) -> Int {
     records.end.isIncomplete = true
     sink.lost(.records, bytes: records.batchLeft, at: at)
-    skipBatch()
+    skipBatch(into: sink)
     return i
   }
 
   private mutating func readBatch(_ bytes: RawSpan, _ start: Int, into sink: some KafkaFactSink) -> Int {
     var i = start
     guard records.left >= Self.magicEnd else {
-      skipRecords(isBroken: false, into: sink)
+      skipRecords(isBroken: false, head: records.left, into: sink)
       return i
     }
     guard let magic = bytes.u8(i &+ 16), let length32 = bytes.be32(i &+ 8) else { return want(Self.magicEnd, i) }
@@ -87,7 +89,7 @@ extension KafkaMessageReader {
       return i
     }
     guard size <= records.left else {
-      skipRecords(isBroken: false, into: sink)
+      skipRecords(isBroken: false, head: headerSize, into: sink)
       return i
     }
     guard bytes.byteCount &- i >= headerSize else { return want(headerSize, i) }
@@ -102,7 +104,7 @@ extension KafkaMessageReader {
     if batch.isControl {
       records.stage = .marker
     } else if batch.codec != .none || records.detail.isEmpty {
-      skipBatch()
+      skipBatch(into: sink)
     } else {
       records.stage = magic == 2 ? .record : .oldKeyLength
     }
@@ -198,19 +200,21 @@ extension KafkaMessageReader {
   private mutating func readRecord(_ bytes: RawSpan, _ start: Int, into sink: some KafkaFactSink) -> Int {
     var i = start
     guard records.recordsLeft > 0 else {
-      skipBatch()
+      skipBatch(into: sink)
       return i
     }
     guard let head = readHead(bytes, i) else { return need > 0 || status != .running ? i : breakBatch(i, into: sink) }
     tookOfRecord(head.size, &i)
-    beginPart(head.keyLength)
+    beginPart(head.keyLength, into: sink)
     records.stage = .key
     return i
   }
 
-  private mutating func beginPart(_ length: Int) {
+  private mutating func beginPart(_ length: Int, into sink: some KafkaFactSink) {
     records.partLeft = length
-    if records.detail.contains(.hashes) { records.hash = KeyedHash(records.hashKey) }
+    guard records.detail.contains(.hashes) else { return }
+    records.hash = KeyedHash(records.hashKey)
+    sink.contentBegins(frameEnd &- left..<frameEnd &- left &+ length)
   }
 
   /// A key or a value: counted off, or hashed as it comes.
@@ -221,7 +225,11 @@ extension KafkaMessageReader {
     tookOfRecord(count, &i)
     records.partLeft &-= count
     guard records.partLeft == 0 else { return i }
-    let hash = records.detail.contains(.hashes) ? records.hash.finish() : 0
+    var hash: UInt64 = 0
+    if records.detail.contains(.hashes) {
+      hash = records.hash.finish()
+      sink.contentEnded(hash: hash)
+    }
     switch records.stage {
     case .key:
       records.record.keyHash = hash
@@ -235,7 +243,7 @@ extension KafkaMessageReader {
     default:
       records.record.valueHash = hash
       endRecord(in: bytes, into: sink)
-      skipBatch()
+      skipBatch(into: sink)
     }
     return i
   }
@@ -250,7 +258,7 @@ extension KafkaMessageReader {
     else { return breakBatch(i, into: sink) }
     records.record.valueSize_bytes = Int32(truncatingIfNeeded: length)
     tookOfRecord(at &- i, &i)
-    beginPart(Int(max(0, length)))
+    beginPart(Int(max(0, length)), into: sink)
     records.stage = .value
     return i
   }
@@ -263,6 +271,7 @@ extension KafkaMessageReader {
       records.record.marks.areCut = true
       endRecord(in: RawSpan(), into: sink)
       skipping = size
+      withhold(size, into: sink)
       records.left &-= size
       records.batchLeft &-= size
       return i
@@ -273,7 +282,10 @@ extension KafkaMessageReader {
     guard let count = signed(headers, &at, 5), count >= 0, count <= size else { return breakBatch(i, into: sink) }
     for _ in 0..<count {
       guard let key = text(headers, &at), let value = text(headers, &at) else { return breakBatch(i, into: sink) }
-      records.record.marks.note(key, value, in: headers)
+      if !records.record.marks.note(key, value, in: headers) {
+        let start = frameEnd &- left &+ Int(value.offset) &- i
+        sink.withheld(start..<start &+ Int(value.count))
+      }
       if records.detail.contains(.headers) {
         sink.fact(.recordHeader(key: key, value: value), of: exchange, in: headers, at: self.at)
       }
@@ -308,7 +320,7 @@ extension KafkaMessageReader {
       records.endAborted(records.batch.producerID, at: records.batch.lastOffset)
     }
     need = 0
-    skipBatch()
+    skipBatch(into: sink)
     return i
   }
 
@@ -331,7 +343,7 @@ extension KafkaMessageReader {
       records.record.valueSize_bytes = length
       records.stage = .oldValue
     }
-    beginPart(Int(max(0, length)))
+    beginPart(Int(max(0, length)), into: sink)
     return i
   }
 

@@ -15,6 +15,8 @@ struct KafkaMessageReader: Sendable {
   var exchange = KafkaExchange(key: KafkaKey(rawValue: -1), version: 0, correlation: 0, requestedAt: .zero)
   /// Bytes of the frame that no step has taken yet, those in `carry` included.
   var left = 0
+  /// Where the frame ends, counted from the side's first byte.
+  var frameEnd = 0
   /// `left` at the end of the innermost tagged field.
   var floor = 0
   /// Bytes to count off before the next step.
@@ -122,6 +124,7 @@ struct KafkaMessageReader: Sendable {
       swap(&held, &carry)
       if status != .running {
         // What waits in `carry` is the frame's, and of no use now.
+        if status == .broken { withhold(carry.count, into: sink) }
         left &-= carry.count
         carry.removeAll(keepingCapacity: true)
         return i
@@ -175,7 +178,7 @@ struct KafkaMessageReader: Sendable {
         topicID = KafkaTopicID(high, low)
         take(16, &i)
       case .string, .bytes, .octets, .compactString, .compactBytes, .compactOctets:
-        guard readString(op, bytes, &i) else { return i }
+        guard readString(op, bytes, &i, into: sink) else { return i }
       case .records, .compactRecords:
         guard let count = readCount(op.code == .compactRecords, bytes, i) else { return i }
         take(count.size, &i)
@@ -257,6 +260,11 @@ struct KafkaMessageReader: Sendable {
     pc &+= 1
   }
 
+  /// The next `count` bytes of the frame, but for the first ones, are not for a recording.
+  func withhold(_ count: Int, after first: Int = 0, into sink: some KafkaFactSink) {
+    if count > first, !isPrelude { sink.withheld(frameEnd &- left &+ first..<frameEnd &- left &+ count) }
+  }
+
   /// The step needs `count` bytes at once.
   mutating func want(_ count: Int, _ i: Int) -> Int {
     if count > left &- floor { status = .broken } else { need = count }
@@ -296,7 +304,9 @@ struct KafkaMessageReader: Sendable {
     return (Int(Int32(bitPattern: value)), 4)
   }
 
-  private mutating func readString(_ op: KafkaOp, _ bytes: RawSpan, _ i: inout Int) -> Bool {
+  private mutating func readString(
+    _ op: KafkaOp, _ bytes: RawSpan, _ i: inout Int, into sink: some KafkaFactSink
+  ) -> Bool {
     let length: (value: Int, size: Int)
     if op.code == .string {
       guard let value = bytes.be16(i) else {
@@ -317,6 +327,8 @@ struct KafkaMessageReader: Sendable {
     guard op.slot != KafkaOp.nowhere else {
       take(length.size, &i)
       skipping = count
+      // Names may be read by anybody; other bytes that are not needed are tokens, or what users tell each other.
+      if op.code != .string, op.code != .compactString { withhold(count, into: sink) }
       return true
     }
     // A message's strings together are bounded; what would not fit is as good as broken.

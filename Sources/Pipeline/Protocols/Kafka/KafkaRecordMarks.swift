@@ -22,21 +22,18 @@ package struct KafkaRecordMarks: Hashable, Sendable {
 
   package init() {}
 
-  /// Takes one header into account.
-  mutating func note(_ key: Text, _ value: Text, in span: RawSpan) {
+  /// Takes one header into account; false: it says nothing that is known here.
+  mutating func note(_ key: Text, _ value: Text, in span: RawSpan) -> Bool {
     let name = span.extracting(key.range(in: span))
     switch name.u8(0) {
     case UInt8(ascii: "k"):
-      guard let start = name.end(of: "kafka_dlt-original-") ?? name.end(of: "kafka_original-") else { return }
-      noteSource(name.extracting(droppingFirst: start), value, span)
+      guard let start = name.end(of: "kafka_dlt-original-") ?? name.end(of: "kafka_original-") else { return false }
+      return noteSource(name.extracting(droppingFirst: start), value, span)
     case UInt8(ascii: "_"):
-      guard let start = name.end(of: "__connect.errors.") ?? name.end(of: "__dlq.errors.") else { return }
+      guard let start = name.end(of: "__connect.errors.") ?? name.end(of: "__dlq.errors.") else { return false }
       let rest = name.extracting(droppingFirst: start)
-      if rest.equals("delivery.count") {
-        attempts = Int32(clamping: Self.number(value, span) ?? 0)
-      } else {
-        noteSource(rest, value, span)
-      }
+      guard rest.equals("delivery.count") else { return noteSource(rest, value, span) }
+      attempts = Int32(clamping: Self.number(value, span) ?? 0)
     case UInt8(ascii: "r"):
       if name.equals("retry_topic-attempts") {
         attempts = Int32(clamping: Self.number(value, span) ?? 0)
@@ -44,14 +41,18 @@ package struct KafkaRecordMarks: Hashable, Sendable {
         dueAt_ms = Self.number(value, span) ?? -1
       } else if name.equals("retry_topic-original-timestamp") {
         sourceTimestamp_ms = Self.number(value, span) ?? -1
+      } else {
+        return false
       }
     case UInt8(ascii: "t"):
-      if name.equals("traceparent") { traceparent = value }
-    default: break
+      guard name.equals("traceparent") else { return false }
+      traceparent = value
+    default: return false
     }
+    return true
   }
 
-  private mutating func noteSource(_ field: RawSpan, _ value: Text, _ span: RawSpan) {
+  private mutating func noteSource(_ field: RawSpan, _ value: Text, _ span: RawSpan) -> Bool {
     if field.equals("topic") {
       sourceTopic = value
     } else if field.equals("partition") {
@@ -62,7 +63,10 @@ package struct KafkaRecordMarks: Hashable, Sendable {
       sourceTimestamp_ms = Self.number(value, span) ?? -1
     } else if field.equals("consumer-group") || field.equals("group") {
       sourceGroup = value
+    } else {
+      return false
     }
+    return true
   }
 
   /// Decimal text, or a signed big-endian number of up to eight bytes. As text it is read if every byte is a digit: as a

@@ -84,11 +84,11 @@ extension KafkaSchema {
       ])
   }
 
-  /// SaslAuthenticateRequest, SaslAuthenticateResponse. The tokens are skipped: they are credentials.
+  /// SaslAuthenticateRequest, SaslAuthenticateResponse. The tokens are skipped and withheld: they are credentials.
   static var saslAuthenticate: KafkaMessage {
     KafkaMessage(
       .saslAuthenticate, 0...2, flexible: 2, keepsRequest: false,
-      request: [.rest],
+      request: [.bytes("AuthBytes")],
       response: [
         .int16("ErrorCode", .error),
         .string("ErrorMessage"),

@@ -1,0 +1,152 @@
+/// One Kafka connection's bytes as a recording may keep them: contents of records, headers that say nothing known,
+/// credentials and every byte that can't be placed become zeroes (a token without Kafka's headers: 0xff), lengths stay.
+///
+/// - The last eight bytes of a key or value (all of a shorter one) become its keyed hash, so that equal ones stay equal,
+///   which tells whose dead letter a copy is. Records in compressed batches are zeroed as a whole: nothing is read there.
+/// - Out: as many bytes as came in, but those that wait for more to be understood come with the next ones.
+/// - Built on the decoder, so both agree on what a byte is. Memory: the decoder's, and as many waiting bytes again.
+package struct KafkaRedactor {
+  private var decoder: KafkaDecoder
+  private let finder = WithheldFinder()
+  private var client = RedactedSide()
+  private var broker = RedactedSide()
+
+  /// `hashKey`: one for all connections of a recording, and for nothing else.
+  package init(hashKey: KeyedHash.Key) {
+    decoder = KafkaDecoder(hashKey: hashKey)
+  }
+
+  /// The next bytes of a side; what can be told of them and those before is appended to `out`.
+  package mutating func receive(_ bytes: RawSpan, from role: KafkaRole, into out: inout [UInt8]) {
+    self[role].append(bytes)
+    finder.open(self[role])
+    decoder.receive(bytes, from: role, at: .zero, into: finder)
+    self[role] = finder.close()
+    self[role].write(waiting: decoder.waitingBytes(role), into: &out)
+  }
+
+  /// The next `count` bytes of a side will never come (0: nobody knows how many). `out` gets what came before them.
+  package mutating func lost(_ count: Int, from role: KafkaRole, into out: inout [UInt8]) {
+    finder.open(self[role])
+    decoder.lost(count, from: role, at: .zero, into: finder)
+    self[role] = finder.close()
+    self[role].giveUp(into: &out)
+    self[role].position &+= max(count, 0)
+  }
+
+  /// A side's stream is over: `out` gets what waited.
+  package mutating func finish(_ role: KafkaRole, into out: inout [UInt8]) {
+    finder.open(self[role])
+    decoder.finish(role, at: .zero, into: finder)
+    self[role] = finder.close()
+    self[role].giveUp(into: &out)
+  }
+
+  private subscript(role: KafkaRole) -> RedactedSide {
+    _read {
+      if role == .client { yield client } else { yield broker }
+    }
+    _modify {
+      if role == .client { yield &client } else { yield &broker }
+    }
+  }
+}
+
+/// What one side has said and is not written yet. Offsets count from its first byte, gaps included.
+private struct RedactedSide {
+  /// Of the first byte of `bytes`.
+  var position = 0
+  var bytes: [UInt8] = []
+  var withheld: [(bytes: Range<Int>, filler: UInt8)] = []
+  /// The key or value whose hash is still to come.
+  var content: Range<Int>?
+
+  static let hashSize = 8
+
+  mutating func append(_ chunk: RawSpan) {
+    chunk.withUnsafeBytes { bytes.append(contentsOf: $0) }
+  }
+
+  mutating func contentBegins(_ range: Range<Int>) {
+    guard !range.isEmpty else { return }
+    withheld.append((range, 0))
+    content = range
+  }
+
+  /// The hash's lowest bytes over the content's last ones, which were kept waiting for it.
+  mutating func contentEnded(_ hash: UInt64) {
+    guard let range = content else { return }
+    content = nil
+    // At once, since the hash must not be zeroed with the rest.
+    fill(range, 0)
+    withheld.removeAll { $0.bytes == range }
+    var rest = hash
+    for offset in stride(from: range.upperBound &- 1, through: hashStart(range), by: -1) {
+      if bytes.indices.contains(offset &- position) { bytes[offset &- position] = UInt8(truncatingIfNeeded: rest) }
+      rest &>>= 8
+    }
+  }
+
+  /// All but the last `waiting` bytes, and but those that a hash is to replace.
+  mutating func write(waiting: Int, into out: inout [UInt8]) {
+    var end = position &+ bytes.count &- waiting
+    if let range = content {
+      if end >= range.upperBound { content = nil } else { end = min(end, max(position, hashStart(range))) }
+    }
+    write(to: end, into: &out)
+  }
+
+  /// Nothing more is known of what waited.
+  mutating func giveUp(into out: inout [UInt8]) {
+    content = nil
+    let end = position &+ bytes.count
+    withheld.append((position..<end, 0))
+    write(to: end, into: &out)
+  }
+
+  private mutating func write(to end: Int, into out: inout [UInt8]) {
+    for (range, filler) in withheld { fill(range, filler) }
+    out.append(contentsOf: bytes[..<(end &- position)])
+    bytes.removeFirst(end &- position)
+    position = end
+    withheld.removeAll { $0.bytes.upperBound <= end }
+  }
+
+  private mutating func fill(_ range: Range<Int>, _ filler: UInt8) {
+    for i in range.clamped(to: position..<position &+ bytes.count) { bytes[i &- position] = filler }
+  }
+
+  private func hashStart(_ range: Range<Int>) -> Int {
+    max(range.lowerBound, range.upperBound &- Self.hashSize)
+  }
+}
+
+/// Learns from the decoder where bytes lie.
+private final class WithheldFinder: KafkaFactSink {
+  private var side = RedactedSide()
+
+  func open(_ side: consuming RedactedSide) { self.side = side }
+
+  func close() -> RedactedSide {
+    var closed = RedactedSide()
+    swap(&closed, &side)
+    return closed
+  }
+
+  func withheld(_ bytes: Range<Int>) {
+    if !bytes.isEmpty { side.withheld.append((bytes, 0)) }
+  }
+
+  func tokenWithheld(_ bytes: Range<Int>) {
+    if !bytes.isEmpty { side.withheld.append((bytes, 0xff)) }
+  }
+
+  func contentBegins(_ bytes: Range<Int>) { side.contentBegins(bytes) }
+  func contentEnded(hash: UInt64) { side.contentEnded(hash) }
+
+  func detail(_ topic: KafkaTopic, partition: Int32, of exchange: KafkaExchange, in frame: RawSpan) -> KafkaDetail {
+    [.records, .hashes]
+  }
+  func fact(_ fact: KafkaFact, of exchange: KafkaExchange, in frame: RawSpan, at: Timestamp) {}
+  func lost(_ loss: KafkaLoss, bytes: Int, at: Timestamp) {}
+}
