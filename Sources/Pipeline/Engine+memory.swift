@@ -8,7 +8,7 @@ extension Engine {
       // In moments of the wall clock: the next run knows no other.
       let deadlines = breaker.deadlines(at: to, wallAhead_ns: ledger.wallAhead_ns)
       return BreakerMemory(
-        key: group.key, cluster: ledger.clusters.names[Int(group.cluster)],
+        key: group.key, cluster: ledger.clusters.name(of: group.cluster),
         addresses: ledger.clusters.addresses(of: group.cluster, most: Self.addressesRemembered), system: group.system,
         group: group.name, destination: group.destinations.first ?? "", state: breaker.state,
         revision: breaker.revision,

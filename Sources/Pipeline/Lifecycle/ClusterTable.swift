@@ -3,10 +3,15 @@ typealias ClusterID = Int32
 
 /// Which brokers there are: by the name that the broker tells, else the configured name, else the address.
 ///
-/// A name that is learned later renames the cluster that was known by its address. At most `bound` clusters; what comes
-/// after shares the last one, counted in `overflowed`.
+/// A name that is learned later renames the cluster that was known by its address, and two that turn out to be one are
+/// united: numbers that were given before stay good, `root` tells whose they are by now. At most `bound` clusters; what
+/// comes after shares the last one, counted in `overflowed`.
 struct ClusterTable {
-  private(set) var names: [String] = []
+  private var names: [String] = []
+  /// Which one each belongs to by now; itself for most.
+  private var roots: [ClusterID] = []
+  /// Clusters that turned out to be others, in the order in which that was found out.
+  private(set) var unions: [(from: ClusterID, to: ClusterID)] = []
   private(set) var overflowed: UInt64 = 0
   private var byEndpoint: [Endpoint: ClusterID] = [:]
   private var byName: [String: ClusterID] = [:]
@@ -18,25 +23,40 @@ struct ClusterTable {
 
   /// The cluster that the broker at `endpoint` belongs to, by address until it has told its name.
   mutating func cluster(at endpoint: Endpoint) -> ClusterID {
-    if let known = byEndpoint[endpoint] { return known }
+    if let known = byEndpoint[endpoint] { return root(known) }
     let id = configured.map { named($0, provisional: false) } ?? named(endpoint.description, provisional: true)
     if byEndpoint.count < Self.bound { byEndpoint[endpoint] = id }
     return id
   }
 
-  /// The same; a broker of which nothing is known yet is taken for one of `other`, if there is one: a process's other
-  /// connections lead to brokers of the same cluster, unless they say otherwise.
+  /// The same; a broker that has not told its cluster's name is taken for one of `other`, if there is one: a process's
+  /// other connections lead to brokers of the same cluster, unless they say otherwise.
   mutating func cluster(at endpoint: Endpoint, like other: ClusterID?) -> ClusterID {
-    guard let other, byEndpoint[endpoint] == nil else {
-      return cluster(at: endpoint)
+    guard let other = other.map(root) else { return cluster(at: endpoint) }
+    guard let known = byEndpoint[endpoint].map(root) else {
+      if byEndpoint.count < Self.bound { byEndpoint[endpoint] = other }
+      return other
     }
-    if byEndpoint.count < Self.bound { byEndpoint[endpoint] = other }
-    return other
+    // Another process met it first.
+    guard known != other, isProvisional[Int(known)] || isProvisional[Int(other)] else { return known }
+    let isLater = isProvisional[Int(known)] && (!isProvisional[Int(other)] || other < known)
+    return isLater ? unite(known, with: other) : unite(other, with: known)
+  }
+
+  /// The cluster by its present number.
+  func root(_ id: ClusterID) -> ClusterID { roots[Int(id)] }
+
+  func name(of id: ClusterID) -> String { names[Int(root(id))] }
+
+  private mutating func unite(_ from: ClusterID, with to: ClusterID) -> ClusterID {
+    for i in roots.indices where roots[i] == from { roots[i] = to }
+    unions.append((from, to))
+    return to
   }
 
   /// The broker at `endpoint` says it belongs to the cluster `name`.
   mutating func learn(_ name: String, at endpoint: Endpoint) -> ClusterID {
-    let current = byEndpoint[endpoint]
+    let current = byEndpoint[endpoint].map(root)
     if let current, names[Int(current)] == name { return current }
     if let current, isProvisional[Int(current)], byName[name] == nil {
       byName[names[Int(current)]] = nil
@@ -45,7 +65,11 @@ struct ClusterTable {
       isProvisional[Int(current)] = false
       return current
     }
-    let id = named(name, provisional: false)
+    // In two steps: `root` would look into the table as it was before the name was added.
+    let added = named(name, provisional: false)
+    let id = root(added)
+    // What was known by an address alone is the one of that name.
+    if let current, current != id, isProvisional[Int(current)] { return unite(current, with: id) }
     if current != nil || byEndpoint.count < Self.bound { byEndpoint[endpoint] = id }
     return id
   }
@@ -60,7 +84,7 @@ struct ClusterTable {
   }
 
   /// Addresses of its brokers, those of an earlier run among them.
-  func endpoints(of id: ClusterID) -> [Endpoint] { byEndpoint.filter { $0.value == id }.map(\.key) }
+  func endpoints(of id: ClusterID) -> [Endpoint] { byEndpoint.filter { root($0.value) == root(id) }.map(\.key) }
 
   /// The same as text, at most `most`.
   func addresses(of id: ClusterID, most: Int) -> [String] {
@@ -74,6 +98,7 @@ struct ClusterTable {
       return ClusterID(names.count - 1)
     }
     names.append(name)
+    roots.append(ClusterID(names.count - 1))
     isProvisional.append(provisional)
     byName[name] = ClusterID(names.count - 1)
     return ClusterID(names.count - 1)

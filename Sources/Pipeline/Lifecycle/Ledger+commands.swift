@@ -4,7 +4,7 @@ extension Ledger {
   /// The group of that key; nil if there is none, or there are several and no cluster is named.
   func find(key: String, cluster: String?) -> Group? {
     let found = groups.filter {
-      $0.key == key && (cluster == nil || clusters.names[Int($0.cluster)] == cluster)
+      $0.key == key && (cluster == nil || clusters.name(of: $0.cluster) == cluster)
     }
     return found.count == 1 ? found.first : nil
   }

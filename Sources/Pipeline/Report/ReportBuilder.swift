@@ -48,7 +48,7 @@ struct ReportBuilder {
     let judged = group.totals.acked + group.totals.failures
     let deadLettered = group.totals.rejected + group.totals.deadLettered
     return Report.Group(
-      key: group.key, href: GroupKey.href(group.key), cluster: ledger.clusters.names[Int(group.cluster)],
+      key: group.key, href: GroupKey.href(group.key), cluster: ledger.clusters.name(of: group.cluster),
       system: group.system.rawValue, group: group.name, target: ledger.target,
       destinations: group.destinations.sorted(),
       mode: group.monitor.settings.mode.rawValue, totals: Report.Totals(group.totals), in_flight: group.inFlight,

@@ -65,6 +65,81 @@ import Testing
     #expect(try bench.counts("g2") == ["delivered": 2, "in_flight": 2])
   }
 
+  @Test func `a group that begins at the end is not taken for one that stands there`() throws {
+    let idle = bench.consumer("g1", "a", client: "one")
+    idle.coordinator.offsetFetched("g1", "orders-0@90")
+    idle.poll("orders-0@90...99")
+    idle.commit("orders-0@100")
+    let late = bench.consumer("g2", "b", client: "two")
+    late.coordinator.offsetFetched("g2", "orders-0@-1")
+    late.coordinator.listOffsets("orders-0@100")
+    late.poll("orders-0@100...104")
+    #expect(try bench.counts("g1") == ["delivered": 10, "acked": 10])
+    #expect(try bench.counts("g2") == ["delivered": 5, "in_flight": 5])
+  }
+
+  @Test func `whoever assigns partitions to itself has them after its restart`() throws {
+    for (process, offset) in [("one", 20), ("two", 23)] {
+      let link = bench.connect(process: process)
+      link.offsetFetched("g", "orders-0@\(offset)")
+      link.fetch("orders-0@\(offset)")
+      link.answer(KafkaGot("orders-0@\(offset)...\(offset + 4)"))
+      link.commit("g", "", generation: -1, ["orders-0@23"])
+    }
+    #expect(
+      try bench.counts() == [
+        "delivered": 10, "redelivered": 2, "acked": 3, "abandoned": 2, "in_flight": 5,
+      ])
+  }
+
+  /// Joined midway: each process first met another broker of the cluster.
+  @Test func `brokers that two processes met in another order are one cluster's`() throws {
+    let links = ["one", "two"].map { process in
+      (process == "one" ? [1, 2] : [2, 1] as [UInt32]).map { bench.connect(process: process, broker: $0) }
+    }
+    for (i, process) in links.enumerated() {
+      process[0].commit("g", "m\(i)", generation: 3, ["orders-\(i)@0"])
+      process[1].fetch("orders-\(i)@0")
+      process[1].answer(KafkaGot("orders-\(i)@0...4"))
+    }
+    #expect(bench.ungrouped == 0)
+    #expect(try bench.counts() == ["delivered": 10, "in_flight": 10])
+    links[0][1].cluster("real")
+    links[1][1].cluster("real")
+    for (i, process) in links.enumerated() { process[0].commit("g", "m\(i)", generation: 3, ["orders-\(i)@5"]) }
+    #expect(try bench.counts() == ["delivered": 10, "acked": 10])
+    #expect(Set(bench.ledger.groups.map { bench.ledger.clusters.name(of: $0.cluster) }) == ["real"])
+  }
+
+  @Test func `what was known by two addresses is one, once both tell its name`() throws {
+    let one = bench.connect(process: "one", broker: 1)
+    let two = bench.connect(process: "two", broker: 2)
+    one.commit("g", "a", generation: 3, ["orders-0@0"])
+    two.commit("g", "b", generation: 3, ["orders-1@0"])
+    two.fetch("orders-1@0")
+    two.answer("orders-1@0...4")
+    one.cluster("real")
+    two.cluster("real")
+    // Its books of before are closed, since the other's group goes on: what it had ends untried.
+    two.commit("g", "b", generation: 3, ["orders-1@0"])
+    two.fetch("orders-1@0")
+    two.answer("orders-1@0...4")
+    two.commit("g", "b", generation: 3, ["orders-1@5"])
+    let totals = bench.ledger.groups.filter { $0.name == "g" }
+    #expect(totals.map(\.inFlight).reduce(0, +) == 0)
+    #expect(totals.map { Int($0.totals.acked) }.reduce(0, +) == 5)
+  }
+
+  @Test func `a connection that fetches for one group and carries another one's session serves both`() throws {
+    let link = bench.connect()
+    link.join("g1", "a", ["orders-0"], generation: 1)
+    link.join("g2", "b", ["bills-0"], generation: 1)
+    #expect(link.session.use.groups.isEmpty)
+    link.fetch("orders-0@0")
+    link.answer("orders-0@0...4")
+    #expect(link.session.use.groups.count == 2)
+  }
+
   @Test func `a partition outside every assignment is ungrouped`() throws {
     let consumer = bench.consumer()
     consumer.poll("changelog-3@0...4")

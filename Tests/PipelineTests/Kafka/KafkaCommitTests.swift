@@ -198,13 +198,28 @@ import Testing
     #expect(try bench.group().lag ?? 0 > 200_000)
   }
 
+  @Test func `a new producer of the same name aborts what the last one left`() throws {
+    let consumer = bench.consumer()
+    consumer.poll("orders-0@0...9")
+    consumer.coordinator.commit("g", "m", generation: 1, ["orders-0@8"], producer: 7)
+    consumer.coordinator.producerID(7)
+    consumer.coordinator.commit("g", "m", generation: 1, ["orders-0@5"], producer: 7)
+    consumer.coordinator.endTransaction(7, commits: true)
+    let counts = try bench.counts()
+    #expect(counts["acked"] == 4 && counts["requeued"] == 1 && counts["in_flight"] == 5)
+  }
+
   @Test func `offsets that are asked about have a bound`() throws {
     let link = bench.connect()
     for i in 0..<1_000 { link.commit("g", "", generation: -1, ["orders-\(i)@5"]) }
     let group = try #require(bench.state.group("g", cluster: bench.cluster))
-    #expect(group.offsetsFetched.count == 1_000)
-    for i in 0..<(KafkaGroup.partitionBound + 10) { group.noteOffset(KafkaPlace(i), 1) }
+    #expect(group.offsetsCommitted.count == 1_000)
+    for i in 0..<(KafkaGroup.partitionBound + 10) {
+      group.noteFetched(KafkaPlace(i), 1)
+      group.noteCommitted(KafkaPlace(i), 1)
+    }
     #expect(group.offsetsFetched.count == KafkaGroup.partitionBound)
+    #expect(group.offsetsCommitted.count == KafkaGroup.partitionBound)
   }
 
   @Test func `a group that never commits has a bound`() throws {

@@ -51,6 +51,66 @@ import Testing
     #expect(try bench.counts() == ["delivered": 15, "acked": 12, "in_flight": 3])
   }
 
+  @Test func `a wrapper of old that comes again has as many records as were asked for`() throws {
+    let consumer = bench.consumer()
+    func fetch(_ offset: Int) {
+      consumer.fetcher.fetch("orders-0@\(offset)")
+      consumer.fetcher.answer(
+        KafkaGot("orders-0@0...9") {
+          $0.magic = 1
+          $0.codec = .gzip
+        },
+        KafkaGot("orders-0@10...12") {
+          $0.magic = 1
+          $0.codec = .gzip
+        })
+    }
+    fetch(0)
+    for _ in 0..<4 { fetch(3) }
+    consumer.commit("orders-0@13")
+    // The first round shows as one with the second, so the last copy of each is a delivery.
+    #expect(
+      try bench.counts() == ["delivered": 17, "redelivered": 4, "requeued": 4, "acked": 13, "refetched": 36])
+  }
+
+  @Test func `numbers without sense in what is published do no harm`() {
+    let link = bench.connect()
+    for _ in 0..<4 {
+      for (topic, last) in [("orders", Int64.max - 1), ("orders", .min), ("orders.DLT", .max)] {
+        link.produceWrapper(topic, last: last)
+      }
+    }
+    #expect(link.session.publishes)
+  }
+
+  @Test func `a session whose member joined anew delivers from where it stood`() throws {
+    let consumer = bench.consumer()
+    consumer.fetcher.fetch(["orders-0@95"], epoch: 0)
+    consumer.fetcher.answer("orders-0@95...99")
+    consumer.fetcher.fetch(["orders-0@100"], epoch: 1)
+    consumer.fetcher.answer()
+    consumer.commit("orders-0@100")
+    consumer.coordinator.heartbeat("g", "m", generation: 1, error: KafkaError.unknownMemberID)
+    consumer.coordinator.join("g", "m2", ["orders-0"], generation: 2)
+    // The position is the same, so the session's request does not list it.
+    consumer.fetcher.fetch([], epoch: 2)
+    consumer.fetcher.answer("orders-0@100...149")
+    consumer.coordinator.commit("g", "m2", generation: 2, ["orders-0@150"])
+    let counts = try bench.counts()
+    #expect(counts["delivered"] == 55 && counts["acked"] == 55)
+  }
+
+  @Test func `a former owner that wakes up moves nobody's position`() throws {
+    let zombie = bench.consumer("g", "a", process: "one")
+    zombie.poll("orders-0@0...9")
+    let owner = bench.consumer("g", "b", process: "two", generation: 2)
+    owner.poll("orders-0@0...4")
+    zombie.fetcher.fetch("orders-0@700")
+    owner.poll("orders-0@5...9")
+    #expect(try bench.counts()["refetched"] == nil)
+    #expect(try bench.counts()["delivered"] == 20)
+  }
+
   @Test func `a session delivers partitions that a request does not list`() throws {
     let consumer = bench.consumer("g", "m", ["orders-0", "orders-1"])
     consumer.fetcher.fetch(["orders-0@0", "orders-1@0"], epoch: 0)
@@ -151,6 +211,21 @@ import Testing
 }
 
 extension KafkaLink {
+  /// A compressed wrapper message with that offset.
+  func produceWrapper(_ topic: String, last: Int64) {
+    request(.produce)
+    say(.produceRequested(transactionalID: .empty, acks: -1, timeout_ms: 30_000))
+    say(.producePartition(KafkaTopic(name: text(topic), id: .none), partition: 0))
+    var batch = KafkaBatch.none
+    batch.magic = 1
+    batch.codec = .gzip
+    batch.lastOffset = last
+    batch.count = -1
+    batch.size_bytes = 26
+    say(.batch(batch))
+    say(.produceRequestEnded)
+  }
+
   /// A batch whose numbers are all that one.
   func answerRaw(_ place: String, _ value: Int64, magic: Int8, codec: KafkaBatch.Codec) {
     let spot = KafkaSpot(place)

@@ -65,6 +65,51 @@ import Testing
       ])
   }
 
+  @Test func `whoever joins without an id is assigned by the answer that names it`() throws {
+    let (coordinator, fetcher) = (bench.connect(), bench.connect())
+    coordinator.heartbeat("g", "x", epoch: 0, answered: 1, assigned: ["orders-0"], hasID: false)
+    fetcher.fetch("orders-0@0")
+    fetcher.answer("orders-0@0...4")
+    coordinator.commit("g", "x", generation: 1, ["orders-0@5"])
+    #expect(try bench.counts() == ["delivered": 5, "acked": 5])
+    #expect(bench.ungrouped == 0)
+  }
+
+  @Test func `a member of a new group that was joined midway has what it commits`() throws {
+    let (coordinator, fetcher) = (bench.connect(), bench.connect())
+    coordinator.heartbeat("g", "x", epoch: 5, answered: 5)
+    fetcher.fetch("orders-0@100")
+    fetcher.answer("orders-0@100...104")
+    #expect(bench.ungrouped == 5)
+    coordinator.commit("g", "x", generation: 5, ["orders-0@105"])
+    coordinator.heartbeat("g", "x", epoch: 5, answered: 5)
+    fetcher.fetch("orders-0@105")
+    fetcher.answer("orders-0@105...109")
+    coordinator.commit("g", "x", generation: 5, ["orders-0@110"])
+    #expect(try bench.counts() == ["delivered": 5, "acked": 5])
+  }
+
+  @Test func `what a member had whose broker went is abandoned, once its session is over`() throws {
+    let consumer = bench.consumer()
+    consumer.poll("orders-0@0...9")
+    consumer.end(client: false)
+    bench.pass(5)
+    #expect(try bench.counts() == ["delivered": 10, "in_flight": 10])
+    bench.pass(6)
+    #expect(try bench.counts() == ["delivered": 10, "abandoned": 10])
+  }
+
+  @Test func `topics of a Streams member that joins again and again have a bound`() throws {
+    let link = bench.connect()
+    for _ in 0..<3 {
+      link.heartbeat(
+        "g", "m", epoch: 0, answered: 1, key: .streamsGroupHeartbeat, tasks: [("0", 0)],
+        topics: (0..<1_100).map { ("0", "topic-\($0)") })
+    }
+    let group = try #require(bench.state.group("g", cluster: bench.cluster))
+    #expect(group.members.values.first?.subtopologies.values.map(\.count) == [1_024])
+  }
+
   @Test func `an assignment that was missed shows in the commits of its generation`() throws {
     let consumer = bench.consumer()
     consumer.poll("orders-0@0...4")
@@ -190,12 +235,16 @@ import Testing
     #expect(try bench.counts() == ["delivered": 10, "in_flight": 10])
   }
 
-  @Test func `connections that the broker ends say nothing`() throws {
+  @Test func `whoever is back within its session after the broker went has lost nothing`() throws {
     let consumer = bench.consumer()
     consumer.poll("orders-0@0...9")
     consumer.end(client: false)
+    bench.pass(5)
+    let link = bench.connect()
+    link.heartbeat("g", "m", generation: 1)
     bench.pass(60)
-    #expect(try bench.counts() == ["delivered": 10, "in_flight": 10])
+    link.commit("g", "m", generation: 1, ["orders-0@10"])
+    #expect(try bench.counts() == ["delivered": 10, "acked": 10])
   }
 
   @Test func `connections that were forgotten say nothing, and are none`() throws {

@@ -1,14 +1,15 @@
 /// One consumer group as far as the target takes part in it.
 final class KafkaGroup {
   let name: String
-  let cluster: ClusterID
+  var cluster: ClusterID
   /// Its members in the target, by hash of their ids.
   var members: [UInt64: KafkaMember] = [:]
   private(set) var partitions: [KafkaPlace: KafkaPartition] = [:]
   /// The same in the order in which they were seen.
   private(set) var list: [KafkaPartition] = []
-  /// What OffsetFetch answered last, or was committed.
+  /// What OffsetFetch answered last (−1: nothing was committed yet), and what was committed last.
   private(set) var offsetsFetched: [KafkaPlace: Int64] = [:]
+  private(set) var offsetsCommitted: [KafkaPlace: Int64] = [:]
   /// Committed by somebody who is no member: a consumer that assigns partitions to itself.
   private(set) var committedAlone: Set<KafkaPlace> = []
   /// The latest generation (or member epoch) that was seen.
@@ -52,8 +53,20 @@ final class KafkaGroup {
     list.removeAll()
   }
 
-  func noteOffset(_ place: KafkaPlace, _ offset: Int64) {
+  func noteFetched(_ place: KafkaPlace, _ offset: Int64) {
     if offsetsFetched[place] != nil || offsetsFetched.count < Self.partitionBound { offsetsFetched[place] = offset }
+  }
+
+  func noteCommitted(_ place: KafkaPlace, _ offset: Int64) {
+    if offsetsCommitted[place] != nil || offsetsCommitted.count < Self.partitionBound {
+      offsetsCommitted[place] = offset
+    }
+  }
+
+  /// Whether who begins to fetch there does it where this group's consumer would; nil: it may begin anywhere.
+  func begins(_ place: KafkaPlace, at offset: Int64) -> Bool? {
+    let known = [offsetsFetched[place], offsetsCommitted[place]].compactMap { $0 }.filter { $0 >= 0 }
+    return known.isEmpty ? nil : known.contains(offset)
   }
 
   func noteStandalone(_ place: KafkaPlace, _ process: KafkaProcess) {
@@ -63,11 +76,15 @@ final class KafkaGroup {
 
   /// Places of a topic that turned out to be others.
   func moveOffsets(_ topic: Int32, by topics: KafkaTopics) {
-    for place in offsetsFetched.keys where place >> 32 == KafkaPlace(topic) {
-      let offset = offsetsFetched.removeValue(forKey: place)
-      let other = topics.current(place)
-      if offsetsFetched[other] == nil { offsetsFetched[other] = offset }
+    func move(_ offsets: inout [KafkaPlace: Int64]) {
+      for place in offsets.keys where place >> 32 == KafkaPlace(topic) {
+        let offset = offsets.removeValue(forKey: place)
+        let other = topics.current(place)
+        if offsets[other] == nil { offsets[other] = offset }
+      }
     }
+    move(&offsetsFetched)
+    move(&offsetsCommitted)
     for place in committedAlone where place >> 32 == KafkaPlace(topic) {
       committedAlone.remove(place)
       committedAlone.insert(topics.current(place))
@@ -91,14 +108,17 @@ final class KafkaMember {
   /// It assigns its partitions to itself (`assign()`), and has no session.
   var isStandalone = false
   var generation: Int32 = -1
+  /// What it is assigned was heard, and every change since (KIP-848: answers repeat nothing).
+  var isAssignmentKnown = false
   /// It was assigned something before.
   var hadPartitions = false
   var sessionTimeout_ns: Int64 = .seconds(45)
   var assigned: Set<KafkaPlace> = []
   /// Open connections that it was seen on.
   var connections = 0
-  /// When its last connection was ended by its own side, without its leaving.
+  /// When its last connection was ended without its leaving, and whether by its own side.
   var goneAt: Timestamp?
+  var wentByItself = false
   var returns = KafkaReturns()
   /// Topics of a Streams member's subtopologies, by hash of the subtopology's id.
   var subtopologies: [UInt64: [Int32]] = [:]
@@ -119,6 +139,8 @@ final class KafkaPartition {
   var member: KafkaMember?
   /// Changes with its owner.
   var serial: UInt32 = 0
+  /// When that got it.
+  var takenAt = Timestamp.zero
   /// In the ledger: `Consumer`, and the serial of the group that it was made for.
   var consumer: Int32 = 0
   var groupSerial: UInt32 = 0

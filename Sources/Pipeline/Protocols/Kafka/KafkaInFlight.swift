@@ -110,7 +110,7 @@ struct KafkaInFlight: Sendable {
   }
 
   static let limit = 1_024
-  static let bodyLimit = 65_536
+  static let bodyLimit = 524_288
   static let bodiesLimit = 1 << 20
   private static let spareCapacity = 4_096
   private static let passedLimit: UInt8 = 64

@@ -77,7 +77,8 @@ extension KafkaSchema {
         .string("ProtocolType", from: 5, .protocolType),
         .string("ProtocolName", from: 5, .protocolName),
         .emit(.syncGroupRequested),
-        .array("Assignments", [.string("MemberId"), .bytes("Assignment")]),
+        // Everybody's assignments, from the leader.
+        .rest,
       ],
       response: [
         .int32("ThrottleTimeMs", from: 1),

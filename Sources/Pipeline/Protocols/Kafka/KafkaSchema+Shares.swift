@@ -15,6 +15,7 @@ extension KafkaSchema {
         .int32("MaxRecords"),
         .int32("BatchSize"),
         .int8("ShareAcquireMode", from: 2),
+        .bool("IsRenewAck", from: 2),
         .emit(.shareFetchRequested),
         .array(
           "Topics",

@@ -33,8 +33,14 @@ extension KafkaSession {
     else { return }
     fetching.place = place
     fetching.offset = position.offset
-    // What was learned since it was asked for: an assignment whose answer came later.
-    if position.version != process.version, position.partition == nil {
+    fetching.next = max(0, position.offset)
+    // What was learned since it was asked for: an assignment whose answer came later; or, in a session, one whose request
+    // did not list the partition, since its position was still the same.
+    let isRetaken = { (partition: KafkaPartition) in
+      self.fetching.isIncremental && partition.serial != position.serial
+        && self.fetching.requestedAt > partition.takenAt
+    }
+    if position.version != process.version, position.partition.map(isRetaken) ?? true {
       attribute(&position, place, offset: position.offset)
       positions[place] = position
       if let partition = position.partition { requested(partition, position.offset, at: at) }
@@ -70,6 +76,7 @@ extension KafkaSession {
 
   func fetchedBatch(_ batch: KafkaBatch, at: Timestamp) {
     fetching.batch = nil
+    defer { if batch.lastOffset < .max { fetching.next = max(fetching.next, batch.lastOffset + 1) } }
     let delivers = !batch.isControl && !(batch.isAborted && fetching.readsCommitted)
     if let stray = fetching.stray, delivers { return count(batch, as: stray) }
     guard let partition = fetching.partition else { return }
@@ -109,10 +116,11 @@ extension KafkaSession {
     }
   }
 
-  /// A wrapper message of old tells only its last offset: it begins behind the batch before.
+  /// A wrapper message of old tells only its last offset: it begins behind the batch before, of the first in an answer
+  /// all is meant that was asked for.
   private func records(of batch: KafkaBatch) -> (first: Int64, last: Int64, count: Int32) {
     if batch.baseOffset >= 0 { return (batch.baseOffset, batch.lastOffset, batch.count) }
-    let first = min(max(0, fetching.offset, fetching.partition?.end ?? 0), batch.lastOffset)
+    let first = min(fetching.next, batch.lastOffset)
     guard first >= 0, batch.lastOffset < .max else { return (0, -1, 0) }
     return (first, batch.lastOffset, Int32(clamping: batch.lastOffset - first + 1))
   }
@@ -122,7 +130,9 @@ extension KafkaSession {
   private func handOver(_ batch: KafkaBatch, to partition: KafkaPartition, at: Timestamp) {
     let records = records(of: batch)
     guard records.count > 0, records.last >= records.first, records.last < .max else { return }
-    let count = min(Int64(records.count), records.last - records.first + 1, Self.batchBound)
+    // No codec makes more of a byte than that.
+    let room = max(1, Int64(batch.size_bytes)) * 1_024
+    let count = min(Int64(records.count), records.last - records.first + 1, Self.batchBound, room)
     let span_ms = batch.baseTimestamp_ms < 0 ? 0 : max(0, batch.maxTimestamp_ms) - batch.baseTimestamp_ms
     for i in 0..<count {
       let offset = records.last - count + 1 + i
@@ -169,10 +179,10 @@ extension KafkaSession {
   private func closeRound(of partition: KafkaPartition, at: Timestamp) {
     guard let member = partition.member, member.returns.isOpen else { return }
     let partitions = partition.group.partitions
-    let others = member.assigned.prefix(KafkaReturns.othersBound).compactMap { place in
-      partitions[place].map { (place, $0.requested) }
-    }
-    let confirmed = member.returns.close(others: others) { place, offset in
+    // In the order in which they were seen: a replay must look at the same ones.
+    let others = partition.group.list.lazy.filter { $0.member === member }
+      .prefix(KafkaReturns.othersBound).map { ($0.place, $0.requested) }
+    let confirmed = member.returns.close(others: Array(others)) { place, offset in
       partitions[place].map { $0.committed > offset } ?? true
     }
     for one in confirmed { confirm(one, of: partition.group, at: at) }

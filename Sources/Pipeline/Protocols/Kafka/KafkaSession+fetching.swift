@@ -10,6 +10,8 @@ extension KafkaSession {
     var place: KafkaPlace = 0
     /// The position that was asked for: what lies before it is only part of its batch.
     var offset: Int64 = 0
+    /// Behind the batches of it that came in this answer.
+    var next: Int64 = 0
     var group = GroupID(index: 0, serial: 0)
     var detail: KafkaDetail = []
     /// The batch whose records come one by one.
@@ -71,7 +73,10 @@ extension KafkaSession {
       fetching.listed += 1
     }
     positions[place] = position
-    if let partition = position.partition { requested(partition, asked.offset, at: exchange.requestedAt) }
+    // Another owner's position is not this one's.
+    if let partition = position.partition, partition.serial == position.serial {
+      requested(partition, asked.offset, at: exchange.requestedAt)
+    }
   }
 
   func forget(_ topic: KafkaTopic, _ partition: Int32, in frame: RawSpan) {
@@ -93,7 +98,7 @@ extension KafkaSession {
     if fitting.count > 1 { fitting = narrow(fitting, place, offset) }
     if fitting.isEmpty {
       let standalone = process.groups.filter { group in
-        !group.isForeign && (group.offsetsFetched[place] == offset || group.committedAlone.contains(place))
+        !group.isForeign && (group.begins(place, at: offset) == true || group.committedAlone.contains(place))
           && !group.members.contains { $0.value.process == process.id && !$0.value.isStandalone }
       }
       if standalone.count == 1 { assignStandalone(standalone[0], place) }
@@ -113,7 +118,8 @@ extension KafkaSession {
 
   private func narrow(_ groups: [KafkaGroup], _ place: KafkaPlace, _ offset: Int64) -> [KafkaGroup] {
     if let boundGroup, groups.contains(where: { $0 === boundGroup }) { return [boundGroup] }
-    let byOffset = groups.filter { $0.offsetsFetched[place] == offset }
+    // One that has committed nothing yet begins anywhere, also where another one stands.
+    let byOffset = groups.filter { $0.begins(place, at: offset) ?? true }
     if byOffset.count == 1 { return byOffset }
     let byClient = groups.filter { $0.partitions[place]?.member?.client == client }
     return byClient.count == 1 ? byClient : groups
@@ -122,9 +128,13 @@ extension KafkaSession {
   /// A consumer that assigns partitions to itself, of a group whose offsets it asked for or commits.
   func assignStandalone(_ group: KafkaGroup, _ place: KafkaPlace) {
     let id = process.id ^ 0x73_74_61_6e_64_61_6c_6f
-    guard let member = state.member(id, of: group, process: process, client: client),
-      let partition = state.partition(place, of: group), partition.member == nil
-    else { return }
+    guard let partition = state.partition(place, of: group) else { return }
+    if let other = partition.member {
+      // It was started again as another process.
+      guard other.isStandalone, other.process != process.id else { return }
+      state.revoke(partition, at: ledger.now)
+    }
+    guard let member = state.member(id, of: group, process: process, client: client) else { return }
     member.isStandalone = true
     take(partition, for: member)
   }
@@ -132,6 +142,7 @@ extension KafkaSession {
   /// The member has the partition from now on.
   func take(_ partition: KafkaPartition, for member: KafkaMember) {
     partition.member = member
+    partition.takenAt = ledger.now
     partition.givenBack.removeAll()
     partition.serial &+= 1
     partition.isReassigned = true

@@ -4,10 +4,7 @@ extension KafkaSession {
   func membershipFact(_ fact: KafkaFact, of exchange: KafkaExchange, in frame: RawSpan, at: Timestamp) {
     switch fact {
     case .cluster(let id, _):
-      guard !id.isEmpty else { return }
-      let known = cluster
-      cluster = ledger.clusters.learn(id.string(in: frame), at: server)
-      if process.cluster == nil || process.cluster == known { process.cluster = cluster }
+      if !id.isEmpty { learnCluster(id.string(in: frame)) }
     case .topic(let topic, _, _, _): state.learn(topic, in: frame, cluster: cluster)
 
     case .joinGroupRequested(let join): noteProtocol(join.group, join.protocolType, in: frame)
@@ -24,32 +21,38 @@ extension KafkaSession {
 
     case .memberHeartbeatRequested(let membership, _):
       if membership.generation < 0 { left(membership, in: frame, at: at) }
+      // Who joins says anew what its topology is.
+      if membership.generation == 0 { member(membership, in: frame)?.subtopologies.removeAll() }
     case .subscribedTopic(let membership, let subtopology, let topic):
       guard let member = member(membership, in: frame), member.subtopologies.count < Self.subtopologyBound,
+        member.subtopologies[hash(subtopology, in: frame)]?.count ?? 0 < Self.subtopologyBound,
         let number = state.topics.number(of: KafkaTopic(name: topic, id: .none), in: frame, cluster: cluster)
       else { return }
       member.subtopologies[hash(subtopology, in: frame), default: []].append(number)
     case .memberHeartbeatAnswered(let membership, let assigned, _, let error):
       self.assigned.removeAll(keepingCapacity: true)
       assignedEpoch = assigned.generation
-      heard(assigned.member.isEmpty ? membership : assigned, error: error, in: frame, at: at)
+      // Who joined without an id is told it here.
+      assignee = heard(assigned.member.isEmpty ? membership : assigned, error: error, in: frame, at: at)
       if exchange.key == .shareGroupHeartbeat, let group = group(membership.group, in: frame) { state.noteShare(group) }
     case .assignedPartition(_, let topic, let partition):
       if assigned.count < KafkaGroup.partitionBound, let place = place(topic, partition, in: frame) {
         assigned.insert(place)
       }
-    case .assignedTask(let membership, let subtopology, let partition):
-      guard let member = member(membership, in: frame) else { return }
+    case .assignedTask(_, let subtopology, let partition):
+      guard let member = assignee else { return }
       for topic in member.subtopologies[hash(subtopology, in: frame)] ?? [] {
         assigned.insert(state.topics.current(KafkaTopics.place(topic, partition)))
       }
-    case .memberHeartbeatEnded(let membership, let hasAssignment):
+    case .memberHeartbeatEnded(_, let hasAssignment):
       // A share group's members have partitions in common: what counts there is what each acquires.
-      guard exchange.key != .shareGroupHeartbeat, let member = member(membership, in: frame) else { return }
+      guard exchange.key != .shareGroupHeartbeat, let member = assignee else { return }
       guard hasAssignment else {
-        member.generation = max(member.generation, assignedEpoch)
+        // Where its assignment was missed, what it commits tells.
+        if member.isAssignmentKnown { member.generation = max(member.generation, assignedEpoch) }
         return
       }
+      member.isAssignmentKnown = true
       assign(assigned, to: member, generation: assignedEpoch, isClassic: false, at: at)
     default: break
     }
@@ -134,8 +137,11 @@ extension KafkaSession {
     ledger.groups[Int(id.index)].totals.rebalances += 1
   }
 
-  private func heard(_ membership: KafkaMembership, error: Int16, in frame: RawSpan, at: Timestamp) {
-    guard let member = member(membership, in: frame) else { return }
+  @discardableResult
+  private func heard(
+    _ membership: KafkaMembership, error: Int16, in frame: RawSpan, at: Timestamp
+  ) -> KafkaMember? {
+    guard let member = member(membership, in: frame) else { return nil }
     switch error {
     case KafkaError.unknownMemberID, KafkaError.illegalGeneration, KafkaError.fencedInstanceID,
       KafkaError.fencedMemberEpoch, KafkaError.staleMemberEpoch, KafkaError.unreleasedInstanceID:
@@ -143,6 +149,7 @@ extension KafkaSession {
       if error != KafkaError.staleMemberEpoch { state.dismiss(member, at: at) }
     default: carriesSession(member)
     }
+    return member
   }
 
   private func left(_ membership: KafkaMembership, in frame: RawSpan, at: Timestamp) {
@@ -154,5 +161,6 @@ extension KafkaSession {
     ledger.isPlanDue = true
   }
 
+  /// Subtopologies, and topics of each.
   private static var subtopologyBound: Int { 1_024 }
 }

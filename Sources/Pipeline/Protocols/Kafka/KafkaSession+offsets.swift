@@ -21,11 +21,10 @@ extension KafkaSession {
   }
 
   func offsetFetched(_ name: Text, _ position: KafkaPosition, in frame: RawSpan) {
-    guard position.offset >= 0, let group = group(name, in: frame),
-      let place = place(position.topic, position.partition, in: frame)
+    guard let group = group(name, in: frame), let place = place(position.topic, position.partition, in: frame)
     else { return }
-    group.noteOffset(place, position.offset)
-    guard let partition = group.partitions[place] else { return }
+    group.noteFetched(place, position.offset)
+    guard position.offset >= 0, let partition = group.partitions[place] else { return }
     partition.committed = position.offset
     state.updateLag(of: partition)
   }
@@ -61,7 +60,7 @@ extension KafkaSession {
 
   /// Every delivery below the offset is acknowledged.
   private func committed(_ group: KafkaGroup, _ place: KafkaPlace, _ offset: Int64, at: Timestamp) {
-    group.noteOffset(place, offset)
+    group.noteCommitted(place, offset)
     guard let partition = group.partitions[place] else { return }
     endCopied(partition, below: offset, at: at)
     let inBatch = partition.deliveries.count(below: offset) > 1

@@ -42,7 +42,8 @@ extension KafkaSession {
   func producedBatch(_ batch: KafkaBatch, at: Timestamp) {
     producing.comesInRecords = false
     guard let producer = producing.producer, !batch.isControl, !isRepeated(batch) else { return }
-    let count = batch.count >= 0 ? Int(batch.count) : Int(clamping: batch.lastOffset &+ 1)
+    // A wrapper message of old tells only its last offset, from 0 on.
+    let count = batch.count >= 0 ? Int(batch.count) : Int(min(max(0, batch.lastOffset), Self.wrapperBound) + 1)
     guard producing.mayHoldCopies else {
       if !publishes {
         publishes = true
@@ -91,5 +92,6 @@ extension KafkaSession {
 
   /// Of one batch; more are counted by their number alone.
   private static var copiesBound: Int { 65_536 }
+  private static var wrapperBound: Int64 { 1 << 20 }
   private static var numberBound: Int { 16 }
 }

@@ -33,7 +33,11 @@ extension KafkaSession {
       guard error == KafkaError.none, let member = shareMember(membership, in: frame) else { return }
       sharing.member = member
       sharing.group = member.group
-      if lock_ms > 0 { sharing.lock_ns = .milliseconds(Int64(lock_ms)) }
+      if lock_ms > 0 {
+        sharing.lock_ns = .milliseconds(Int64(lock_ms))
+        if lock_ns != sharing.lock_ns { ledger.isPlanDue = true }
+        lock_ns = sharing.lock_ns
+      }
     case .sharePartition(let topic, let number, let error):
       sharing.partition = nil
       sharing.offsets.removeAll(keepingCapacity: true)

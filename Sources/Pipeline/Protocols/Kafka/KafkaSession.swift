@@ -8,7 +8,8 @@ final class KafkaSession {
   let ledger: Ledger
   let server: Endpoint
   let process: KafkaProcess
-  var cluster: ClusterID
+  /// As it was when it was told; `cluster` is what it is by now.
+  private var toldCluster: ClusterID
   private var decoder: KafkaDecoder
   /// Hash of the client id that requests carry.
   private(set) var client: UInt64 = 0
@@ -34,13 +35,16 @@ final class KafkaSession {
   var publishes = false
   /// Members that were seen on it.
   private var members: [KafkaMember] = []
-  /// Assigned partitions that an answer lists, while it is read, and the member's epoch that it tells.
+  /// Assigned partitions that an answer lists, while it is read, whose they are, and the member's epoch that it tells.
   var assigned: Set<KafkaPlace> = []
+  var assignee: KafkaMember?
   var assignedEpoch: Int32 = -1
   /// The error of the commit that is being answered.
   var commitError: Int16 = 0
   /// It carries a member's session: its heartbeats.
   private(set) var session_ns: Int64?
+  /// What is acquired on it for a share group must be acknowledged within this time.
+  var lock_ns: Int64?
   private var isClosed = false
   private var covered = (understood: UInt64(0), lost: UInt64(0))
   private var served: (groups: [GroupID], version: UInt64) = ([], 0)
@@ -67,8 +71,19 @@ final class KafkaSession {
     self.server = server
     self.process = state.process(process)
     decoder = KafkaDecoder(hashKey: state.key)
-    cluster = ledger.clusters.cluster(at: server, like: self.process.cluster)
-    if self.process.cluster == nil { self.process.cluster = cluster }
+    toldCluster = ledger.clusters.cluster(at: server, like: self.process.cluster)
+    if self.process.cluster == nil { self.process.cluster = toldCluster }
+    state.followClusters()
+  }
+
+  var cluster: ClusterID { ledger.clusters.root(toldCluster) }
+
+  /// The broker told its cluster's name.
+  func learnCluster(_ name: String) {
+    let known = cluster
+    toldCluster = ledger.clusters.learn(name, at: server)
+    if process.cluster.map(ledger.clusters.root) == ledger.clusters.root(known) { process.cluster = toldCluster }
+    state.followClusters()
   }
 
   func receive(_ bytes: RawSpan, fromClient speaks: Bool, at: Timestamp) {
@@ -86,8 +101,9 @@ final class KafkaSession {
     let lost = counters.skippedBytes &+ counters.lostBytes
     let groups = groupsServed
     if !groups.isEmpty {
-      ledger.cover(
-        groups, understood: counters.understoodBytes &- covered.understood, lost: lost &- covered.lost, at: at)
+      // A frame that broke is given up as a whole, bytes of it that were reported as understood before among them.
+      let understood = max(0, Int64(bitPattern: counters.understoodBytes &- covered.understood))
+      ledger.cover(groups, understood: UInt64(understood), lost: lost &- covered.lost, at: at)
     }
     covered = (counters.understoodBytes, lost)
   }
@@ -99,12 +115,15 @@ final class KafkaSession {
     guard !isClosed else { return }
     isClosed = true
     ledger.isPlanDue = true
-    let byClient = client && (end == .finished || end == .reset)
     for member in members {
       member.connections -= 1
-      guard member.connections == 0, byClient else { continue }
+      guard member.connections == 0, end == .finished || end == .reset else { continue }
+      guard member.group.isShare else {
+        state.vanished(member, byItself: client, at: at)
+        continue
+      }
       // The broker gives back at once what its share session had.
-      if member.group.isShare { state.crashShares(of: member, at: at) } else { state.vanished(member, at: at) }
+      if client { state.crashShares(of: member, at: at) } else { state.releaseShares(of: member, at: at) }
     }
     members.removeAll()
     positions.removeAll()
@@ -202,10 +221,14 @@ final class KafkaSession {
   }
 
   /// Only what fetches is ever held: a coordinator's connection carries no messages, and whoever holds it alone puts the
-  /// member out of its group.
+  /// member out of its group. Where messages are fetched, other groups whose members speak there count as served.
   var use: ConnectionUse {
     guard !isClosed else { return ConnectionUse() }
-    return ConnectionUse(groups: groupsFetched, publishes: publishes, heartbeat_ns: session_ns ?? 0)
+    let fetches = !groupsFetched.isEmpty
+    let lock_ns = fetches ? lock_ns : nil
+    return ConnectionUse(
+      groups: fetches ? groupsServed : [], publishes: publishes,
+      heartbeat_ns: [session_ns, lock_ns].compactMap { $0 }.min() ?? 0)
   }
 }
 
@@ -246,6 +269,9 @@ extension KafkaSession: KafkaFactSink {
     case .leaderEpochEnd(let topic, let partition, _, _, _): excuse(topic, partition, in: frame)
     case .txnEnded(_, let producer, let commits, let error):
       endTransaction(producer, commits: commits, error: error, at: at)
+    case .producerIDAnswered(_, let producer, _, let error):
+      // Aborts what an earlier producer of the same transactional id has left.
+      if error == KafkaError.none { endTransaction(producer, commits: false, error: error, at: at) }
 
     case .shareFetchRequested, .sharePartitionRequested, .acknowledgementRequested, .shareRequestEnded,
       .shareFetchAnswered, .sharePartition, .acquired, .sharePartitionEnded, .acknowledged, .shareAnswered:

@@ -11,8 +11,10 @@ final class KafkaState {
   private var processes: [UInt64: KafkaProcess] = [:]
   /// By hash of cluster and name.
   private var groups: [UInt64: KafkaGroup] = [:]
+  /// How many of the ledger's unions of clusters were followed.
+  private var clustersFollowed = 0
   private var idleGroupsMissedAt = Timestamp(ns: .min)
-  /// Members whose side ended every connection without their leaving.
+  /// Members whose every connection ended without their leaving.
   private(set) var gone: [KafkaMember] = []
   /// Processes with copies of which nobody knows yet what they are copies of.
   var copying: [KafkaProcess] = []
@@ -52,10 +54,7 @@ final class KafkaState {
 
   /// The group of that name, made if need be; nil where there is no room.
   func group(_ name: Text, in frame: RawSpan, cluster: ClusterID) -> KafkaGroup? {
-    var hash = KeyedHash(key)
-    hash.combine(UInt64(truncatingIfNeeded: cluster))
-    hash.combine(name, in: frame)
-    let filed = hash.finish()
+    let filed = topics.hash(name, in: frame, cluster)
     if let known = groups[filed] { return known }
     if groups.count >= ledger.settings.limits.groups { dropIdleGroups() }
     guard groups.count < ledger.settings.limits.groups else {
@@ -158,6 +157,39 @@ final class KafkaState {
     return ledger.isCurrent(id) && id.serial == partition.groupSerial
   }
 
+  // MARK: Clusters
+
+  /// Clusters that turned out to be others: what was filed under them goes there.
+  func followClusters() {
+    while clustersFollowed < ledger.clusters.unions.count {
+      let (from, to) = ledger.clusters.unions[clustersFollowed]
+      clustersFollowed += 1
+      for (topic, successor) in topics.unite(from, with: to) {
+        topicsVersion += 1
+        for group in groups.values { move(topic, successor, in: group) }
+      }
+      for (filed, group) in groups where group.cluster == from {
+        groups[filed] = nil
+        group.cluster = to
+        let name = Array(group.name.utf8)
+        let other = topics.hash(Text(offset: 0, count: UInt32(name.count)), in: name.span.bytes, to)
+        guard groups[other] != nil else {
+          groups[other] = group
+          continue
+        }
+        // Its members will show in the other one, by what they commit at the latest.
+        for partition in group.list {
+          revoke(partition, at: ledger.now)
+          retire(partition)
+        }
+        gone.removeAll { $0.group === group }
+        group.dissolve()
+        for process in processes.values { process.groups.removeAll { $0 === group } }
+      }
+      for process in processes.values { process.version += 1 }
+    }
+  }
+
   // MARK: Topics
 
   func learn(_ topic: KafkaTopic, in frame: RawSpan, cluster: ClusterID) {
@@ -256,14 +288,16 @@ final class KafkaState {
       if let partition = member.group.partitions[place], partition.member === member { revoke(partition, at: at) }
     }
     member.assigned.removeAll()
+    member.isAssignmentKnown = false
     member.returns.cancel()
     processes[member.process]?.version += 1
   }
 
-  /// Its side ended the last of its connections.
-  func vanished(_ member: KafkaMember, at: Timestamp) {
+  /// The last of its connections was ended, by its side or the broker's.
+  func vanished(_ member: KafkaMember, byItself: Bool, at: Timestamp) {
     guard member.goneAt == nil, !member.assigned.isEmpty else { return }
     member.goneAt = at
+    member.wentByItself = byItself
     gone.append(member)
   }
 
@@ -274,9 +308,10 @@ final class KafkaState {
   }
 
   /// It is not coming back: what it was working on, its oldest delivery, has crashed with it; the rest was prefetched.
-  /// A static member or one of Streams', which stop without leaving, and one without a session, which can't leave, have just stopped.
+  /// A static member or one of Streams', which stop without leaving, and one without a session, which can't leave, have just
+  /// stopped, and whose broker went never crashed.
   func crash(_ member: KafkaMember, at: Timestamp) {
-    if !member.isStatic, !member.isStandalone, !member.group.staysOnClose {
+    if member.wentByItself, !member.isStatic, !member.isStandalone, !member.group.staysOnClose {
       var oldest: (partition: KafkaPartition, offset: Int64, id: DeliveryID)?
       for place in member.assigned.sorted() {
         guard let partition = member.group.partitions[place], partition.member === member,
@@ -328,20 +363,6 @@ final class KafkaState {
     guard !group.isShare else { return }
     group.isShare = true
     shares.append(group)
-  }
-
-  // MARK: Lag
-
-  func setLag(of partition: KafkaPartition, _ lag: Int64?) {
-    guard partition.books >= 0, let id = partition.group.id, id.serial == partition.groupSerial, ledger.isCurrent(id)
-    else { return }
-    ledger.groups[Int(id.index)].partitions[Int(partition.books)].lag = lag
-  }
-
-  func updateLag(of partition: KafkaPartition) {
-    let position = partition.committed >= 0 ? partition.committed : partition.end
-    guard partition.logEnd >= 0, position >= 0 else { return }
-    setLag(of: partition, max(0, partition.logEnd &- position))
   }
 
   // MARK: Transactions

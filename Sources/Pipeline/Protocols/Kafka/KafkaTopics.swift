@@ -11,6 +11,7 @@ struct KafkaTopics {
     var name: String
     var kind: DestinationKind
     var hasName: Bool
+    var cluster: ClusterID
     /// It turned out to be another one; −1: it is itself.
     var successor: Int32 = -1
   }
@@ -48,10 +49,10 @@ struct KafkaTopics {
     if !topic.name.isEmpty {
       let hash = hash(topic.name, in: frame, cluster)
       if let known = byName[hash] { return known }
-      return add(topic.name.string(in: frame), hash, nil)
+      return add(topic.name.string(in: frame), hash, nil, cluster)
     }
     guard topic.id != .none else { return nil }
-    return byID[topic.id] ?? add(Self.text(topic.id), nil, topic.id)
+    return byID[topic.id] ?? add(Self.text(topic.id), nil, topic.id, cluster)
   }
 
   /// The topic's number if it is known by that name.
@@ -64,13 +65,13 @@ struct KafkaTopics {
     guard topic.id != .none, !topic.name.isEmpty else { return .nothing }
     let hash = hash(topic.name, in: frame, cluster)
     switch (byName[hash], byID[topic.id]) {
-    case (nil, nil): _ = add(topic.name.string(in: frame), hash, topic.id)
+    case (nil, nil): _ = add(topic.name.string(in: frame), hash, topic.id, cluster)
     case (let named?, nil): if byID.count < Self.bound { byID[topic.id] = named }
     case (nil, let known?):
       byName[hash] = known
       let was = entries[Int(known)].name
       let name = topic.name.string(in: frame)
-      entries[Int(known)] = Entry(name: name, kind: settings.kind(of: name), hasName: true)
+      entries[Int(known)] = Entry(name: name, kind: settings.kind(of: name), hasName: true, cluster: cluster)
       return .named(was: was, now: name)
     case (let named?, let known?):
       guard named != known else { return .nothing }
@@ -89,17 +90,38 @@ struct KafkaTopics {
     return successor < 0 ? place : Self.place(successor, Self.partition(of: place))
   }
 
-  private mutating func add(_ name: String, _ hash: UInt64?, _ id: KafkaTopicID?) -> Int32? {
+  /// Two clusters are one: topics of `from` go by their names in `to`. Those that are known there already are these from
+  /// now on.
+  mutating func unite(_ from: ClusterID, with to: ClusterID) -> [(from: Int32, to: Int32)] {
+    var merged: [(from: Int32, to: Int32)] = []
+    for i in entries.indices where entries[i].cluster == from {
+      entries[i].cluster = to
+      guard entries[i].hasName, entries[i].successor < 0 else { continue }
+      let name = Array(entries[i].name.utf8)
+      let hash = hash(Text(offset: 0, count: UInt32(name.count)), in: name.span.bytes, to)
+      guard let known = byName[hash] else {
+        byName[hash] = Int32(i)
+        continue
+      }
+      for j in entries.indices where entries[j].successor == Int32(i) { entries[j].successor = known }
+      entries[i].successor = known
+      merged.append((Int32(i), known))
+    }
+    return merged
+  }
+
+  private mutating func add(_ name: String, _ hash: UInt64?, _ id: KafkaTopicID?, _ cluster: ClusterID) -> Int32? {
     guard entries.count < Self.bound else { return nil }
     let kind = hash == nil ? DestinationKind.normal : settings.kind(of: name)
-    entries.append(Entry(name: name, kind: kind, hasName: hash != nil))
+    entries.append(Entry(name: name, kind: kind, hasName: hash != nil, cluster: cluster))
     let number = Int32(entries.count - 1)
     if let hash { byName[hash] = number }
     if let id { byID[id] = number }
     return number
   }
 
-  private func hash(_ name: Text, in frame: RawSpan, _ cluster: ClusterID) -> UInt64 {
+  /// What a name is filed by, in its cluster.
+  func hash(_ name: Text, in frame: RawSpan, _ cluster: ClusterID) -> UInt64 {
     var hash = KeyedHash(key)
     hash.combine(UInt64(truncatingIfNeeded: cluster))
     hash.combine(name, in: frame)

@@ -588,7 +588,7 @@ def share_fetch(v):
     who = "'g1'/'m-1'/''#-1"
     records, record_facts = new_batch(120, PLAIN)
     request = (cs("g1") + cs("m-1") + i32(4) + i32(500) + i32(1) + i32(1 << 20) + i32(500) + i32(500)
-               + (i8(0) if v >= 2 else b"")
+               + (i8(0) + i8(0) if v >= 2 else b"")
                + ca([TID.bytes + ca([i32(2) + acknowledgements() + TAGS, i32(3) + ca([]) + TAGS]) + TAGS])
                + ca([TID.bytes + ca([i32(9)]) + TAGS]) + TAGS)
     asked = [f"shareFetchRequested({who}, sessionEpoch: 4)", f"sharePartitionRequested({TID_TEXT}, partition: 2)"]
