@@ -13,13 +13,15 @@ import time
 
 from measure import Failure, paired, ratio
 from processes import (
-    HERE, PYTHON, broker, cpu_s, finish, idle_sidecar, metered, publish, redis, sidecar,
+    HERE, PYTHON, broker, cpu_s, finish, idle_sidecar, kafka, metered, publish, publish_kafka, redis, sidecar,
 )  # fmt: skip
 
 CLIENT_CPU = ("≤", 1.05)
 BYSTANDER = ("≤", 1.01)
 # (body, messages a run): about a second of work each.
 PIKA = ((100, 12_000), (10_000, 6_000))
+# (body, messages a run): as many as the mock broker keeps.
+KAFKA = ((100, 200_000), (10_000, 3_000))
 # (pipeline, requests a run)
 REDIS = ((1, 300_000), (16, 1_500_000))
 
@@ -43,9 +45,9 @@ def check_report(path, expected):
             "its cost would mean nothing; run the same with `stormfuse run` and look at its report")
 
 
-def measure_pika(port, pid, directory, queue, count, traced):
+def measure_consumer(program, where, pid, directory, source, count, traced):
     usage, report = directory / "usage.json", directory / "report.json"
-    command = [PYTHON, HERE / "consumer.py", port, queue, count, usage]
+    command = [PYTHON, HERE / program, where, source, count, usage]
     before = cpu_s(pid)
     finish(sidecar(command, "--report", report) if traced else command)
     server_s = cpu_s(pid) - before
@@ -88,14 +90,32 @@ def with_broker(runs, sizes, case, aim, one):
         for size, count in sizes:
             queue = f"bench-{size}"
             publish(port, queue, count, size)
-            measure_pika(port, pid, directory, queue, count, False)  # warms the caches; not counted
+            measure_consumer("consumer.py", port, pid, directory, queue, count, False)  # warms the caches; not counted
 
             def run(variant):
                 publish(port, queue, count, size)
                 time.sleep(0.3)  # the broker tidies up after it
-                return one(variant, lambda traced: measure_pika(port, pid, directory, queue, count, traced))
+                return one(
+                    variant,
+                    lambda traced: measure_consumer("consumer.py", port, pid, directory, queue, count, traced))
 
             pairs = paired(runs, run)
+            result += rows(case.format(size=f"{size:,} B"), pairs, "message", aim)
+    return result
+
+
+def with_kafka(runs, sizes, case, aim, one):
+    result = []
+    for size, count in sizes:
+        with kafka() as (bootstrap, pid), tempfile.TemporaryDirectory(prefix="stormfuse-bench-") as place:
+            publish_kafka(bootstrap, count, size)
+
+            def measure(traced):
+                program = "kafka_consumer.py"
+                return measure_consumer(program, bootstrap, pid, pathlib.Path(place), "bench", count, traced)
+
+            measure(False)  # warms the caches; not counted
+            pairs = paired(runs, lambda variant: one(variant, measure))
             result += rows(case.format(size=f"{size:,} B"), pairs, "message", aim)
     return result
 
@@ -128,6 +148,11 @@ def beside(variant, run):
 def pika(runs):
     """A pika consumer that acks each message, traced ÷ untraced."""
     return with_broker(runs, PIKA, "pika, {size} bodies", CLIENT_CPU, targeted)
+
+
+def confluent(runs):
+    """A confluent-kafka consumer that commits every hundredth message, traced ÷ untraced; librdkafka's mock cluster."""
+    return with_kafka(runs, KAFKA, "confluent-kafka, {size} bodies", CLIENT_CPU, targeted)
 
 
 def redis_benchmark(runs):

@@ -19,6 +19,9 @@ from measure import ROOT, Failure
 HERE = pathlib.Path(__file__).resolve().parent
 CLIENTS = ROOT / "Tests/LiveTests/clients"
 BROKER = ROOT / "Tests/LiveTests/broker"
+KAFKA_BROKER = ROOT / "Tests/LiveTests/kafka_broker"
+# Of the mock broker's topic; each keeps 5 MB.
+KAFKA_PARTITIONS = 8
 PYTHON = ROOT / ".venv/bin/python"
 LONGEST_RUN_S = 120
 PR_SET_PDEATHSIG = 1
@@ -155,6 +158,25 @@ def publish(port, queue, count, size):
     finish([
         PYTHON, CLIENTS / "publisher.py", "--port", port, "--queue", queue, "--declare", "classic",
         "--count", count, "--sizes", size, "--timestamp",
+    ])  # fmt: skip
+
+
+@contextlib.contextmanager
+def kafka():
+    """librdkafka's mock cluster with a topic `bench`; yields its address and the server's pid."""
+    command = [PYTHON, KAFKA_BROKER, "--topic", f"bench:{KAFKA_PARTITIONS}", "--owner", os.getpid()]
+    with running(command, stdout=subprocess.PIPE) as process:
+        line = process.stdout.readline()
+        if not line:
+            raise Failure("the mock cluster did not start; its reason is above")
+        told = json.loads(line)
+        yield told["bootstrap"], told["pid"]
+
+
+def publish_kafka(bootstrap, count, size):
+    finish([
+        PYTHON, CLIENTS / "kafka_publisher.py", "--bootstrap", bootstrap, "--topic", "bench", "--count", count,
+        "--size", size, "--partitions", KAFKA_PARTITIONS,
     ])  # fmt: skip
 
 

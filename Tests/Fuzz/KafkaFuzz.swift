@@ -96,9 +96,9 @@ private func check(_ ledger: Ledger) {
 public func fuzzKafka(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   guard let start, count > 1 else { return 0 }
   let input = UnsafeRawBufferPointer(start: start, count: count)
-  var decoder = KafkaDecoder(hashKey: KeyedHash.Key(3, 4))
+  let decoder = KafkaDecoder(hashKey: KeyedHash.Key(3, 4))
   var detector = Detector(fromStart: input[0] & 1 == 0)
-  var redactor = KafkaRedactor(hashKey: KeyedHash.Key(7, 8))
+  let redactor = KafkaRedactor(hashKey: KeyedHash.Key(7, 8))
   var recorded: [UInt8] = []
   var received = 0
   // The same bytes once more, as two processes' connections take them: the odd pieces on the one, the even on the other.

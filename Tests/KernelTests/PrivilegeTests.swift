@@ -10,7 +10,7 @@ extension LiveKernel {
     /// The verifier is stricter without CAP_PERFMON, so being root proves little.
     @Test func `all of this works for an unprivileged user with CAP_BPF and CAP_NET_ADMIN alone`() throws {
       let (status, output) = try runAsNobody(
-        ["+bpf", "+net_admin"], [Self.executable, "--testing-library", "swift-testing", "--filter", Self.suites])
+        ["+bpf", "+net_admin"], ["--testing-library", "swift-testing", "--filter", Self.suites])
       #expect(status == 0, "\(output.suffix(4000))")
       let summary = try #require(output.split(separator: "\n").last { $0.contains("Test run with") })
       #expect(summary.contains("passed"))
@@ -26,11 +26,8 @@ extension LiveKernel {
     @Test(arguments: [(["+bpf"], "CAP_NET_ADMIN"), (["+net_admin"], "CAP_BPF"), ([], "CAP_BPF and CAP_NET_ADMIN")])
     func `a missing capability is named with the way to grant it`(held: [String], named: String) throws {
       let (status, output) = try runAsNobody(
-        held,
-        [
-          "env", "STORMFUSE_TEST_REFUSAL=\(named)", Self.executable, "--testing-library", "swift-testing", "--filter",
-          "^KernelTests[.]RefusalTests",
-        ])
+        held, environment: ["STORMFUSE_TEST_REFUSAL=\(named)"],
+        ["--testing-library", "swift-testing", "--filter", "^KernelTests[.]RefusalTests"])
       #expect(status == 0, "\(output.suffix(4000))")
       #expect(output.contains("Test run with 1 test"))
     }
@@ -57,13 +54,23 @@ extension LiveKernel {
       #expect(output.contains("Test run with 1 test"))
     }
 
-    private func runAsNobody(_ capabilities: [String], _ arguments: [String]) throws -> (Int32, String) {
+    /// This program, as the user nobody.
+    private func runAsNobody(
+      _ capabilities: [String], environment: [String] = [], _ arguments: [String]
+    ) throws -> (Int32, String) {
+      // A copy, since the tree may lie under a home directory, which others can't enter.
+      let directory = FileManager.default.temporaryDirectory.appending(path: "stormfuse-tests-\(UUID().uuidString)")
+      try FileManager.default.createDirectory(
+        at: directory, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o755])
+      defer { try? FileManager.default.removeItem(at: directory) }
+      let executable = directory.appending(path: "tests")
+      try FileManager.default.copyItem(at: URL(filePath: Self.executable), to: executable)
       let set = (["-all"] + capabilities).joined(separator: ",")
       return try run(
         [
           "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--no-new-privs", "--inh-caps=\(set)",
-          "--ambient-caps=\(set)", "--bounding-set=\(set)",
-        ] + arguments)
+          "--ambient-caps=\(set)", "--bounding-set=\(set)", "env",
+        ] + environment + [executable.path] + arguments)
     }
 
     /// In a cgroup of its own, which `Arena` finds in the environment.

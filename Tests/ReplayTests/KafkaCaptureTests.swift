@@ -74,7 +74,7 @@ private final class KafkaTally: KafkaFactSink {
 }
 
 private final class KafkaConnection: ByteSink {
-  var decoder = KafkaDecoder(hashKey: KeyedHash.Key(1, 2))
+  let decoder = KafkaDecoder(hashKey: KeyedHash.Key(1, 2))
   var reassembler = Reassembler()
   let tally: KafkaTally
 

@@ -5,7 +5,7 @@ import Testing
 @Suite struct KafkaRedactorTests {
   /// Redacts one side after the other, each in these chunks.
   private func redact(_ sides: [(KafkaRole, [UInt8])], at splits: [Int] = []) -> [UInt8] {
-    var redactor = KafkaRedactor(hashKey: KeyedHash.Key(5, 6))
+    let redactor = KafkaRedactor(hashKey: KeyedHash.Key(5, 6))
     var out: [UInt8] = []
     for (role, bytes) in sides {
       let cuts = splits.filter { $0 < bytes.count }
@@ -76,7 +76,7 @@ import Testing
   }
 
   @Test func `keeps no content and no credential, and what is known of headers`() {
-    var redactor = KafkaRedactor(hashKey: KeyedHash.Key(5, 6))
+    let redactor = KafkaRedactor(hashKey: KeyedHash.Key(5, 6))
     var feed = KafkaFeed([.records])
     var plain = KafkaFeed([.records])
     var out: [UInt8] = []
@@ -112,7 +112,7 @@ import Testing
     for (index, (role, bytes)) in Self.streams.enumerated() {
       for place in 1..<bytes.count {
         for length in [1, 8, 30, 200] where place + length < bytes.count {
-          var redactor = KafkaRedactor(hashKey: KeyedHash.Key(5, 6))
+          let redactor = KafkaRedactor(hashKey: KeyedHash.Key(5, 6))
           var out: [UInt8] = []
           for (role, bytes) in Self.streams[..<index] { redactor.receive(bytes.span.bytes, from: role, into: &out) }
           let rest = Array(bytes[(place + length)...])

@@ -38,7 +38,7 @@ struct KafkaSample: Sendable, CustomTestStringConvertible {
 
 /// Feeds a decoder and checks after every step what must always hold.
 struct KafkaFeed {
-  var decoder = KafkaDecoder(hashKey: KeyedHash.Key(1, 2))
+  let decoder = KafkaDecoder(hashKey: KeyedHash.Key(1, 2))
   let recorder: KafkaFactRecorder
   var unaccounted: String?
   private var time: Int64 = 0

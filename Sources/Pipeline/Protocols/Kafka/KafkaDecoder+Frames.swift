@@ -1,6 +1,6 @@
 /// Reading frames while in sync.
 extension KafkaDecoder {
-  mutating func readClient(_ bytes: RawSpan, _ i: Int, _ at: Timestamp, _ sink: some KafkaFactSink) -> Int {
+  func readClient(_ bytes: RawSpan, _ i: Int, _ at: Timestamp, _ sink: some KafkaFactSink) -> Int {
     switch client.state {
     case .start, .head: readHead(bytes, i, .client, at, sink)
     case .message: readRequest(bytes, i, at, sink)
@@ -9,7 +9,7 @@ extension KafkaDecoder {
     }
   }
 
-  mutating func readBroker(_ bytes: RawSpan, _ i: Int, _ at: Timestamp, _ sink: some KafkaFactSink) -> Int {
+  func readBroker(_ bytes: RawSpan, _ i: Int, _ at: Timestamp, _ sink: some KafkaFactSink) -> Int {
     switch broker.state {
     case .start, .head: readHead(bytes, i, .broker, at, sink)
     case .message: readAnswer(bytes, i, at, sink)
@@ -19,7 +19,7 @@ extension KafkaDecoder {
   }
 
   /// A head in place, or with what of it came before.
-  private mutating func readHead(
+  private func readHead(
     _ bytes: RawSpan, _ start: Int, _ role: KafkaRole, _ at: Timestamp, _ sink: some KafkaFactSink
   ) -> Int {
     if self[role].head.isEmpty {
@@ -103,7 +103,7 @@ extension KafkaDecoder {
   }
 
   /// Nothing begins here that must: the chunk is searched from here on.
-  private mutating func mislaid(
+  private func mislaid(
     _ bytes: RawSpan, _ i: Int, _ role: KafkaRole, _ at: Timestamp, _ sink: some KafkaFactSink
   ) -> Int {
     loseSync(self[role].state == .start ? .joinedMidway : .malformed, role, gap: 0, at, sink)
@@ -111,7 +111,7 @@ extension KafkaDecoder {
   }
 
   /// A head is complete; its frame begins at `position` of its side. False: it is given up, nothing of it was taken.
-  private mutating func begin(
+  private func begin(
     _ head: KafkaHead, _ bytes: RawSpan, _ i: Int, _ position: Int, _ role: KafkaRole, _ at: Timestamp,
     _ sink: some KafkaFactSink
   ) -> Bool {
@@ -130,7 +130,7 @@ extension KafkaDecoder {
     return true
   }
 
-  private mutating func begin(
+  private func begin(
     request head: KafkaHead, _ bytes: RawSpan, _ at: Timestamp, _ sink: some KafkaFactSink
   ) {
     let left = head.size &+ 4 &- head.length
@@ -169,7 +169,7 @@ extension KafkaDecoder {
     if left == 0 { _ = readRequest(RawSpan(), 0, at, sink) }
   }
 
-  private mutating func begin(answer head: KafkaHead, _ at: Timestamp, _ sink: some KafkaFactSink) {
+  private func begin(answer head: KafkaHead, _ at: Timestamp, _ sink: some KafkaFactSink) {
     let left = head.size &+ 4 &- head.length
     if head.length == 4 {
       inFlight.takeToken()
@@ -204,7 +204,7 @@ extension KafkaDecoder {
     begin(answer: entry, version: request.exchange.version, &request, left, at, sink)
   }
 
-  private mutating func begin(
+  private func begin(
     answer entry: KafkaProgram.Entry, version: Int16, _ request: inout KafkaInFlight.Entry, _ left: Int,
     _ at: Timestamp,
     _ sink: some KafkaFactSink
@@ -225,7 +225,7 @@ extension KafkaDecoder {
     if left == 0 { _ = readAnswer(RawSpan(), 0, at, sink) }
   }
 
-  mutating func readRequest(
+  func readRequest(
     _ bytes: RawSpan, _ start: Int, _ at: Timestamp, _ sink: some KafkaFactSink
   ) -> Int {
     let i = client.reader.read(bytes, from: start, at: at, into: sink)
@@ -248,7 +248,7 @@ extension KafkaDecoder {
     return i
   }
 
-  mutating func readAnswer(
+  func readAnswer(
     _ bytes: RawSpan, _ start: Int, _ at: Timestamp, _ sink: some KafkaFactSink
   ) -> Int {
     let i = broker.reader.read(bytes, from: start, at: at, into: sink)
@@ -273,13 +273,13 @@ extension KafkaDecoder {
   }
 
   /// The rest of the frame is not read.
-  mutating func skip(_ left: Int, _ role: KafkaRole, isUnderstood: Bool) {
+  func skip(_ left: Int, _ role: KafkaRole, isUnderstood: Bool) {
     self[role].reader.status = .idle
     if !isUnderstood { disown(role) }
     self[role].state = left == 0 ? .head : .skip(left: left, isUnderstood: isUnderstood)
   }
 
-  private mutating func skipFrame(
+  private func skipFrame(
     _ bytes: RawSpan, _ i: Int, _ role: KafkaRole, _ left: Int, _ isUnderstood: Bool
   ) -> Int {
     let count = min(left, bytes.byteCount &- i)
@@ -289,7 +289,7 @@ extension KafkaDecoder {
   }
 
   /// The frame that is being read is malformed, or its end never comes.
-  mutating func breakFrame(_ role: KafkaRole, _ at: Timestamp, _ sink: some KafkaFactSink) {
+  func breakFrame(_ role: KafkaRole, _ at: Timestamp, _ sink: some KafkaFactSink) {
     counters.brokenFrames &+= 1
     // Field by field: a copy of the reader out of the subscript was read after it was freed (Swift 6.3.1, optimised).
     let key = self[role].reader.exchange.key
@@ -302,25 +302,25 @@ extension KafkaDecoder {
   }
 
   /// The rest of the frame is not read, by nobody.
-  private mutating func seal(_ left: Int, _ role: KafkaRole, isUnderstood: Bool, _ sink: some KafkaFactSink) {
+  private func seal(_ left: Int, _ role: KafkaRole, isUnderstood: Bool, _ sink: some KafkaFactSink) {
     let end = self[role].reader.frameEnd
     if left > 0 { sink.withheld(end &- left..<end) }
     skip(left, role, isUnderstood: isUnderstood)
   }
 
   /// Requests in flight are too many, or too long.
-  private mutating func forget(_ at: Timestamp, _ sink: some KafkaFactSink) {
+  private func forget(_ at: Timestamp, _ sink: some KafkaFactSink) {
     counters.forgottenRequests &+= 1
     sink.lost(.inFlight, bytes: 0, at: at)
   }
 
-  private mutating func understand(_ count: Int, _ role: KafkaRole) {
+  private func understand(_ count: Int, _ role: KafkaRole) {
     counters.understoodBytes &+= UInt64(count)
     self[role].frameUnderstood &+= count
   }
 
   /// What was understood of the frame so far is of no use.
-  private mutating func disown(_ role: KafkaRole) {
+  private func disown(_ role: KafkaRole) {
     let count = self[role].frameUnderstood
     counters.understoodBytes &-= UInt64(count)
     self[role].frameUnderstood = 0

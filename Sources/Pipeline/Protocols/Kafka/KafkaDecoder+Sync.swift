@@ -6,7 +6,7 @@
 /// another candidate, and if what is there of the message can be read as one.
 extension KafkaDecoder {
   /// A gap of `count` bytes (0: unknown) begins here.
-  mutating func cross(_ count: Int, _ role: KafkaRole, _ at: Timestamp, _ sink: some KafkaFactSink) {
+  func cross(_ count: Int, _ role: KafkaRole, _ at: Timestamp, _ sink: some KafkaFactSink) {
     switch self[role].state {
     case .message where count > 0:
       let coming = self[role].reader.left &- self[role].reader.carry.count
@@ -37,7 +37,7 @@ extension KafkaDecoder {
   }
 
   /// `coming` bytes of a frame that is not read were to come.
-  private mutating func crossRest(
+  private func crossRest(
     _ count: Int, _ coming: Int, _ role: KafkaRole, _ at: Timestamp, _ sink: some KafkaFactSink
   ) {
     if count == coming {
@@ -52,7 +52,7 @@ extension KafkaDecoder {
     }
   }
 
-  mutating func loseSync(
+  func loseSync(
     _ cause: KafkaDesync, _ role: KafkaRole, gap: Int, _ at: Timestamp, _ sink: some KafkaFactSink
   ) {
     let waiting = self[role].head.count
@@ -67,7 +67,7 @@ extension KafkaDecoder {
   }
 
   /// Looks for a frame; returns where it begins, or the end.
-  mutating func scan(
+  func scan(
     _ bytes: RawSpan, _ start: Int, _ role: KafkaRole, _ at: Timestamp, _ sink: some KafkaFactSink
   ) -> Int {
     var i = start

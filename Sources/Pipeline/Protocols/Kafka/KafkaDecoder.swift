@@ -8,11 +8,11 @@
 ///   alone. Else the next plausible frame is looked for (`KafkaDecoder+Sync`); requests in flight survive.
 /// - Memory: a message's kept strings (256 KiB at most, mostly a few bytes), requests in flight (1,024, and 1 MiB of
 ///   their bodies). Cost: constant per field; nothing is allocated per message.
-package struct KafkaDecoder: Sendable {
+package final class KafkaDecoder {
   package internal(set) var counters = KafkaDecoderCounters()
 
-  var client: KafkaSide
-  var broker: KafkaSide
+  let client: KafkaSide
+  let broker: KafkaSide
   var inFlight = KafkaInFlight()
   /// After a SaslHandshake of version 0: the client's frames are tokens, until one is a request.
   var hasTokens = false
@@ -25,7 +25,7 @@ package struct KafkaDecoder: Sendable {
   }
 
   /// The next bytes of a side. `bytes` is read only during the call.
-  package mutating func receive(
+  package func receive(
     _ bytes: RawSpan, from role: KafkaRole, at: Timestamp, into sink: some KafkaFactSink
   ) {
     counters.receivedBytes &+= UInt64(bytes.byteCount)
@@ -37,7 +37,7 @@ package struct KafkaDecoder: Sendable {
   }
 
   /// The next `count` bytes of a side will never come; 0 if nobody knows how many.
-  package mutating func lost(_ count: Int, from role: KafkaRole, at: Timestamp, into sink: some KafkaFactSink) {
+  package func lost(_ count: Int, from role: KafkaRole, at: Timestamp, into sink: some KafkaFactSink) {
     counters.gaps &+= 1
     counters.lostBytes &+= UInt64(max(count, 0))
     cross(max(count, 0), role, at, sink)
@@ -45,7 +45,7 @@ package struct KafkaDecoder: Sendable {
   }
 
   /// A side's stream is over, or both are.
-  package mutating func finish(_ role: KafkaRole, at: Timestamp, into sink: some KafkaFactSink) {
+  package func finish(_ role: KafkaRole, at: Timestamp, into sink: some KafkaFactSink) {
     let waiting = self[role].head.count
     giveUp(waiting, role)
     self[role].head.removeAll()
@@ -60,13 +60,7 @@ package struct KafkaDecoder: Sendable {
   package var heldBytes: Int { client.heldBytes + broker.heldBytes + inFlight.heldBytes }
 
   subscript(role: KafkaRole) -> KafkaSide {
-    // Without a copy: a side has many arrays.
-    _read {
-      if role == .client { yield client } else { yield broker }
-    }
-    _modify {
-      if role == .client { yield &client } else { yield &broker }
-    }
+    @inline(__always) get { role == .client ? client : broker }
   }
 
   /// The last bytes of a side that wait for more: no step has taken them yet, nor were they given up.
@@ -75,14 +69,14 @@ package struct KafkaDecoder: Sendable {
     return self[role].reader.carry.count
   }
 
-  mutating func giveUp(_ count: Int, _ role: KafkaRole) {
+  func giveUp(_ count: Int, _ role: KafkaRole) {
     counters.skippedBytes &+= UInt64(count)
     self[role].skippedSinceDesync &+= count
   }
 }
 
-/// Where one side stands.
-struct KafkaSide: Sendable {
+/// Where one side stands. An object, so that a side is picked without copying it: it is large.
+final class KafkaSide {
   enum State: Equatable, Sendable {
     /// Nothing was seen but the beginning of a head.
     case start

@@ -13,7 +13,7 @@ extension KafkaMessageReader {
   func int32(_ number: KafkaNumber) -> Int32 { Int32(truncatingIfNeeded: self[number]) }
   func int16(_ number: KafkaNumber) -> Int16 { Int16(truncatingIfNeeded: self[number]) }
 
-  func tell(_ fact: KafkaFact, _ sink: some KafkaFactSink) {
+  mutating func tell(_ fact: KafkaFact, _ sink: some KafkaFactSink) {
     sink.fact(fact, of: exchange, in: kept.span.bytes, at: at)
   }
 
@@ -47,7 +47,7 @@ extension KafkaMessageReader {
     }
   }
 
-  private func fact(_ event: KafkaEvent) -> KafkaFact? {
+  private mutating func fact(_ event: KafkaEvent) -> KafkaFact? {
     switch event {
     case .apiVersionsRequested, .apiVersion, .apiVersionsAnswered, .saslHandshakeRequested, .saslHandshakeAnswered,
       .saslAuthenticateAnswered, .metadataBroker, .clusterSeen, .metadataTopic, .metadataAnswered, .coordinatorFound:
@@ -75,7 +75,7 @@ extension KafkaMessageReader {
     }
   }
 
-  private func connectionFact(_ event: KafkaEvent) -> KafkaFact? {
+  private mutating func connectionFact(_ event: KafkaEvent) -> KafkaFact? {
     switch event {
     case .apiVersionsRequested:
       .apiVersionsRequested(softwareName: self[.softwareName], softwareVersion: self[.softwareVersion])
@@ -102,7 +102,7 @@ extension KafkaMessageReader {
     }
   }
 
-  private func fetchFact(_ event: KafkaEvent) -> KafkaFact? {
+  private mutating func fetchFact(_ event: KafkaEvent) -> KafkaFact? {
     switch event {
     case .fetchRequested:
       .fetchRequested(
@@ -140,7 +140,7 @@ extension KafkaMessageReader {
     }
   }
 
-  private func produceFact(_ event: KafkaEvent) -> KafkaFact? {
+  private mutating func produceFact(_ event: KafkaEvent) -> KafkaFact? {
     switch event {
     case .produceRequested:
       .produceRequested(

@@ -6,12 +6,12 @@ extension KafkaMessageReader {
       sessionTimeout_ms: int32(.sessionTimeout_ms), rebalanceTimeout_ms: int32(.rebalanceTimeout_ms))
   }
 
-  private func position(_ offset: KafkaNumber) -> KafkaPosition {
+  private mutating func position(_ offset: KafkaNumber) -> KafkaPosition {
     KafkaPosition(
       topic: topic, partition: partition, offset: self[offset], leaderEpoch: int32(.committedLeaderEpoch))
   }
 
-  func offsetFact(_ event: KafkaEvent) -> KafkaFact? {
+  mutating func offsetFact(_ event: KafkaEvent) -> KafkaFact? {
     switch event {
     case .listOffsetsPartition:
       .offsetListed(
@@ -33,7 +33,7 @@ extension KafkaMessageReader {
     }
   }
 
-  func groupFact(_ event: KafkaEvent) -> KafkaFact? {
+  mutating func groupFact(_ event: KafkaEvent) -> KafkaFact? {
     switch event {
     case .joinGroupRequested: .joinGroupRequested(join)
     case .joinProtocol:
@@ -62,7 +62,7 @@ extension KafkaMessageReader {
     return !self[.leader].isEmpty && self[.leader].equals(self[.assignedMember], in: span, of: span)
   }
 
-  func heartbeatFact(_ event: KafkaEvent) -> KafkaFact? {
+  mutating func heartbeatFact(_ event: KafkaEvent) -> KafkaFact? {
     switch event {
     case .memberHeartbeatRequested:
       .memberHeartbeatRequested(membership, rebalanceTimeout_ms: int32(.rebalanceTimeout_ms))
@@ -84,7 +84,7 @@ extension KafkaMessageReader {
     }
   }
 
-  func txnFact(_ event: KafkaEvent) -> KafkaFact? {
+  mutating func txnFact(_ event: KafkaEvent) -> KafkaFact? {
     switch event {
     case .producerIDAnswered:
       .producerIDAnswered(
@@ -105,7 +105,7 @@ extension KafkaMessageReader {
     }
   }
 
-  func shareFact(_ event: KafkaEvent) -> KafkaFact? {
+  mutating func shareFact(_ event: KafkaEvent) -> KafkaFact? {
     switch event {
     case .shareFetchRequested: .shareFetchRequested(membership, sessionEpoch: int32(.sessionEpoch))
     case .sharePartitionRequested: .sharePartitionRequested(topic, partition: partition)

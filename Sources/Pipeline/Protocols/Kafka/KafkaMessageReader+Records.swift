@@ -111,7 +111,7 @@ extension KafkaMessageReader {
     return i
   }
 
-  private func batch(_ bytes: RawSpan, _ i: Int, _ size: Int) -> KafkaBatch {
+  private mutating func batch(_ bytes: RawSpan, _ i: Int, _ size: Int) -> KafkaBatch {
     let attributes = bytes.be16(i &+ 21) ?? 0
     let base = int64(bytes, i)
     var batch = KafkaBatch.none
@@ -134,7 +134,7 @@ extension KafkaMessageReader {
     return batch
   }
 
-  private func message(_ bytes: RawSpan, _ i: Int, _ magic: UInt8, _ size: Int) -> KafkaBatch {
+  private mutating func message(_ bytes: RawSpan, _ i: Int, _ magic: UInt8, _ size: Int) -> KafkaBatch {
     let attributes = UInt16(bytes.u8(i &+ 17) ?? 0)
     var batch = KafkaBatch.none
     batch.magic = Int8(magic)

@@ -40,7 +40,7 @@ extension KafkaMessageReader {
     }
   }
 
-  private func acknowledge(_ row: Row, _ error: Int16, _ sink: some KafkaFactSink) {
+  private mutating func acknowledge(_ row: Row, _ error: Int16, _ sink: some KafkaFactSink) {
     tell(
       .acknowledged(
         membership,
@@ -61,7 +61,7 @@ extension KafkaMessageReader {
 
   /// Answers mostly keep the request's order, so the search begins where the last one ended; it is given up after
   /// `searchLimit` rows.
-  private func findRow() -> Int? {
+  private mutating func findRow() -> Int? {
     let span = kept.span.bytes
     for step in 0..<min(rows.count, Self.searchLimit) {
       let i = (nextRow &+ step) % rows.count

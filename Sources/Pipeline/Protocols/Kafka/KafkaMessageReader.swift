@@ -2,6 +2,9 @@
 ///
 /// What is not needed is counted off unread. Kept strings of the current message lie in `kept`, those of an array's
 /// element only as long as the element lasts. A field that is cut by the end of a piece waits in `carry`.
+///
+/// Many methods are mutating though they change nothing: where a method that changes the value calls one that does not,
+/// Swift (6.3.1) copies the whole value first.
 struct KafkaMessageReader: Sendable {
   enum Status: Sendable {
     case idle, running
@@ -261,7 +264,7 @@ struct KafkaMessageReader: Sendable {
   }
 
   /// The next `count` bytes of the frame, but for the first ones, are not for a recording.
-  func withhold(_ count: Int, after first: Int = 0, into sink: some KafkaFactSink) {
+  mutating func withhold(_ count: Int, after first: Int = 0, into sink: some KafkaFactSink) {
     if count > first, !isPrelude { sink.withheld(frameEnd &- left &+ first..<frameEnd &- left &+ count) }
   }
 

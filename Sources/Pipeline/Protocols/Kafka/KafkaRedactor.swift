@@ -5,8 +5,8 @@
 ///   which tells whose dead letter a copy is. Records in compressed batches are zeroed as a whole: nothing is read there.
 /// - Out: as many bytes as came in, but those that wait for more to be understood come with the next ones.
 /// - Built on the decoder, so both agree on what a byte is. Memory: the decoder's, and as many waiting bytes again.
-package struct KafkaRedactor {
-  private var decoder: KafkaDecoder
+package final class KafkaRedactor {
+  private let decoder: KafkaDecoder
   private let finder = WithheldFinder()
   private var client = RedactedSide()
   private var broker = RedactedSide()
@@ -17,7 +17,7 @@ package struct KafkaRedactor {
   }
 
   /// The next bytes of a side; what can be told of them and those before is appended to `out`.
-  package mutating func receive(_ bytes: RawSpan, from role: KafkaRole, into out: inout [UInt8]) {
+  package func receive(_ bytes: RawSpan, from role: KafkaRole, into out: inout [UInt8]) {
     self[role].append(bytes)
     finder.open(self[role])
     decoder.receive(bytes, from: role, at: .zero, into: finder)
@@ -26,7 +26,7 @@ package struct KafkaRedactor {
   }
 
   /// The next `count` bytes of a side will never come (0: nobody knows how many). `out` gets what came before them.
-  package mutating func lost(_ count: Int, from role: KafkaRole, into out: inout [UInt8]) {
+  package func lost(_ count: Int, from role: KafkaRole, into out: inout [UInt8]) {
     finder.open(self[role])
     decoder.lost(count, from: role, at: .zero, into: finder)
     self[role] = finder.close()
@@ -35,7 +35,7 @@ package struct KafkaRedactor {
   }
 
   /// A side's stream is over: `out` gets what waited.
-  package mutating func finish(_ role: KafkaRole, into out: inout [UInt8]) {
+  package func finish(_ role: KafkaRole, into out: inout [UInt8]) {
     finder.open(self[role])
     decoder.finish(role, at: .zero, into: finder)
     self[role] = finder.close()

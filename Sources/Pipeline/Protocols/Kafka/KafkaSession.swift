@@ -10,7 +10,7 @@ final class KafkaSession {
   let process: KafkaProcess
   /// As it was when it was told; `cluster` is what it is by now.
   private var toldCluster: ClusterID
-  private var decoder: KafkaDecoder
+  private let decoder: KafkaDecoder
   /// Hash of the client id that requests carry.
   private(set) var client: UInt64 = 0
   /// The group that this connection fetches for, once a partition told that fits only one.

@@ -1,0 +1,45 @@
+#!/usr/bin/env python3
+"""kafka_consumer.py BOOTSTRAP TOPIC COUNT FILE: a confluent-kafka consumer that polls message by message and commits, in
+the background, every hundredth.
+
+Reads the topic from its beginning in a group of its own. Writes to FILE what consumer.py does: its own user and system time,
+librdkafka's threads among it, and the time passed, from its first message to its last commit.
+"""
+
+import json
+import sys
+import uuid
+
+from confluent_kafka import Consumer
+from consumer import now
+
+COMMIT_EVERY = 100
+
+
+def main():
+    bootstrap, topic, count, path = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
+    consumer = Consumer({
+        "bootstrap.servers": bootstrap, "group.id": f"bench-{uuid.uuid4()}", "enable.auto.commit": False,
+        "auto.offset.reset": "earliest",
+    })  # fmt: skip
+    consumer.subscribe([topic])
+    received, began = 0, None
+    while received < count:
+        message = consumer.poll(10)
+        if message is None:
+            sys.exit(f"no message for 10 s after {received} of {count}")
+        if message.error():
+            sys.exit(str(message.error()))
+        began = began or now()
+        received += 1
+        if received % COMMIT_EVERY == 0:
+            consumer.commit(asynchronous=True)
+    consumer.commit(asynchronous=False)
+    ended = now()
+    consumer.close()
+    with open(path, "w") as file:
+        json.dump({"messages": count, "cpu_s": ended[0] - began[0], "wall_s": ended[1] - began[1]}, file)
+
+
+if __name__ == "__main__":
+    main()
