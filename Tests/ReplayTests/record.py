@@ -710,10 +710,11 @@ def start_garagemq(folder):
     raise SystemExit(f"garagemq did not start: {(folder / 'log').read_text()[-500:]}")
 
 
-def capture(port, path):
+def capture(port, path, host=None):
     """Starts dumpcap and returns when it captures; returns what stops it."""
+    wanted = f"tcp port {port}" + (f" and host {host}" if host else "")
     process = subprocess.Popen(
-        ["dumpcap", "-i", "lo", "-f", f"tcp port {port}", "-w", str(path), "-a", "duration:60", "-a", "filesize:1000"],
+        ["dumpcap", "-i", "lo", "-f", wanted, "-w", str(path), "-a", "duration:60", "-a", "filesize:1000"],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )
     for line in process.stderr:

@@ -32,7 +32,7 @@ recordings = {}
 
 def recording(why, name=None, **options):
     """Marks a function that plays one scenario, starting the capture when it is time, and returns its truth. `options` are
-    those of the broker."""
+    the stage's."""
 
     def mark(function):
         recordings[name or function.__name__] = (function, why, options)
@@ -42,23 +42,33 @@ def recording(why, name=None, **options):
 
 
 class Stage:
-    """What a scenario has at hand: a broker of its own, and the clients."""
+    """What a scenario has at hand: a broker of its own, and the clients. With `sasl`, the options of kafka_sasl_proxy, that
+    program stands between them, and what is captured is its side; the publisher goes to the broker itself."""
 
-    def __init__(self, library="new", topics=("orders:3", "orders.DLT"), options=()):
+    def __init__(self, library="new", topics=("orders:3", "orders.DLT"), options=(), sasl=None):
         command = [sys.executable, LIVE / "kafka_broker", "--library", library, "--owner", str(os.getpid()), *options]
         for topic in topics:
             command += ["--topic", topic]
-        self.broker = subprocess.Popen(command, stdout=subprocess.PIPE)
-        line = self.broker.stdout.readline()
+        self.start_capture = self.host = None
+        self.running = []
+        told = self.start("the broker", command)
+        self.broker, self.bootstrap, self.port = told["bootstrap"], told["bootstrap"], told["port"]
+        if sasl is not None:
+            command = [sys.executable, LIVE / "kafka_sasl_proxy", "--broker", self.broker, "--owner", str(os.getpid()), *sasl]
+            self.bootstrap = self.start("the stand-in with SASL", command)["bootstrap"]
+            self.host = self.bootstrap.split(":")[0]
+
+    def start(self, what, command):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        self.running.append(process)
+        line = process.stdout.readline()
         if not line:
-            raise SystemExit("the broker did not start; its reason is above")
-        told = json.loads(line)
-        self.bootstrap, self.port = told["bootstrap"], told["port"]
-        self.start_capture = None
-        self.running = [self.broker]
+            raise SystemExit(f"{what} did not start; its reason is above")
+        return json.loads(line)
 
     def spawn(self, program, *arguments):
-        command = [sys.executable, CLIENTS / program, "--bootstrap", self.bootstrap, *arguments]
+        where = self.broker if program == "kafka_publisher.py" else self.bootstrap
+        command = [sys.executable, CLIENTS / program, "--bootstrap", where, *arguments]
         process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE)
         self.running.append(process)
         return process
@@ -234,6 +244,41 @@ def kafka_sarama(stage):
     return {"kafka:orders": json.loads(done.stdout)}
 
 
+# --- SASL ---------------------------------------------------------------------------------------------------------
+
+SASL_PLAN = "aadD"
+for short, mechanism, is_old, what in (
+    ("rdkafka", "SCRAM-SHA-256", False, "the tokens travel in SaslAuthenticate"),
+    ("rdkafka", "SCRAM-SHA-256", True, "the broker offers SaslHandshake 0 alone, so the tokens follow without Kafka's headers"),
+    ("rdkafka", "PLAIN", True, "the broker offers SaslHandshake 0 alone, so the token follows without Kafka's headers"),
+    ("aiokafka", "SCRAM-SHA-256", False, "the tokens travel in SaslAuthenticate"),
+    ("python", "SCRAM-SHA-256", False, "this library knows no other than SaslHandshake 0, tokens without Kafka's headers"),
+    ("python", "PLAIN", False, "this library knows no other than SaslHandshake 0, a token without Kafka's headers"),
+):
+    name = f"kafka_{short}_{'plain' if mechanism == 'PLAIN' else 'scram'}{'_old' if is_old else ''}"
+    recording(
+        f"{CALLED[short]} authenticates with {mechanism} at a stand-in before {BROKER['new']}: {what}. 20 messages, each committed;"
+        " of every four two succeed, one goes to the dead-letter topic with source headers, one with the body alone", name,
+        sasl=["--old-framing"] if is_old else [],
+    )(storm(CLIENT[short], "--plan", SASL_PLAN, "--sasl", mechanism, count=20))
+recording(
+    f"librdkafka 2.16 with SCRAM-SHA-256 at a stand-in before {BROKER['new']} that lets an authentication hold for 1.5 s: it"
+    " authenticates again in the midst of a connection (KIP-368) while 90 messages come at 30 a second", "kafka_rdkafka_scram_again",
+    sasl=["--session-ms", "1500"],
+)(paced("confluent", "--sasl", "SCRAM-SHA-256", "--commit", "batch"))
+
+
+@recording("a client with a wrong password is refused, again and again, and gives up; another with the right one consumes 20 messages",
+           sasl=[])
+def kafka_sasl_refused(stage):
+    stage.publish(20)
+    stage.start_capture()
+    refused = stage.consume("confluent", "--sasl", "SCRAM-SHA-256", "--password", "wrong-test-password", "--idle-ms", 400)
+    did = stage.consume("confluent", "--sasl", "SCRAM-SHA-256", "--count", 20, "--commit", "batch")
+    assert not refused["assignments"] and did["acked"] == 20, (refused, did)
+    return truth(refused, did)
+
+
 # --- several members, several groups ------------------------------------------------------------------------------
 
 
@@ -379,7 +424,7 @@ def record(names):
             function, why, options = recordings[name]
             raw, stops, stage = directory / f"{name}.pcapng", [], Stage(**options)
             stage.directory = directory
-            stage.start_capture = lambda: stops.append(capture(stage.port, raw))
+            stage.start_capture = lambda: stops.append(capture(stage.port, raw, stage.host))
             try:
                 groups = function(stage)
                 stops[0]()

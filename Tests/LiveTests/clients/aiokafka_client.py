@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListen
 from aiokafka.consumer.group_coordinator import CoordinatorGroupRebalance
 from aiokafka.errors import KafkaError
 
-from kafka_behaviour import Behaviour, consumer_arguments, source_headers
+from kafka_behaviour import Behaviour, consumer_arguments, python_credentials, source_headers
 
 MODES = ("each", "batch", "auto", "none")
 
@@ -43,6 +43,7 @@ class Client:
         self.options = options
         self.behaviour = Behaviour(options, "aiokafka")
         common = {"bootstrap_servers": options.bootstrap, "client_id": options.client_id or "aiokafka"}
+        common |= python_credentials(options)
         self.consumer = AIOKafkaConsumer(
             **common, group_id=options.group, auto_offset_reset="earliest", fetch_max_wait_ms=options.fetch_wait_ms,
             enable_auto_commit=options.commit == "auto", auto_commit_interval_ms=200,

@@ -6,7 +6,7 @@ import time
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from kafka_behaviour import MODES, Behaviour, consumer_arguments, source_headers
+from kafka_behaviour import MODES, TEST_USER, Behaviour, consumer_arguments, source_headers
 
 
 def place(partition):
@@ -20,6 +20,11 @@ class Client:
         self.unanswered = 0
         self.transactions = 0
         common = {"bootstrap.servers": options.bootstrap, "client.id": options.client_id or "rdkafka"}
+        if options.sasl:
+            common |= {
+                "security.protocol": "SASL_PLAINTEXT", "sasl.mechanisms": options.sasl, "sasl.username": TEST_USER,
+                "sasl.password": options.password,
+            }
         settings = {
             **common, "group.id": options.group, "auto.offset.reset": "earliest", "fetch.wait.max.ms": options.fetch_wait_ms,
             "enable.auto.commit": options.commit == "auto", "auto.commit.interval.ms": 200,

@@ -24,6 +24,7 @@
   --fetch-wait-ms W    how long the broker may wait for messages (default 20)
   --die-after K    SIGKILL itself when it is given one more message after K settled ones; the truth is printed before
   --codec C        of what it produces
+  --sasl MECHANISM authenticate as the test user of kafka_sasl_proxy; --password P: with another password than its own
   --bad-from, --bad-until S    in these seconds since its start the plan is in force; before and after all succeeds
   --log FILE       append a line for everything that happens to it (see Journal), live until SIGTERM
 
@@ -50,6 +51,7 @@ TERMS = (
 )
 FAILURES = {"a": 0, "s": 2, "o": 1, "r": 3, "R": 3, "t": 2, "T": 2, "d": 1, "D": 1}
 DEAD, HEADERS = "rRtTdD", "rtd"
+TEST_USER, TEST_PASSWORD = "test-user", "test-password"
 MODES = ("each", "batch", "async", "auto", "none", "transaction")
 
 
@@ -87,6 +89,8 @@ def consumer_options(words, modes, description=None):
     parser.add_argument("--bad-until", type=float, default=1e9)
     parser.add_argument("--log")
     parser.add_argument("--abort", type=int, default=0)
+    parser.add_argument("--sasl")
+    parser.add_argument("--password", default=TEST_PASSWORD)
     options = parser.parse_args(words)
     if set(options.plan) - set(FAILURES):
         parser.error(f"--plan knows the letters {' '.join(FAILURES)}, not {options.plan!r}")
@@ -94,6 +98,16 @@ def consumer_options(words, modes, description=None):
         parser.error("say when to end: --count, --idle-ms, --die-after, or --log, which ends with SIGTERM")
     options.dead_letters = options.dead_letters or f"{options.topic[0]}.DLT"
     return options
+
+
+def python_credentials(options):
+    """What aiokafka and kafka-python are told of --sasl, both in the same words."""
+    if not options.sasl:
+        return {}
+    return {
+        "security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": options.sasl, "sasl_plain_username": TEST_USER,
+        "sasl_plain_password": options.password,
+    }
 
 
 class Journal:

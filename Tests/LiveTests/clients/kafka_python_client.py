@@ -6,7 +6,7 @@ import time
 from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.errors import KafkaError
 
-from kafka_behaviour import Behaviour, consumer_arguments, source_headers
+from kafka_behaviour import Behaviour, consumer_arguments, python_credentials, source_headers
 
 MODES = ("each", "batch", "auto", "none")
 
@@ -30,6 +30,7 @@ class Client:
         self.options = options
         self.behaviour = Behaviour(options, "kafka-python")
         common = {"bootstrap_servers": options.bootstrap.split(","), "client_id": options.client_id or "kafka-python"}
+        common |= python_credentials(options)
         self.consumer = KafkaConsumer(
             **common, group_id=options.group, auto_offset_reset="earliest", fetch_max_wait_ms=options.fetch_wait_ms,
             enable_auto_commit=options.commit == "auto", auto_commit_interval_ms=200,
