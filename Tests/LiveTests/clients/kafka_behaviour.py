@@ -24,7 +24,7 @@
   --fetch-wait-ms W    how long the broker may wait for messages (default 20)
   --die-after K    SIGKILL itself when it is given one more message after K settled ones; the truth is printed before
   --codec C        of what it produces
-  --sasl MECHANISM authenticate as the test user of kafka_sasl_proxy; --password P: with another password than its own
+  --sasl MECHANISM authenticate as the test user of kafka_stand_in; --password P: with another password than its own
   --bad-from, --bad-until S    in these seconds since its start the plan is in force; before and after all succeeds
   --log FILE       append a line for everything that happens to it (see Journal), live until SIGTERM
 
