@@ -115,7 +115,9 @@ let package = Package(
     .testTarget(name: "KernelTests", dependencies: ["Kernel", "Pipeline"], swiftSettings: settings),
     .testTarget(
       name: "LiveTests",
-      exclude: ["broker", "clients", "hold", "holding", "kafka_broker", "kafka_scenario", "scenario"],
+      exclude: [
+        "broker", "clients", "hold", "holding", "kafka_broker", "kafka_scenario", "kafka_stand_in", "scenario",
+      ],
       swiftSettings: settings),
   ]
 #endif

@@ -154,8 +154,14 @@ def paced(client, *arguments, count=90):
 
     def play(stage):
         stage.start_capture()
+        (stage.directory / "paced").unlink(missing_ok=True)
+        log = ("--log", stage.directory / "paced") if client in JAVA else ()
+        member = stage.consumer(client, "--count", count, *arguments, *log)
+        if log:
+            # It takes longer to start than the publisher takes to publish.
+            wait(lambda: journal(stage, "paced", "connected")[0])
         publisher = stage.publisher(count, "--rate", 30)
-        did = stage.consume(client, "--count", count, *arguments)
+        did = stage.told(member)
         stage.told(publisher)
         assert did["delivered"] == count, did
         return truth(did)
