@@ -110,6 +110,30 @@ import Testing
     #expect(try bench.named() == ["orders-1@4"])
   }
 
+  /// Spring: when a record has gone to the dead-letter topic, what remains of all partitions is sought back once more.
+  @Test func `a framework that goes on behind a dead letter has not failed once more`() throws {
+    let consumer = bench.consumer("g", "m", ["orders-0", "orders-1"])
+    consumer.poll("orders-0@0...5", "orders-1@0...5")
+    func dead(_ partition: Int, _ offset: Int) {
+      consumer.fetcher.produce("orders.DLT", headers: KafkaCopies.spring("orders", partition, offset))
+    }
+    // Two records that fail three times each, in a row, and a third at the end of its partition.
+    for _ in 0..<2 { consumer.poll("orders-0@3...5", "orders-1@0...5") }
+    dead(0, 3)
+    for _ in 0..<3 { consumer.poll("orders-0@4...5", "orders-1@0...5") }
+    dead(0, 4)
+    for _ in 0..<3 { consumer.poll("orders-0@5...5", "orders-1@0...5") }
+    dead(0, 5)
+    #expect(try bench.counts()["requeued"] == 6)
+    // The other partition's first record, after that was taken along so often.
+    for _ in 0..<3 { consumer.poll("orders-1@0...5") }
+    consumer.fetcher.fetch("orders-0@6", "orders-1@6")
+    dead(1, 0)
+    #expect(try bench.counts()["requeued"] == 8)
+    #expect(try bench.counts()["dead_lettered"] == 4)
+    #expect(try bench.group().attempts.max == 3)
+  }
+
   @Test func `a seek of every partition on two brokers is one failed attempt`() throws {
     let consumer = bench.consumer("g", "m", ["orders-0", "orders-1"])
     let other = bench.connect(broker: 2)

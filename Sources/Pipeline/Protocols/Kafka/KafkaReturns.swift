@@ -26,9 +26,21 @@ struct KafkaReturns {
     var others: [KafkaPlace: Int64] = [:]
     var isHandedOver = false
     var isConfirmed = false
+    /// The dead letter that was published last, since the round before.
+    var deadLetter: DeadLetter?
+    /// It only went on behind that.
+    var isNoAttempt = false
+  }
+
+  /// `end`: behind what had been handed over of the partition by then.
+  private struct DeadLetter {
+    var place: KafkaPlace
+    var offset: Int64
+    var end: Int64
   }
 
   private var rounds: [Round] = []
+  private var deadLetter: DeadLetter?
   /// Returns in all rounds.
   private(set) var count = 0
 
@@ -50,7 +62,8 @@ struct KafkaReturns {
       if last.returns[place] == nil { count += 1 }
       rounds[rounds.count - 1].returns[place] = offset
     } else {
-      rounds.append(Round(began: at, returns: [place: offset]))
+      rounds.append(Round(began: at, returns: [place: offset], deadLetter: deadLetter))
+      deadLetter = nil
       count += 1
     }
     while rounds.count > Self.roundBound || (count > Self.totalBound && rounds.count > 1) {
@@ -75,6 +88,7 @@ struct KafkaReturns {
     defer { rounds[current].isHandedOver = true }
     // Whoever seeks one partition leaves the others alone; a pause, or a framework, takes all of them back.
     let takesAllBack = rounds.contains { $0.returns.count > 1 }
+    rounds[current].isNoAttempt = takesAllBack && goesOnBehindDeadLetter(current)
     var common: (place: KafkaPlace, offset: Int64)?
     let earlier = rounds.indices.dropLast().filter { i in
       let same = rounds[i].returns.filter { rounds[current].returns[$0.key] == $0.value }
@@ -86,6 +100,18 @@ struct KafkaReturns {
     guard let common else { return [] }
     let isNamed = (earlier + [current]).allSatisfy { rounds[$0].returns.count == 1 }
     return confirm(earlier + [current], common.place, common.offset, isNamed: isNamed)
+  }
+
+  /// A framework that takes all partitions back does so once more when it has given a record up, to go on behind it: that
+  /// is no attempt, but where the next one begins.
+  private func goesOnBehindDeadLetter(_ i: Int) -> Bool {
+    guard let dead = rounds[i].deadLetter else { return false }
+    // To what the consumer had then already; a transaction's marker may lie in between.
+    if let next = rounds[i].returns[dead.place] {
+      return next < dead.end && (next == dead.offset + 1 || next == dead.offset + 2)
+    }
+    // It was the last of its partition.
+    return i > 0 && rounds[i].returns == rounds[i - 1].returns.filter { $0.key != dead.place }
   }
 
   /// Whether the consumer got nowhere between two rounds. To where a position returned, to there it has read; before, it
@@ -100,16 +126,25 @@ struct KafkaReturns {
       && earlier.returns.allSatisfy { later.returns[$0.key] != nil || !hasPassed($0.key, $0.value) }
   }
 
-  /// A dead letter was made of that record: its returns were retries. Answers with those not confirmed yet, and how many
-  /// there were in all.
-  mutating func deadLettered(_ place: KafkaPlace, _ offset: Int64) -> (confirmed: [Confirmed], all: Int) {
-    let mine = rounds.indices.filter { rounds[$0].returns[place] == offset }
+  /// A dead letter was made of that record: its returns were retries, but for those of rounds in which another partition
+  /// returned that has moved on since: then it was that one's record that failed or was given up, and this one was taken
+  /// along. `end`: behind what was handed over of the partition. Answers with those not confirmed yet, and how many there
+  /// were in all.
+  mutating func deadLettered(
+    _ place: KafkaPlace, _ offset: Int64, end: Int64, hasMovedOn: (KafkaPlace, Int64) -> Bool
+  ) -> (confirmed: [Confirmed], all: Int) {
+    deadLetter = DeadLetter(place: place, offset: offset, end: end)
+    let mine = rounds.indices.filter { i in
+      rounds[i].returns[place] == offset && !rounds[i].isNoAttempt
+        && rounds[i].returns.allSatisfy { $0.key == place || !hasMovedOn($0.key, $0.value) }
+    }
     return (confirm(mine, place, offset, isNamed: true), mine.count)
   }
 
   /// Another generation or assignment: positions moved for other reasons.
   mutating func cancel() {
     rounds.removeAll()
+    deadLetter = nil
     count = 0
   }
 
@@ -120,6 +155,7 @@ struct KafkaReturns {
   }
 
   mutating func rename(_ place: KafkaPlace, to other: KafkaPlace) {
+    if deadLetter?.place == place { deadLetter?.place = other }
     for i in rounds.indices {
       guard let offset = rounds[i].returns.removeValue(forKey: place) else { continue }
       if rounds[i].returns.updateValue(offset, forKey: other) != nil { count -= 1 }
@@ -130,7 +166,7 @@ struct KafkaReturns {
     _ which: [Int], _ place: KafkaPlace, _ offset: Int64, isNamed: Bool
   ) -> [Confirmed] {
     var confirmed: [Confirmed] = []
-    for i in which where !rounds[i].isConfirmed {
+    for i in which where !rounds[i].isConfirmed && !rounds[i].isNoAttempt {
       rounds[i].isConfirmed = true
       confirmed.append(
         Confirmed(place: place, offset: offset, isNamed: isNamed, isHandedOver: rounds[i].isHandedOver))

@@ -160,7 +160,10 @@ extension KafkaSession {
   /// A dead letter is made of that record: its returns were retries. Answers with how many.
   private func returnsEnded(_ source: Source, at: Timestamp) -> Int32 {
     guard let member = source.partition.member else { return 0 }
-    let (confirmed, all) = member.returns.deadLettered(source.partition.place, source.offset)
+    let partitions = source.partition.group.partitions
+    let (confirmed, all) = member.returns.deadLettered(
+      source.partition.place, source.offset, end: source.partition.end
+    ) { place, offset in partitions[place].map { max($0.requested, $0.committed) > offset } ?? true }
     for one in confirmed { confirm(one, of: source.partition.group, at: at) }
     // Rounds of several partitions have a name now.
     if all > 0, source.partition.seekBacks.count < KafkaPartition.awaitedBound {
