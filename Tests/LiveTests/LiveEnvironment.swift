@@ -41,7 +41,8 @@ enum LiveEnvironment {
       guard lacking.isEmpty else { throw Failure(description: "lacking: \(lacking.joined(separator: ", "))") }
       // A Kafka lives no longer than its case.
       let broker = try self == .kafkaScenario ? [] : ["--broker", LiveEnvironment.broker.get()]
-      let line = try LiveEnvironment.output(of: [path, "run", name] + broker)
+      let fewer = self == .scenario ? ["--messages", "4000"] : []
+      let line = try LiveEnvironment.output(of: [path, "run", name] + broker + fewer)
       return try JSONDecoder().decode(Outcome.self, from: Data(line.utf8))
     }
 

@@ -6,6 +6,8 @@ extension LiveSuite {
   ///
   /// Needs what `scripts/setup` installs and the two capabilities that capture needs. Where something is lacking every
   /// case is skipped by name, saying what; with `STORMFUSE_REQUIRE_LIVE=1` it fails instead.
+  ///
+  /// 4,000 messages a case here; `Tests/LiveTests/scenario run` has 10,000, `scripts/soak` 50,000.
   @Suite(.serialized, .enabled(if: LiveEnvironment.Driver.scenario.mayRun, LiveEnvironment.Driver.scenario.comment))
   struct LiveTests {
     @Test(.timeLimit(.minutes(5)), arguments: LiveEnvironment.Driver.scenario.cases())
