@@ -113,17 +113,17 @@ private final class RecordedConnection: ByteSink {
       return
     }
     var kept: [UInt8] = []
-    redactor?.lost(count, from: side, into: &kept)
+    let waited = redactor?.lost(count, from: side, into: &kept) ?? 0
     write(kept, side, at)
     // Of unknown length: one byte stands for it.
-    let hole = UInt32(truncatingIfNeeded: max(count, 1))
-    if side == .first { next.first &+= hole } else { next.second &+= hole }
+    skip(max(count, 1) + waited, side)
   }
 
   func ended(_ side: Side, _ end: StreamEnd, at: Timestamp) {
     var kept: [UInt8] = []
-    redactor?.finish(side, into: &kept)
+    let waited = redactor?.finish(side, into: &kept) ?? 0
     write(kept, side, at)
+    skip(waited, side)
     switch end {
     case .finished: write([], side, [.ack, .fin], at)
     case .reset: write([], side, [.ack, .rst], at)
@@ -141,6 +141,12 @@ private final class RecordedConnection: ByteSink {
     var decided = detector
     detector = Detector(fromStart: false)
     decided.handOver(to: self)
+  }
+
+  /// A hole.
+  private func skip(_ count: Int, _ side: Side) {
+    let hole = UInt32(truncatingIfNeeded: count)
+    if side == .first { next.first &+= hole } else { next.second &+= hole }
   }
 
   private func write(_ bytes: [UInt8], _ side: Side, _ at: Timestamp) {

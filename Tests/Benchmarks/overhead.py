@@ -20,8 +20,8 @@ CLIENT_CPU = ("≤", 1.05)
 BYSTANDER = ("≤", 1.01)
 # (body, messages a run): about a second of work each.
 PIKA = ((100, 12_000), (10_000, 6_000))
-# (body, messages a run): as many as the mock broker keeps.
-KAFKA = ((100, 200_000), (10_000, 3_000))
+# (body, messages a run): what the mock broker keeps.
+KAFKA = ((100, 500_000), (10_000, 20_000))
 # (pipeline, requests a run)
 REDIS = ((1, 300_000), (16, 1_500_000))
 

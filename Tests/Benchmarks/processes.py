@@ -21,7 +21,7 @@ CLIENTS = ROOT / "Tests/LiveTests/clients"
 BROKER = ROOT / "Tests/LiveTests/broker"
 KAFKA_BROKER = ROOT / "Tests/LiveTests/kafka_broker"
 # Of the mock broker's topic; each keeps 5 MB.
-KAFKA_PARTITIONS = 8
+KAFKA_PARTITIONS = 64
 PYTHON = ROOT / ".venv/bin/python"
 LONGEST_RUN_S = 120
 PR_SET_PDEATHSIG = 1

@@ -37,10 +37,9 @@ struct ClusterTable {
       if byEndpoint.count < Self.bound { byEndpoint[endpoint] = other }
       return other
     }
-    // Another process met it first.
-    guard known != other, isProvisional[Int(known)] || isProvisional[Int(other)] else { return known }
-    let isLater = isProvisional[Int(known)] && (!isProvisional[Int(other)] || other < known)
-    return isLater ? unite(known, with: other) : unite(other, with: known)
+    // Another process met it first. Whoever knows its own cluster's name will be told this one's.
+    guard known != other, isProvisional[Int(known)], isProvisional[Int(other)] else { return known }
+    return unite(max(known, other), with: min(known, other))
   }
 
   /// The cluster by its present number.

@@ -33,15 +33,16 @@ package struct Redactor {
     }
   }
 
-  /// The next `count` bytes of a side will never come (0: nobody knows how many). `out` gets what waited.
-  package mutating func lost(_ count: Int, from side: Side, into out: inout [UInt8]) {
+  /// The next `count` bytes of a side will never come (0: nobody knows how many). `out` gets what is known of those
+  /// before; answers with how many of them are not, and belong to the gap.
+  package mutating func lost(_ count: Int, from side: Side, into out: inout [UInt8]) -> Int {
     let isClient = side == client
-    kafka?.lost(count, from: isClient ? .client : .broker, into: &out)
     if isClient { amqp?.client.lost(count) } else { amqp?.server.lost(count) }
+    return kafka?.lost(count, from: isClient ? .client : .broker, into: &out) ?? 0
   }
 
-  /// A side's stream is over. `out` gets what waited.
-  package mutating func finish(_ side: Side, into out: inout [UInt8]) {
-    kafka?.finish(side == client ? .client : .broker, into: &out)
+  /// A side's stream is over. The same.
+  package mutating func finish(_ side: Side, into out: inout [UInt8]) -> Int {
+    kafka?.finish(side == client ? .client : .broker, into: &out) ?? 0
   }
 }

@@ -85,6 +85,7 @@ import Testing
       link.fetch("orders-0@\(offset)")
       link.answer(KafkaGot("orders-0@\(offset)...\(offset + 4)"))
       link.commit("g", "", generation: -1, ["orders-0@23"])
+      if process == "one" { link.end() }
     }
     #expect(
       try bench.counts() == [

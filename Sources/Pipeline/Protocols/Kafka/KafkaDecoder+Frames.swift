@@ -140,7 +140,7 @@ extension KafkaDecoder {
       // A token: never read.
       sink.fact(.saslToken(from: .client), of: KafkaExchange.none, in: RawSpan(), at: at)
       if !inFlight.append(.none, isToken: true) { forget(at, sink) }
-      sink.tokenWithheld(client.reader.frameEnd &- left..<client.reader.frameEnd)
+      sink.masked(client.reader.frameEnd &- left..<client.reader.frameEnd)
       return skip(left, .client, isUnderstood: true)
     }
     hasTokens = false
@@ -174,13 +174,15 @@ extension KafkaDecoder {
     if head.length == 4 {
       inFlight.takeToken()
       sink.fact(.saslToken(from: .broker), of: KafkaExchange.none, in: RawSpan(), at: at)
-      sink.tokenWithheld(broker.reader.frameEnd &- left..<broker.reader.frameEnd)
+      sink.masked(broker.reader.frameEnd &- left..<broker.reader.frameEnd)
       return skip(left, .broker, isUnderstood: true)
     }
     guard var request = inFlight.take(head.correlation) else {
       counters.unmatchedAnswers &+= 1
       counters.brokenFrames &+= 1
       sink.lost(.unknownFrame(.broker), bytes: broker.frameSize, at: at)
+      // Where the correlation id would be, a token may be.
+      sink.withheld(broker.reader.frameEnd &- broker.frameSize &+ 4..<broker.reader.frameEnd)
       return seal(left, .broker, isUnderstood: false, sink)
     }
     counters.answers &+= 1
@@ -243,7 +245,7 @@ extension KafkaDecoder {
         let isUnanswered = client.reader.exchange.key == .produce && client.reader[.acks] == 0
         if isUnanswered { inFlight.dropNewest() } else { inFlight.complete(client.reader.terms) }
       }
-      skip(client.reader.left, .client, isUnderstood: true)
+      endFrame(.client, sink)
     }
     return i
   }
@@ -267,9 +269,17 @@ extension KafkaDecoder {
     case .ended:
       let exchange = broker.reader.exchange
       if exchange.key == .saslHandshake, exchange.version == 0, broker.reader[.error] == 0 { hasTokens = true }
-      skip(broker.reader.left, .broker, isUnderstood: true)
+      endFrame(.broker, sink)
     }
     return i
+  }
+
+  /// What a frame has left is not needed, or is nothing known. Assignments say what members told each other.
+  private func endFrame(_ role: KafkaRole, _ sink: some KafkaFactSink) {
+    let reader = self[role].reader.exchange.key
+    let isPlain = self[role].reader.endsEarly && reader != .syncGroup
+    let left = self[role].reader.left
+    if isPlain { skip(left, role, isUnderstood: true) } else { seal(left, role, isUnderstood: true, sink) }
   }
 
   /// The rest of the frame is not read.

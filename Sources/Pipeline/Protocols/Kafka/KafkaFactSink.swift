@@ -14,8 +14,9 @@ package protocol KafkaFactSink: AnyObject {
 
   /// Credentials, contents or unknown headers of records, or bytes that nothing places. They may still be to come.
   func withheld(_ bytes: Range<Int>)
-  /// A SASL token without Kafka's headers: as `withheld`, but zeroes would look like a request.
-  func tokenWithheld(_ bytes: Range<Int>)
+  /// The same, where zeroes would say something: a SASL token without Kafka's headers would be a request, an unknown
+  /// header's value a number.
+  func masked(_ bytes: Range<Int>)
   /// A record's key or value begins, to be hashed: `.hashes` is in `detail`. It is withheld as well.
   func contentBegins(_ bytes: Range<Int>)
   /// All bytes of the last `contentBegins` were seen.
@@ -24,7 +25,7 @@ package protocol KafkaFactSink: AnyObject {
 
 extension KafkaFactSink {
   package func withheld(_ bytes: Range<Int>) {}
-  package func tokenWithheld(_ bytes: Range<Int>) {}
+  package func masked(_ bytes: Range<Int>) {}
   package func contentBegins(_ bytes: Range<Int>) {}
   package func contentEnded(hash: UInt64) {}
 

@@ -47,7 +47,8 @@ extension KafkaMessageReader {
   /// The rest of the batch is not looked into.
   private mutating func skipBatch(into sink: some KafkaFactSink) {
     skipping = records.batchLeft
-    if !records.batch.isControl { withhold(skipping, into: sink) }
+    // What marks a transaction's end is the broker's own.
+    if !records.batch.isControl || exchange.key == .produce { withhold(skipping, into: sink) }
     records.left &-= records.batchLeft
     records.batchLeft = 0
     records.stage = .batch
@@ -284,12 +285,13 @@ extension KafkaMessageReader {
       guard let key = text(headers, &at), let value = text(headers, &at) else { return breakBatch(i, into: sink) }
       if !records.record.marks.note(key, value, in: headers) {
         let start = frameEnd &- left &+ Int(value.offset) &- i
-        sink.withheld(start..<start &+ Int(value.count))
+        sink.masked(start..<start &+ Int(value.count))
       }
       if records.detail.contains(.headers) {
         sink.fact(.recordHeader(key: key, value: value), of: exchange, in: headers, at: self.at)
       }
     }
+    withhold(size, after: at &- i, into: sink)
     endRecord(in: headers, into: sink)
     tookOfRecord(size, &i)
     return i

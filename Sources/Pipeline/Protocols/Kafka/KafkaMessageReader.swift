@@ -15,6 +15,8 @@ struct KafkaMessageReader: Sendable {
   }
 
   var status = Status.idle
+  /// The steps end before the message does: the rest is not needed.
+  var endsEarly = false
   var exchange = KafkaExchange(key: KafkaKey(rawValue: -1), version: 0, correlation: 0, requestedAt: .zero)
   /// Bytes of the frame that no step has taken yet, those in `carry` included.
   var left = 0
@@ -230,7 +232,7 @@ struct KafkaMessageReader: Sendable {
           pc = Int(ops[pc].next)
         }
       case .tag:
-        guard readTag(op, bytes, &i) else { return i }
+        guard readTag(op, bytes, &i, into: sink) else { return i }
       case .known: return fail(i)
       case .tagEnd:
         guard let scope = scopes.popLast(), left >= floor else { return fail(i) }
@@ -247,6 +249,7 @@ struct KafkaMessageReader: Sendable {
         pc = self[.error] == Int64(KafkaError.unsupportedVersion) ? Int(op.next) : pc &+ 1
       case .end:
         status = .ended
+        endsEarly = op.slot != KafkaOp.nowhere
         return i
       }
     }
@@ -351,7 +354,9 @@ struct KafkaMessageReader: Sendable {
   }
 
   /// A tagged field: a number and a size, then as many bytes.
-  private mutating func readTag(_ op: KafkaOp, _ bytes: RawSpan, _ i: inout Int) -> Bool {
+  private mutating func readTag(
+    _ op: KafkaOp, _ bytes: RawSpan, _ i: inout Int, into sink: some KafkaFactSink
+  ) -> Bool {
     guard let last = scopes.indices.last else {
       i = fail(i)
       return false
@@ -380,6 +385,7 @@ struct KafkaMessageReader: Sendable {
       return true
     }
     skipping = size.value
+    withhold(size.value, into: sink)
     return true
   }
 

@@ -1,5 +1,5 @@
 /// One Kafka connection's bytes as a recording may keep them: contents of records, headers that say nothing known,
-/// credentials and every byte that can't be placed become zeroes (a token without Kafka's headers: 0xff), lengths stay.
+/// credentials and every byte that can't be placed become zeroes (where these would say something: 0xff), lengths stay.
 ///
 /// - The last eight bytes of a key or value (all of a shorter one) become its keyed hash, so that equal ones stay equal,
 ///   which tells whose dead letter a copy is. Records in compressed batches are zeroed as a whole: nothing is read there.
@@ -25,21 +25,25 @@ package final class KafkaRedactor {
     self[role].write(waiting: decoder.waitingBytes(role), into: &out)
   }
 
-  /// The next `count` bytes of a side will never come (0: nobody knows how many). `out` gets what came before them.
-  package func lost(_ count: Int, from role: KafkaRole, into out: inout [UInt8]) {
+  /// The next `count` bytes of a side will never come (0: nobody knows how many). Answers with how many before them
+  /// waited: what was not understood yet belongs to the gap.
+  package func lost(_ count: Int, from role: KafkaRole, into out: inout [UInt8]) -> Int {
+    let waiting = decoder.waitingBytes(role)
     finder.open(self[role])
     decoder.lost(count, from: role, at: .zero, into: finder)
     self[role] = finder.close()
-    self[role].giveUp(into: &out)
+    let waited = self[role].giveUp(waiting: waiting, into: &out)
     self[role].position &+= max(count, 0)
+    return waited
   }
 
-  /// A side's stream is over: `out` gets what waited.
-  package func finish(_ role: KafkaRole, into out: inout [UInt8]) {
+  /// A side's stream is over. Answers with how many bytes waited: a gap at its end.
+  package func finish(_ role: KafkaRole, into out: inout [UInt8]) -> Int {
+    let waiting = decoder.waitingBytes(role)
     finder.open(self[role])
     decoder.finish(role, at: .zero, into: finder)
     self[role] = finder.close()
-    self[role].giveUp(into: &out)
+    return self[role].giveUp(waiting: waiting, into: &out)
   }
 
   private subscript(role: KafkaRole) -> RedactedSide {
@@ -96,12 +100,14 @@ private struct RedactedSide {
     write(to: end, into: &out)
   }
 
-  /// Nothing more is known of what waited.
-  mutating func giveUp(into out: inout [UInt8]) {
+  /// The last `waiting` bytes are given up; answers with how many. What waited for a content's hash is zeroes now.
+  mutating func giveUp(waiting: Int, into out: inout [UInt8]) -> Int {
     content = nil
-    let end = position &+ bytes.count
-    withheld.append((position..<end, 0))
-    write(to: end, into: &out)
+    let dropped = min(waiting, bytes.count)
+    write(to: position &+ bytes.count &- dropped, into: &out)
+    bytes.removeAll(keepingCapacity: true)
+    position &+= dropped
+    return dropped
   }
 
   private mutating func write(to end: Int, into out: inout [UInt8]) {
@@ -137,7 +143,7 @@ private final class WithheldFinder: KafkaFactSink {
     if !bytes.isEmpty { side.withheld.append((bytes, 0)) }
   }
 
-  func tokenWithheld(_ bytes: Range<Int>) {
+  func masked(_ bytes: Range<Int>) {
     if !bytes.isEmpty { side.withheld.append((bytes, 0xff)) }
   }
 

@@ -30,6 +30,8 @@ struct KafkaReturns {
     var deadLetter: DeadLetter?
     /// It only went on behind that.
     var isNoAttempt = false
+    /// The record whose failure it was, as its dead letter told.
+    var record: (place: KafkaPlace, offset: Int64)?
   }
 
   /// `end`: behind what had been handed over of the partition by then.
@@ -126,18 +128,21 @@ struct KafkaReturns {
       && earlier.returns.allSatisfy { later.returns[$0.key] != nil || !hasPassed($0.key, $0.value) }
   }
 
-  /// A dead letter was made of that record: its returns were retries, but for those of rounds in which another partition
-  /// returned that has moved on since: then it was that one's record that failed or was given up, and this one was taken
-  /// along. `end`: behind what was handed over of the partition. Answers with those not confirmed yet, and how many there
-  /// were in all.
+  /// A dead letter was made of that record: its returns were retries, but for those of rounds that are known to have been
+  /// another record's, or, where nothing told whose, may have been one that is acknowledged by now (`isDone`): a framework
+  /// takes along what did not fail. `end`: behind what was handed over of the partition. Answers with those not confirmed
+  /// yet, and how many there were in all.
   mutating func deadLettered(
-    _ place: KafkaPlace, _ offset: Int64, end: Int64, hasMovedOn: (KafkaPlace, Int64) -> Bool
+    _ place: KafkaPlace, _ offset: Int64, end: Int64, isDone: (KafkaPlace, Int64) -> Bool
   ) -> (confirmed: [Confirmed], all: Int) {
     deadLetter = DeadLetter(place: place, offset: offset, end: end)
     let mine = rounds.indices.filter { i in
-      rounds[i].returns[place] == offset && !rounds[i].isNoAttempt
-        && rounds[i].returns.allSatisfy { $0.key == place || !hasMovedOn($0.key, $0.value) }
+      let round = rounds[i]
+      guard round.returns[place] == offset, !round.isNoAttempt else { return false }
+      if let record = round.record { return record == (place, offset) }
+      return !round.isConfirmed || round.returns.allSatisfy { $0.key == place || !isDone($0.key, $0.value) }
     }
+    for i in mine { rounds[i].record = (place, offset) }
     return (confirm(mine, place, offset, isNamed: true), mine.count)
   }
 

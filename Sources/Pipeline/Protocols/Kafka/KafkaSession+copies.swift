@@ -163,7 +163,7 @@ extension KafkaSession {
     let partitions = source.partition.group.partitions
     let (confirmed, all) = member.returns.deadLettered(
       source.partition.place, source.offset, end: source.partition.end
-    ) { place, offset in partitions[place].map { max($0.requested, $0.committed) > offset } ?? true }
+    ) { place, offset in partitions[place].map { $0.committed > offset } ?? true }
     for one in confirmed { confirm(one, of: source.partition.group, at: at) }
     // Rounds of several partitions have a name now.
     if all > 0, source.partition.seekBacks.count < KafkaPartition.awaitedBound {

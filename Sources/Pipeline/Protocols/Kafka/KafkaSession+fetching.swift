@@ -131,7 +131,7 @@ extension KafkaSession {
     guard let partition = state.partition(place, of: group) else { return }
     if let other = partition.member {
       // It was started again as another process.
-      guard other.isStandalone, other.process != process.id else { return }
+      guard other.isStandalone, other.process != process.id, other.connections == 0 else { return }
       state.revoke(partition, at: ledger.now)
     }
     guard let member = state.member(id, of: group, process: process, client: client) else { return }

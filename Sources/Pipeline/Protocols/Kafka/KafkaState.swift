@@ -172,22 +172,25 @@ final class KafkaState {
         groups[filed] = nil
         group.cluster = to
         let name = Array(group.name.utf8)
-        let other = topics.hash(Text(offset: 0, count: UInt32(name.count)), in: name.span.bytes, to)
-        guard groups[other] != nil else {
-          groups[other] = group
-          continue
-        }
-        // Its members will show in the other one, by what they commit at the latest.
-        for partition in group.list {
-          revoke(partition, at: ledger.now)
-          retire(partition)
-        }
-        gone.removeAll { $0.group === group }
-        group.dissolve()
-        for process in processes.values { process.groups.removeAll { $0 === group } }
+        let hash = topics.hash(Text(offset: 0, count: UInt32(name.count)), in: name.span.bytes, to)
+        let other = groups[hash]
+        // The one that has consumed goes on; members of the other will show there, by what they commit at the latest.
+        let goesOn = other == nil || other?.id == nil && group.id != nil
+        if goesOn { groups[hash] = group }
+        if let ended = goesOn ? other : group { end(ended) }
       }
       for process in processes.values { process.version += 1 }
     }
+  }
+
+  private func end(_ group: KafkaGroup) {
+    for partition in group.list {
+      revoke(partition, at: ledger.now)
+      retire(partition)
+    }
+    gone.removeAll { $0.group === group }
+    group.dissolve()
+    for process in processes.values { process.groups.removeAll { $0 === group } }
   }
 
   // MARK: Topics

@@ -99,7 +99,7 @@ struct KafkaTopics {
       guard entries[i].hasName, entries[i].successor < 0 else { continue }
       let name = Array(entries[i].name.utf8)
       let hash = hash(Text(offset: 0, count: UInt32(name.count)), in: name.span.bytes, to)
-      guard let known = byName[hash] else {
+      guard let known = byName[hash], known != i else {
         byName[hash] = Int32(i)
         continue
       }
