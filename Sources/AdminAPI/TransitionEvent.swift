@@ -22,6 +22,9 @@ package struct TransitionNews: Codable, Equatable, Sendable {
     package var from: BreakerState
     package var to: BreakerState
     package var cause: Transition.Cause
+    /// Of a command: who gave it, and why.
+    @NullEncoded package var author: String?
+    @NullEncoded package var reason: String?
   }
 
   /// Counts since the run began.
@@ -48,7 +51,7 @@ extension GroupEvent<TransitionNews> {
       group: group,
       step: .init(
         revision: transition.revision, at: RFC3339(transition.at), from: transition.from, to: transition.to,
-        cause: transition.cause),
+        cause: transition.cause, author: transition.note?.author, reason: transition.note?.reason),
       verdict: verdict?.kind ?? group.verdict.kind, rule: verdict.map(\.rule) ?? group.verdict.rule,
       evidence: verdict?.evidence ?? group.verdict.evidence, owner: owner, runbook: runbook)
   }
@@ -61,7 +64,7 @@ extension GroupEvent<TransitionNews> {
       group: group,
       step: .init(
         revision: transition.revision, at: transition.at, from: transition.from, to: transition.to,
-        cause: transition.cause),
+        cause: transition.cause, author: transition.author, reason: transition.reason),
       verdict: group.verdict.kind, rule: transition.rule ?? group.verdict.rule, evidence: transition.evidence,
       owner: owner, runbook: runbook)
   }

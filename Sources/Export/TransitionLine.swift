@@ -10,6 +10,8 @@ package enum TransitionLine {
     let change = "\(style.paint(name(step.from), nil)) → \(style.paint(name(step.to), .of(step.to)))"
     var text = "\(style.paint(String(time), .grey)) \(style.paint(TerminalStyle.printable(event.key), .bold)) \(change)"
     text += "  \(reason(event))"
+    if let author = step.author { text += " by \(TerminalStyle.printable(author))" }
+    if let reason = step.reason { text += " (\(TerminalStyle.printable(reason)))" }
     let evidence = EvidenceText.line(event.evidence)
     if !evidence.isEmpty { text += ": \(evidence)" }
     if step.to == .open || step.to == .forcedOpen {

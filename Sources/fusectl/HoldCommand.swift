@@ -51,7 +51,7 @@
 
     func validate() throws {
       if !target.isGiven, action == nil, duration == nil, destinations.isEmpty, rate == nil {
-        throw CleanExit.helpRequest(Fusectl.self)
+        try Self.refuseOtherWords(Array(CommandLine.arguments.dropFirst()))
       }
       guard target.isGiven else { throw ValidationError("Whose traffic? Give --cgroup PATH or --pid N.") }
       guard let action else { throw ValidationError("Give --action: pause, throttle or block.") }
@@ -66,6 +66,18 @@
       case (.throttle, _), (_, nil): break
       case (_, _?): throw ValidationError("--rate goes with --action throttle only.")
       }
+    }
+
+    /// A command line that is none of `hold`'s comes here as well: it must not pass for one that was carried out.
+    static func refuseOtherWords(_ words: [String]) throws {
+      guard let first = words.first else { throw CleanExit.helpRequest(Fusectl.self) }
+      if first == configuration.commandName { return }
+      if first.hasPrefix("-") {
+        throw ValidationError("The command comes first and its options behind it, as in: fusectl status --format json.")
+      }
+      throw ValidationError(
+        "There is no command '\(TerminalStyle.printable(first))': there are status, show, report, trip, reset, override, "
+          + "hold and release.")
     }
 
     func run() throws {

@@ -17,6 +17,11 @@ struct ReportCommand: Command {
     }
   }
 
+  /// What was delivered, but counts for no group.
+  private static func strays(_ destinations: [Report.Destination], _ what: String) -> [String] {
+    destinations.map { "\($0.delivered) delivered, \(what): \(TerminalStyle.printable($0.destination))" }
+  }
+
   static func text(_ report: Report, _ terminal: Terminal) -> String {
     let capture = report.capture
     var lines = [
@@ -24,6 +29,8 @@ struct ReportCommand: Command {
       "\(capture.segments) segments, \(capture.bytes) bytes, \(capture.lost_bytes) lost, "
         + "\(capture.connections) connections",
     ]
+    lines += strays(report.unattributed, "to which group is not known")
+    lines += strays(report.ungrouped, "outside of every group")
     lines += capture.undecoded.map {
       "\($0.connections) connections not decoded: \(TerminalStyle.printable($0.reason))"
     }

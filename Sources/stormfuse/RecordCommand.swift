@@ -1,5 +1,6 @@
 #if os(Linux)
   import ArgumentParser
+  import Glibc
   import Pipeline
 
   struct RecordCommand: AsyncParsableCommand {
@@ -14,11 +15,19 @@
     @OptionGroup var target: TargetOptions
     @Option(name: .shortAndLong, help: "The file to write.")
     var output: String
+    @Flag(help: "Write over the file if there is one.")
+    var overwrite = false
     @Flag(help: "Record message bodies and credentials as well: think of who may read the file.")
     var withBodies = false
     @Option(help: "Stop recording at this size.")
     var maxBytes: UInt64 = 1 << 30
     @OptionGroup var watching: WatchOptions
+
+    func validate() throws {
+      if !overwrite, access(output, F_OK) == 0 {
+        throw ValidationError("\(output) is there already: name another file, or give --overwrite.")
+      }
+    }
 
     func run() async throws {
       let recording = Recording(path: output, limit_bytes: maxBytes, withBodies: withBodies)

@@ -155,8 +155,8 @@ import Testing
         "unit":"s","value":73,"window_s":60}],"exposure":4,"group":"orders","held":false,\
         "href":"/v1/breakers/rabbitmq%3A%252F%3Aorders","id":"\(event.id)","key":"rabbitmq:%2F:orders","mode":"observe",\
         "owner":"oncall","rule":"dead-letter-storm","runbook":null,"schema":"stormfuse.event/1","system":"rabbitmq",\
-        "target":"pid:42","transition":{"at":"2026-11-20T23:59:59.123456789Z","cause":"rule","from":"closed",\
-        "revision":1,"to":"open"},"verdict":"storm","why":"mode is observe"}
+        "target":"pid:42","transition":{"at":"2026-11-20T23:59:59.123456789Z","author":null,"cause":"rule",\
+        "from":"closed","reason":null,"revision":1,"to":"open"},"verdict":"storm","why":"mode is observe"}
         """)
     #expect(try JSON.decode(TransitionEvent.self, from: Array(text.utf8)) == event)
   }

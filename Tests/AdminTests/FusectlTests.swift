@@ -8,6 +8,18 @@ import Testing
 @testable import fusectl
 
 @Suite(.serialized, .timeLimit(.minutes(2))) struct FusectlTests {
+  #if os(Linux)
+    @Test(arguments: [["tirp", "key", "--reason", "x"], ["wat"], ["--version"], ["--admin", "x", "status"]])
+    func `a command line that is nobody's is refused`(words: [String]) {
+      #expect(throws: ValidationError.self) { try HoldCommand.refuseOtherWords(words) }
+    }
+
+    @Test func `no word at all asks for help, and hold's own lacks are hold's to tell`() throws {
+      #expect(throws: CleanExit.self) { try HoldCommand.refuseOtherWords([]) }
+      try HoldCommand.refuseOtherWords(["hold", "--detach"])
+    }
+  #endif
+
   private let loopback = Listen.tcp(host: "127.0.0.1", port: 0)
 
   private func output(_ arguments: [String], _ listen: Listen, _ terminal: Terminal = .none) async throws -> String {

@@ -1,5 +1,6 @@
 import AdminAPI
 import Foundation
+import Pipeline
 import Testing
 
 @testable import Export
@@ -85,6 +86,18 @@ import Testing
       TransitionLine.text(try Sample.event())
         == "2026-11-20T23:59:59.123Z rabbitmq:%2F:orders closed → open  dead-letter-storm: "
         + "error rate 41.2 % > 5 % of 312, retries p95 5 > 3; not held: mode is observe")
+  }
+
+  @Test func `of a command it says who gave it, and why`() throws {
+    var event = try Sample.event()
+    event.transition.cause = .trip
+    event.transition.author = "ann"
+    event.transition.reason = "DLQ\nfills"
+    let line = TransitionLine.text(event)
+    #expect(line.contains("closed → open  trip by ann (DLQ"))
+    #expect(!line.contains("\n"))
+    let json = try #require(String(data: JSONEncoder().encode(event), encoding: .utf8))
+    #expect(json.contains("\"author\":\"ann\"") && json.contains("\"reason\":\"DLQ\\nfills\""))
   }
 
   @Test func `on a terminal it has colour`() throws {
