@@ -58,7 +58,7 @@ extension LiveKernel {
     private func runAsNobody(
       _ capabilities: [String], environment: [String] = [], _ arguments: [String]
     ) throws -> (Int32, String) {
-      // A copy, since the tree may lie under a home directory, which others can't enter.
+      // A copy, and from elsewhere, since the tree may lie under a home directory, which others can't enter.
       let directory = FileManager.default.temporaryDirectory.appending(path: "stormfuse-tests-\(UUID().uuidString)")
       try FileManager.default.createDirectory(
         at: directory, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o755])
@@ -69,7 +69,7 @@ extension LiveKernel {
       return try run(
         [
           "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--no-new-privs", "--inh-caps=\(set)",
-          "--ambient-caps=\(set)", "--bounding-set=\(set)", "env",
+          "--ambient-caps=\(set)", "--bounding-set=\(set)", "env", "--chdir=/",
         ] + environment + [executable.path] + arguments)
     }
 
