@@ -274,12 +274,14 @@ extension KafkaDecoder {
     return i
   }
 
-  /// What a frame has left is not needed, or is nothing known. Assignments say what members told each other.
+  /// What a frame has left is not needed.
   private func endFrame(_ role: KafkaRole, _ sink: some KafkaFactSink) {
-    let reader = self[role].reader.exchange.key
-    let isPlain = self[role].reader.endsEarly && reader != .syncGroup
     let left = self[role].reader.left
-    if isPlain { skip(left, role, isUnderstood: true) } else { seal(left, role, isUnderstood: true, sink) }
+    if self[role].reader.leavesPlainRest {
+      skip(left, role, isUnderstood: true)
+    } else {
+      seal(left, role, isUnderstood: true, sink)
+    }
   }
 
   /// The rest of the frame is not read.

@@ -24,7 +24,7 @@ struct KafkaField: Sendable {
     /// Where the error before it is UNSUPPORTED_VERSION, what follows is written as in version 0 (KIP-511).
     case downgrade
     /// What follows is not needed, and not read.
-    case rest
+    case rest(isPlain: Bool)
   }
 
   var name: StaticString
@@ -95,7 +95,9 @@ extension KafkaField {
     Self("", .emit(event), from, to)
   }
   static let downgrade = Self("", .downgrade, 0, .max)
-  static let rest = Self("", .rest, 0, .max)
+  /// Not needed; `sealed` is not for a recording either.
+  static let rest = Self("", .rest(isPlain: true), 0, .max)
+  static let sealed = Self("", .rest(isPlain: false), 0, .max)
 
   /// The same field as a tagged one.
   func tagged(_ tag: Int) -> Self {

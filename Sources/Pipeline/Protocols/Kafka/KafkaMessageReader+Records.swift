@@ -3,7 +3,6 @@ extension KafkaMessageReader {
   mutating func beginRecords(_ size: Int) {
     records.stage = .batch
     records.left = size
-    records.lastOffset = -1
     records.end = KafkaRecordsEnd(
       topic: topic, partition: Int32(truncatingIfNeeded: self[.partition]), bytes: size, batches: 0, endsInPart: false,
       isIncomplete: false)
@@ -99,7 +98,6 @@ extension KafkaMessageReader {
     records.batch = magic == 2 ? batch(bytes, i, size) : message(bytes, i, magic, size)
     let batch = records.batch
     took(headerSize, &i)
-    records.lastOffset = batch.lastOffset
     sink.fact(.batch(batch), of: exchange, in: kept.span.bytes, at: at)
     records.recordsLeft = batch.count
     if batch.isControl {

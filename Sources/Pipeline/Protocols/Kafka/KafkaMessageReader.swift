@@ -15,8 +15,8 @@ struct KafkaMessageReader: Sendable {
   }
 
   var status = Status.idle
-  /// The steps end before the message does: the rest is not needed.
-  var endsEarly = false
+  /// The steps ended before the message does: what is left of it may be recorded.
+  var leavesPlainRest = false
   var exchange = KafkaExchange(key: KafkaKey(rawValue: -1), version: 0, correlation: 0, requestedAt: .zero)
   /// Bytes of the frame that no step has taken yet, those in `carry` included.
   var left = 0
@@ -249,7 +249,7 @@ struct KafkaMessageReader: Sendable {
         pc = self[.error] == Int64(KafkaError.unsupportedVersion) ? Int(op.next) : pc &+ 1
       case .end:
         status = .ended
-        endsEarly = op.slot != KafkaOp.nowhere
+        leavesPlainRest = op.slot != KafkaOp.nowhere
         return i
       }
     }

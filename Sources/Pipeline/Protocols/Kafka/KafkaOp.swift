@@ -30,7 +30,7 @@ struct KafkaOp: Sendable {
     case emit
     /// If the slot `error` is UNSUPPORTED_VERSION go to `next`.
     case downgrade
-    /// `slot` is not `nowhere` if more of the message follows.
+    /// `slot` is not `nowhere` if more of the message follows, and may be recorded.
     case end
   }
 

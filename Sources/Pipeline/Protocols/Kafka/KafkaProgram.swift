@@ -129,7 +129,7 @@ struct KafkaProgram: Sendable {
     case .structure(let fields): add(structure: fields, version, isFlexible)
     case .emit(let event): ops.append(KafkaOp(code: .emit, slot: event.rawValue))
     case .downgrade: ops.append(KafkaOp(code: .downgrade, next: Int32(ops.count + 1)))
-    case .rest: ops.append(KafkaOp(code: .end, slot: 0))
+    case .rest(let isPlain): ops.append(KafkaOp(code: .end, slot: isPlain ? 0 : KafkaOp.nowhere))
     }
   }
 

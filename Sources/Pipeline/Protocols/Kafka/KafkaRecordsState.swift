@@ -26,8 +26,6 @@ struct KafkaRecordsState: Sendable {
   var record = KafkaRecord.none
   var hash = KeyedHash(KeyedHash.Key(0, 0))
   var end = KafkaRecordsEnd.none
-  /// The end of the batch before; −1: there is none.
-  var lastOffset: Int64 = -1
   var aborted: [Aborted] = []
   /// There were more.
   var abortedLost = false

@@ -8,8 +8,6 @@
 package final class KafkaRedactor {
   private let decoder: KafkaDecoder
   private let finder = WithheldFinder()
-  private var client = RedactedSide()
-  private var broker = RedactedSide()
 
   /// `hashKey`: one for all connections of a recording, and for nothing else.
   package init(hashKey: KeyedHash.Key) {
@@ -18,41 +16,29 @@ package final class KafkaRedactor {
 
   /// The next bytes of a side; what can be told of them and those before is appended to `out`.
   package func receive(_ bytes: RawSpan, from role: KafkaRole, into out: inout [UInt8]) {
-    self[role].append(bytes)
-    finder.open(self[role])
+    finder.role = role
+    finder.side.append(bytes)
     decoder.receive(bytes, from: role, at: .zero, into: finder)
-    self[role] = finder.close()
-    self[role].write(waiting: decoder.waitingBytes(role), into: &out)
+    finder.side.write(waiting: decoder.waitingBytes(role), into: &out)
   }
 
   /// The next `count` bytes of a side will never come (0: nobody knows how many). Answers with how many before them
   /// waited: what was not understood yet belongs to the gap.
   package func lost(_ count: Int, from role: KafkaRole, into out: inout [UInt8]) -> Int {
     let waiting = decoder.waitingBytes(role)
-    finder.open(self[role])
+    finder.role = role
     decoder.lost(count, from: role, at: .zero, into: finder)
-    self[role] = finder.close()
-    let waited = self[role].giveUp(waiting: waiting, into: &out)
-    self[role].position &+= max(count, 0)
+    let waited = finder.side.giveUp(waiting: waiting, into: &out)
+    finder.side.position &+= max(count, 0)
     return waited
   }
 
   /// A side's stream is over. Answers with how many bytes waited: a gap at its end.
   package func finish(_ role: KafkaRole, into out: inout [UInt8]) -> Int {
     let waiting = decoder.waitingBytes(role)
-    finder.open(self[role])
+    finder.role = role
     decoder.finish(role, at: .zero, into: finder)
-    self[role] = finder.close()
-    return self[role].giveUp(waiting: waiting, into: &out)
-  }
-
-  private subscript(role: KafkaRole) -> RedactedSide {
-    _read {
-      if role == .client { yield client } else { yield broker }
-    }
-    _modify {
-      if role == .client { yield &client } else { yield &broker }
-    }
+    return finder.side.giveUp(waiting: waiting, into: &out)
   }
 }
 
@@ -129,14 +115,19 @@ private struct RedactedSide {
 
 /// Learns from the decoder where bytes lie.
 private final class WithheldFinder: KafkaFactSink {
-  private var side = RedactedSide()
+  /// The side that speaks.
+  var role = KafkaRole.client
+  private var client = RedactedSide()
+  private var broker = RedactedSide()
 
-  func open(_ side: consuming RedactedSide) { self.side = side }
-
-  func close() -> RedactedSide {
-    var closed = RedactedSide()
-    swap(&closed, &side)
-    return closed
+  /// Its own, changed in place.
+  var side: RedactedSide {
+    _read {
+      if role == .client { yield client } else { yield broker }
+    }
+    _modify {
+      if role == .client { yield &client } else { yield &broker }
+    }
   }
 
   func withheld(_ bytes: Range<Int>) {

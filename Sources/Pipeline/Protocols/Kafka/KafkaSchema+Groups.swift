@@ -77,8 +77,8 @@ extension KafkaSchema {
         .string("ProtocolType", from: 5, .protocolType),
         .string("ProtocolName", from: 5, .protocolName),
         .emit(.syncGroupRequested),
-        // Everybody's assignments, from the leader.
-        .rest,
+        // Everybody's assignments, from the leader, and what members told each other.
+        .sealed,
       ],
       response: [
         .int32("ThrottleTimeMs", from: 1),

@@ -75,10 +75,14 @@ final class KafkaState {
     if idle.isEmpty { idleGroupsMissedAt = ledger.now }
     for (filed, group) in idle where !group.isShare {
       groups[filed] = nil
-      for partition in group.list { retire(partition) }
-      group.dissolve()
-      for process in processes.values { process.groups.removeAll { $0 === group } }
+      forget(group)
     }
+  }
+
+  private func forget(_ group: KafkaGroup) {
+    for partition in group.list { retire(partition) }
+    group.dissolve()
+    for process in processes.values { process.groups.removeAll { $0 === group } }
   }
 
   func member(_ id: UInt64, of group: KafkaGroup, process: KafkaProcess, client: UInt64) -> KafkaMember? {
@@ -177,20 +181,13 @@ final class KafkaState {
         // The one that has consumed goes on; members of the other will show there, by what they commit at the latest.
         let goesOn = other == nil || other?.id == nil && group.id != nil
         if goesOn { groups[hash] = group }
-        if let ended = goesOn ? other : group { end(ended) }
+        guard let ended = goesOn ? other : group else { continue }
+        for partition in ended.list { revoke(partition, at: ledger.now) }
+        gone.removeAll { $0.group === ended }
+        forget(ended)
       }
       for process in processes.values { process.version += 1 }
     }
-  }
-
-  private func end(_ group: KafkaGroup) {
-    for partition in group.list {
-      revoke(partition, at: ledger.now)
-      retire(partition)
-    }
-    gone.removeAll { $0.group === group }
-    group.dissolve()
-    for process in processes.values { process.groups.removeAll { $0 === group } }
   }
 
   // MARK: Topics
