@@ -26,8 +26,8 @@ enum Page {
     <h1>stormfuse</h1>
     <p id="note" role="status">loading…</p>
     <div class="scroll"><table>
-      <thead><tr><th>group<th>verdict<th>breaker<th>held<th class="n">error rate<th class="n">retries p95
-        <th class="n">delay p95<th class="n">in flight<th class="n">coverage</thead>
+      <thead><tr><th>group<th>verdict<th>breaker<th>held<th class="n">error rate<th class="n">dead letters
+        <th class="n">retries p95<th class="n">delay p95<th class="n">in flight<th class="n">coverage</thead>
       <tbody id="rows"></tbody>
     </table></div>
     <script>
@@ -52,6 +52,7 @@ enum Page {
             cell(row, b.state, b.state);
             cell(row, b.held ? "yes" : b.why ? "no: " + b.why : "no");
             cell(row, share(pick("error_rate")), "n");
+            cell(row, share(pick("dead_letter_rate")), "n");
             cell(row, number(pick("retries_p95")), "n");
             cell(row, number(pick("consumption_delay_p95_s"), " s"), "n");
             cell(row, b.in_flight, "n");

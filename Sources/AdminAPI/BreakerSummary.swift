@@ -15,6 +15,8 @@ package struct BreakerSummary: Codable, Equatable, Sendable {
   package var held: Bool
   @NullEncoded package var why: String?
   package var revision: UInt64
+  /// When the open time or the override ends by itself; null if nothing does that.
+  @NullEncoded package var until: RFC3339?
   /// When it entered its state; null if it never left the first one.
   @NullEncoded package var since: RFC3339?
   package var verdict: Verdict.Kind
@@ -24,16 +26,9 @@ package struct BreakerSummary: Codable, Equatable, Sendable {
   @NullEncoded package var lag: Int?
   package var coverage: Double
   /// Since the run began.
-  package var total: Rates
-  /// Within the rules' window, as the verdict's evidence has them; null where it has none.
-  package var window: Rates
-
-  package struct Rates: Codable, Equatable, Sendable {
-    @NullEncoded package var error_rate: Double?
-    @NullEncoded package var dead_letter_rate: Double?
-    @NullEncoded package var retries_p95: Double?
-    @NullEncoded package var consumption_delay_p95_s: Double?
-  }
+  package var total: Report.Rates
+  /// Within the rules' window; null where that has no samples.
+  package var window: Report.Rates
 
   package init(_ group: Report.Group, href: String) {
     key = group.key
@@ -48,6 +43,7 @@ package struct BreakerSummary: Codable, Equatable, Sendable {
     held = group.breaker.held
     why = group.breaker.why
     revision = group.breaker.revision
+    until = group.breaker.until
     since = group.breaker.transitions.last?.at
     verdict = group.verdict.kind
     rule = group.verdict.rule
@@ -55,17 +51,11 @@ package struct BreakerSummary: Codable, Equatable, Sendable {
     oldest_in_flight_s = group.oldest_in_flight_s
     lag = group.lag
     coverage = group.coverage
-    total = Rates(
+    total = Report.Rates(
       error_rate: group.error_rate, dead_letter_rate: group.dead_letter_rate,
       retries_p95: group.attempts.p95 > 0 ? group.attempts.p95 - 1 : nil,
       consumption_delay_p95_s: group.consumption_delay_s.p95)
-    let evidence = group.verdict.evidence
-    func value(_ condition: String) -> Double? {
-      evidence.first { $0.condition == condition && $0.scope == "group" && $0.value != nil }?.value
-    }
-    window = Rates(
-      error_rate: value("error_rate"), dead_letter_rate: value("dead_letter_rate"), retries_p95: value("retries"),
-      consumption_delay_p95_s: value("consumption_delay"))
+    window = group.window
   }
 }
 

@@ -104,7 +104,9 @@ extension ChangeCommand {
     let group = answer.breaker.group
     let plain = TerminalStyle.printable
     let state = terminal.style.paint(group.breaker.state.rawValue, .of(group.breaker.state))
-    var lines = ["\(plain(group.key)): \(state), revision \(group.breaker.revision)"]
+    let isForced = group.breaker.state == .forcedOpen || group.breaker.state == .forcedClosed
+    let facts = [state] + (isForced ? ShowCommand.ends(answer.breaker) : []) + ["revision \(group.breaker.revision)"]
+    var lines = ["\(plain(group.key)): " + facts.joined(separator: ", ")]
     if let why = answer.unchanged_why { lines.append("nothing changed: \(plain(why))") }
     if answer.held {
       lines.append("traffic is held")

@@ -1,3 +1,4 @@
+internal import AdminAPI
 internal import ArgumentParser
 
 /// The operator's remote control: asks a running sidecar through its admin API.
@@ -12,6 +13,7 @@ internal import ArgumentParser
       another revision, not permitted, an override in the way); 3 the sidecar can't be reached; 4 done, but traffic is \
       not really held, or there is no connection to hold; 5 in force, but not on disk; 64 the command line is wrong.
       """,
+    version: Version.current,
     subcommands: [
       StatusCommand.self, ShowCommand.self, ReportCommand.self, TripCommand.self, ResetCommand.self,
       OverrideCommand.self,

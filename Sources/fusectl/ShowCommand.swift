@@ -28,11 +28,12 @@ struct ShowCommand: Command {
     let style = terminal.style
     let breaker = group.breaker
     let plain = TerminalStyle.printable
+    let state = style.paint(breaker.state.rawValue, .of(breaker.state))
     let held = breaker.held ? "held" : "not held" + (breaker.why.map { " (\(plain($0)))" } ?? "")
     var facts: [(String, String)] = [
       ("key", plain(group.key)), ("cluster", plain(group.cluster)), ("target", plain(group.target)),
       ("destinations", plain(group.destinations.joined(separator: ", "))), ("mode", group.mode),
-      ("breaker", style.paint(breaker.state.rawValue, .of(breaker.state)) + ", \(held)"),
+      ("breaker", ([state, held] + ends(detail)).joined(separator: ", ")),
       ("revision", "\(breaker.revision)"),
       (
         "verdict",
@@ -40,7 +41,7 @@ struct ShowCommand: Command {
           StatusCommand.verdict(group.verdict.kind, group.verdict.rule), .of(group.verdict.kind))
       ),
     ]
-    facts += group.verdict.evidence.map { ("", ($0.met ? "✓ " : "✗ ") + EvidenceText.item($0)) }
+    facts += group.verdict.evidence.map { ("", ($0.met ? "met      " : "not met  ") + EvidenceText.item($0)) }
     if let why = group.unholdable { facts.append(("unholdable", plain(why))) }
     facts += [("deliveries", deliveries(group)), ("in flight", inFlight(group))]
     facts.append(("exposure", "\(group.exposure) would still run if it were held now"))
@@ -70,6 +71,13 @@ struct ShowCommand: Command {
     return lines(facts, terminal)
   }
 
+  /// How long the open time or the override still takes; empty if nothing ends it by itself.
+  static func ends(_ detail: BreakerDetail) -> [String] {
+    guard let until = detail.group.breaker.until?.timestamp else { return [] }
+    let left_s = Double(max(0, until - detail.at.timestamp)) / 1e9
+    return ["for another \(EvidenceText.duration(left_s))", "until \(RFC3339(until).description.prefix(19))Z"]
+  }
+
   private static func deliveries(_ group: Report.Group) -> String {
     let totals = group.totals
     let terms: [(UInt64, String)] = [
@@ -91,8 +99,10 @@ struct ShowCommand: Command {
     let cause = transition.rule?.rawValue ?? transition.cause.rawValue
     let words = EvidenceText.line(transition.evidence)
     let evidence = words.isEmpty ? "" : ": " + words
+    let who = transition.author.map { " by \(TerminalStyle.printable($0))" } ?? ""
+    let why = transition.reason.map { " (\(TerminalStyle.printable($0)))" } ?? ""
     return "\(transition.revision)  \(transition.at)  \(transition.from.rawValue) → "
-      + "\(style.paint(transition.to.rawValue, .of(transition.to)))  \(cause)\(evidence)"
+      + "\(style.paint(transition.to.rawValue, .of(transition.to)))  \(cause)\(who)\(why)\(evidence)"
   }
 
   /// Names and values; a name is not repeated under itself. Values from outside can't steer the terminal.

@@ -21,7 +21,8 @@ struct StatusCommand: Command {
     if list.breakers.isEmpty, terminal.isTerminal { return "no consumer group has been seen yet" }
     var table = Table(columns: [
       .init("KEY"), .init("VERDICT"), .init("BREAKER"), .init("HELD"), .init("ERROR RATE", .right),
-      .init("RETRIES P95", .right), .init("DELAY P95", .right), .init("IN FLIGHT", .right), .init("COVERAGE", .right),
+      .init("DEAD LETTERS", .right), .init("RETRIES P95", .right), .init("DELAY P95", .right),
+      .init("IN FLIGHT", .right), .init("COVERAGE", .right),
     ])
     for (index, breaker) in list.breakers.enumerated() {
       table.add([
@@ -30,6 +31,7 @@ struct StatusCommand: Command {
         .init(breaker.state.rawValue, .of(breaker.state)),
         .init(breaker.held ? "yes" : "no", breaker.held ? .red : nil),
         .init(rate(breaker, \.error_rate, "ratio")),
+        .init(rate(breaker, \.dead_letter_rate, "ratio")),
         .init(rate(breaker, \.retries_p95, "1")),
         .init(rate(breaker, \.consumption_delay_p95_s, "s")),
         .init("\(breaker.in_flight)"),
@@ -54,7 +56,7 @@ struct StatusCommand: Command {
   }
 
   private static func rate(
-    _ breaker: BreakerSummary, _ path: KeyPath<BreakerSummary.Rates, Double?>, _ unit: String
+    _ breaker: BreakerSummary, _ path: KeyPath<Report.Rates, Double?>, _ unit: String
   ) -> String {
     if let value = breaker.window[keyPath: path] { return EvidenceText.quantity(value, unit) }
     return breaker.total[keyPath: path].map { "~" + EvidenceText.quantity($0, unit) } ?? "–"

@@ -105,7 +105,7 @@ struct AdminService {
     }
     if let listen = options.metrics ?? settings.metrics {
       servers.append { [source] ready in
-        let server = AdminServer(metricsOn: listen, source: source, version: Stormfuse.version) { address in
+        let server = AdminServer(metricsOn: listen, source: source, version: Version.current) { address in
           Terminal.say("stormfuse: metrics on \(address)")
           ready()
         }
@@ -120,7 +120,7 @@ struct AdminService {
   ) -> Serve {
     { [source, settings] ready in
       let server = AdminServer(
-        listen: listen, source: source, commands: commands, version: Stormfuse.version, token: token,
+        listen: listen, source: source, commands: commands, version: Version.current, token: token,
         hosts: settings.hosts
       ) { address in
         Terminal.say("stormfuse: admin API on \(address)")

@@ -21,7 +21,7 @@ final class Announcer: Sendable {
     webhook = try configuration.webhook.map {
       try Webhook(
         url: $0.url, timeout_ns: $0.timeout_ns, retries: $0.retries, retryFor_ns: $0.retryFor_ns,
-        headers: $0.headers.map { ($0.name, $0.value) }, version: Stormfuse.version,
+        headers: $0.headers.map { ($0.name, $0.value) }, version: Version.current,
         report: { Terminal.say("stormfuse: \($0)") })
     }
     if let log { box.addExport { log.counters } }

@@ -6,6 +6,7 @@
   struct RecordCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "record", abstract: "Writes a consumer's broker traffic to a capture file.",
+      usage: TargetOptions.usage("record --output FILE"),
       discussion: """
         The file is pcapng, mode 0600; Wireshark reads it, and 'stormfuse replay' makes the live run's report of it. \
         Message bodies and credentials are zeroed, lengths kept; message headers and names stay. Watches the consumer as \

@@ -30,6 +30,8 @@ struct ReportText {
 
   private var overview: String {
     let capture = report.capture
+    // Then it has no time either.
+    if capture.segments == 0, capture.lost_bytes == 0 { return "0 segments" }
     var text = "\(report.from) to \(report.to): \(capture.segments) segments, \(capture.bytes) bytes, "
     text += "\(capture.connections) connections"
     if capture.lost_bytes > 0 {

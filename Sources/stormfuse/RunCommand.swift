@@ -5,6 +5,7 @@
   struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "run", abstract: "Watches a consumer live.",
+      usage: TargetOptions.usage("run"),
       discussion: """
         Needs CAP_BPF and CAP_NET_ADMIN ('stormfuse doctor' says whether they are there). Transitions go to standard \
         error, one line each. With -- COMMAND its exit status is passed on.

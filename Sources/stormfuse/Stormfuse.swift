@@ -1,8 +1,8 @@
+import AdminAPI
 import ArgumentParser
 
 @main
 struct Stormfuse: AsyncParsableCommand {
-  static let version = "0.1.0"
   static let configuration = CommandConfiguration(
     commandName: "stormfuse",
     abstract:
@@ -11,7 +11,7 @@ struct Stormfuse: AsyncParsableCommand {
       Beside a consumer:   stormfuse run -- COMMAND ARGS…     stormfuse run --pid N     stormfuse run --cgroup PATH
       On last night's capture:   stormfuse replay FILE…
       """,
-    version: version, subcommands: subcommands)
+    version: Version.current, subcommands: subcommands)
 
   private static var subcommands: [any ParsableCommand.Type] {
     #if os(Linux)

@@ -13,6 +13,12 @@
     @Argument(parsing: .postTerminator, help: "A command to start and watch from its first byte on.")
     var command: [String] = []
 
+    /// How a command that watches is written: its options come before `--`, behind which everything is the command's.
+    static func usage(_ command: String) -> String {
+      ["--pid N …", "--cgroup PATH", "-- COMMAND ARGS …"].map { "stormfuse \(command) [OPTIONS] \($0)" }
+        .joined(separator: "\n       ")
+    }
+
     var choice: TargetChoice {
       get throws {
         switch (processes.isEmpty, group, command.isEmpty) {

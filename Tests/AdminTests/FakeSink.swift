@@ -60,6 +60,8 @@ final class FakeSink: CommandSink, ReportSource {
         let isOpen = breaker.state == .open || breaker.state == .forcedOpen
         state.groups[index].breaker.state = breaker.state
         state.groups[index].breaker.revision = breaker.revision
+        // The fake's time begins where its report ends.
+        state.groups[index].breaker.until = breaker.endsAt.map { RFC3339(Sample.report([]).to.timestamp + $0.ns) }
         state.groups[index].breaker.held = isOpen && holds
         state.groups[index].breaker.why = isOpen && !holds ? "mode is observe" : nil
       }

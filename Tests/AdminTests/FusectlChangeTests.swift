@@ -42,7 +42,11 @@ import Testing
     #expect(
       outcomes[1].text == "rabbitmq:%2F:orders: open, revision 1\nnothing changed: it is open already\ntraffic is held")
     #expect(outcomes[2].text == "rabbitmq:%2F:orders: closed, revision 2\ntraffic flows")
-    #expect(outcomes[3].text == "rabbitmq:%2F:orders: forced_open, revision 3\ntraffic is held")
+    #expect(
+      outcomes[3].text == """
+        rabbitmq:%2F:orders: forced_open, for another 15 min, until 2026-11-21T00:15:00Z, revision 3
+        traffic is held
+        """)
     #expect(outcomes[5].text == "rabbitmq:%2F:orders: forced_closed, revision 4\ntraffic flows")
   }
 

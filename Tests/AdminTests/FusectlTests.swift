@@ -41,8 +41,8 @@ import Testing
       let text = try await withServer(.unix(path: directory + "/s")) { try await output(["status"], $0) }
       #expect(
         text == """
-          KEY\tVERDICT\tBREAKER\tHELD\tERROR RATE\tRETRIES P95\tDELAY P95\tIN FLIGHT\tCOVERAGE
-          rabbitmq:%2F:orders\tstorm (dead-letter-storm)\topen\tno\t41.2 %\t5\t73 s\t4\t100 %
+          KEY\tVERDICT\tBREAKER\tHELD\tERROR RATE\tDEAD LETTERS\tRETRIES P95\tDELAY P95\tIN FLIGHT\tCOVERAGE
+          rabbitmq:%2F:orders\tstorm (dead-letter-storm)\topen\tno\t41.2 %\t~15.6 %\t5\t73 s\t4\t100 %
           """)
     }
   }
@@ -56,9 +56,9 @@ import Testing
     }
     #expect(
       text == """
-        KEY                  VERDICT                    BREAKER  HELD  ERROR RATE  RETRIES P95  DELAY P95  IN FLIGHT  COVERAGE
-        rabbitmq:%2F:orders  storm (dead-letter-storm)  open     no        41.2 %            5       73 s          4     100 %
-        kafka:a              healthy                    closed   no       ~90.6 %           ~5      ~73 s          4     100 %
+        KEY                  VERDICT                    BREAKER  HELD  ERROR RATE  DEAD LETTERS  RETRIES P95  DELAY P95  IN FLIGHT  COVERAGE
+        rabbitmq:%2F:orders  storm (dead-letter-storm)  open     no        41.2 %       ~15.6 %            5       73 s          4     100 %
+        kafka:a              healthy                    closed   no       ~90.6 %       ~15.6 %           ~5      ~73 s          4     100 %
         """)
   }
 
@@ -69,12 +69,29 @@ import Testing
     for line in [
       "key             rabbitmq:%2F:orders", "breaker         open, not held (mode is observe)",
       "revision        1",
-      "verdict         storm (dead-letter-storm)", "                ✓ error rate 41.2 % > 5 % of 312",
+      "verdict         storm (dead-letter-storm)", "                met      error rate 41.2 % > 5 % of 312",
       "deliveries      132 = 12 acked + 96 requeued + 20 rejected + 4 in flight; 72 redelivered",
       "delay           p50 12 s, p95 73 s, max 90.3 s (timestamp_in_ms)",
     ] { #expect(text.split(separator: "\n").contains(Substring(line)), "\(line)\n\(text)") }
     #expect(
       text.contains("1  2026-11-20T23:59:59.123456789Z  closed → open  dead-letter-storm: error rate 41.2 % > 5 %"))
+  }
+
+  @Test func `show tells until when an override holds, whose it is, and why`() async throws {
+    var group = Sample.group(state: .forcedOpen)
+    group.breaker.until = RFC3339(Timestamp(ns: 1_795_219_200_000_000_000 + .seconds(90)))
+    group.breaker.transitions[0].to = .forcedOpen
+    group.breaker.transitions[0].cause = .override
+    group.breaker.transitions[0].rule = nil
+    group.breaker.transitions[0].evidence = []
+    group.breaker.transitions[0].author = "ann@desk"
+    group.breaker.transitions[0].reason = "DLQ fills"
+    let text = try await withServer(loopback, source: Sample.Source(groups: [group])) {
+      try await output(["show", "rabbitmq:%2F:orders"], $0)
+    }
+    #expect(
+      text.contains("breaker\tforced_open, not held (mode is observe), for another 90 s, until 2026-11-21T00:01:30Z\n"))
+    #expect(text.contains("closed → forced_open  override by ann@desk (DLQ fills)"), "\(text)")
   }
 
   @Test func `report shows totals, JSON is the API's own`() async throws {

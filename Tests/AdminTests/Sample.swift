@@ -38,7 +38,10 @@ enum Sample {
       error_rate: 0.906, dead_letter_rate: 0.1563, attempts: .init(max: 6, p95: 6, source: "x-delivery-count"),
       consumption_delay_s: .init(p50: 12, p95: 73, max: 90.25, samples: 128, source: "timestamp_in_ms"),
       settle_latency_s: .init(p50: 0.001, p95: 0.01, max: 0.2, samples: 128, source: nil),
-      retry_latency_s: .init(p50: nil, p95: nil, max: nil, samples: 0, source: nil), coverage: 1, exposure: 4,
+      retry_latency_s: .init(p50: nil, p95: nil, max: nil, samples: 0, source: nil), coverage: 1,
+      window: .init(
+        error_rate: verdict == .storm ? 0.412 : nil, dead_letter_rate: nil,
+        retries_p95: verdict == .storm ? 5 : nil, consumption_delay_p95_s: verdict == .storm ? 73 : nil), exposure: 4,
       unholdable: nil,
       verdict: .init(kind: verdict, rule: verdict == .storm ? .deadLetterStorm : nil, evidence: storm),
       episodes: [.init(kind: .storm, rule: .deadLetterStorm, from: at, to: nil, evidence: storm)], poison_messages: [],

@@ -18,6 +18,7 @@ import Traces
     for (group, original) in zip(again.report.groups, wanted) {
       var timeless = group
       timeless.verdict = original.verdict
+      timeless.window = original.window
       timeless.episodes = original.episodes
       timeless.breaker = original.breaker
       timeless.consumption_delay_s = original.consumption_delay_s

@@ -67,6 +67,11 @@ package struct GroupMonitor {
     return probe(outcome, at: now)
   }
 
+  /// An ack that was recorded at that moment was no success; record the failure next.
+  package mutating func revokeAck(recordedAt at: Timestamp, partition: Int? = nil) {
+    windows.revokeAck(countedAt: at, partition: partition)
+  }
+
   /// How a delivery will be settled is known, but it is not settled yet: the answer is being held. Half-open listens to
   /// that; windows do not. The settlement itself comes with `isForetold`. Answers whether the breaker moved.
   package mutating func foretell(_ outcome: Outcome, at now: Timestamp) -> Bool {
@@ -130,6 +135,9 @@ package struct GroupMonitor {
   package func verdict(at now: Timestamp, context: JudgeContext) -> Verdict {
     judge.verdict(judge.judge(windows, context, at: now), windows, context, at: now)
   }
+
+  /// What the rules compare at this moment, whichever of them decides. Call `tick` first.
+  func rates(context: JudgeContext) -> Report.Rates { judge.rates(windows, context) }
 
   /// Whether traffic is to be held, where the mode is `enforce`: the breaker is open, or half-open with all its probes
   /// out.

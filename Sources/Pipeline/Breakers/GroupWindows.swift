@@ -59,6 +59,12 @@ package struct GroupWindows {
     }
   }
 
+  mutating func revokeAck(countedAt at: Timestamp, partition: Int?) {
+    main.revokeAck(countedAt: at)
+    if !own.isEmpty { own[0].revokeAck(countedAt: at) }
+    if let partition, partitions.indices.contains(partition) { partitions[partition].window.revokeAck(countedAt: at) }
+  }
+
   @inline(__always) mutating func record(understood_bytes: UInt64, lost_bytes: UInt64, at now: Timestamp) {
     main.record(understood_bytes: understood_bytes, lost_bytes: lost_bytes, at: now)
     if !own.isEmpty { own[0].record(understood_bytes: understood_bytes, lost_bytes: lost_bytes, at: now) }

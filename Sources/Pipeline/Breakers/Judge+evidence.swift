@@ -41,6 +41,14 @@ extension Judge {
     return Verdict(kind: judgement.kind, rule: judgement.rule, evidence: evidence)
   }
 
+  /// What the rules compare, whichever of them decides.
+  func rates(_ windows: borrowing GroupWindows, _ context: JudgeContext) -> Report.Rates {
+    Report.Rates(
+      error_rate: windows.main.counts.errorRate, dead_letter_rate: windows.withFlood { $0.counts.deadLetterRate },
+      retries_p95: windows.main.retriesP95Value.map(Double.init),
+      consumption_delay_p95_s: delayEvidence(windows.main, context).value)
+  }
+
   private func stormEvidence(_ window: borrowing SlidingWindow, _ context: JudgeContext) -> [Evidence] {
     let rule = rules.deadLetterStorm
     let span_s = seconds(window.span_ns)

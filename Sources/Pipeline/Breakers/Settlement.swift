@@ -33,6 +33,8 @@ package struct Outcome: Sendable {
   /// Rejected into a dead-letter exchange of which nothing tells whether its queue waits and returns: a failure, but not
   /// one that `dead-letter-flood` may count.
   package var causeUnknown = false
+  /// A failure whose settle latency and delay are not known, or were counted with an ack that it comes in place of.
+  package var isUntimed = false
   /// Half-open has heard of it already (`GroupMonitor.foretell`).
   package var isForetold = false
   /// The how-manieth try this was; 1 is the first. Retries are one less.

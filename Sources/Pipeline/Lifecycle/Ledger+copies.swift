@@ -1,6 +1,14 @@
 // Copies of failing messages that the consumer publishes itself: to a dead-letter destination (the delivery ends as
 // `dead_lettered`) or to a retry destination (`requeued`). The acknowledgement that follows is that publish's end.
 
+/// How a delivery was acknowledged: the ledger's time then, and whether others were with it, so that its partition's
+/// window did not hear of it.
+struct SettledAck: BitwiseCopyable {
+  var delivery: Delivery
+  var at: Timestamp
+  var inBatch: Bool
+}
+
 extension Ledger {
   /// A message was published completely.
   func published(_ publication: Publication, at: Timestamp) {
@@ -32,10 +40,11 @@ extension Ledger {
   }
 
   /// The same of a delivery that was acknowledged before its copy showed: client libraries publish later than they are
-  /// told to. Its acknowledgement was no success. Windows keep the ack; the failure comes on top.
+  /// told to. Its acknowledgement was no success.
   func settleCopiedLate(
-    _ delivery: Delivery, to producer: Int32, as settlement: Settlement, attempt: Int32, at: Timestamp
+    _ ack: SettledAck, to producer: Int32, as settlement: Settlement, attempt: Int32, at: Timestamp
   ) {
+    let delivery = ack.delivery
     let at = advance(to: at)
     let group = groups[Int(delivery.group)]
     guard group.totals.acked > 0 else { return }
@@ -48,10 +57,13 @@ extension Ledger {
       $0.count(settlement)
       $0.ackedPaired += 1
     }
-    let outcome = Outcome(
+    let window = group.window(of: partition)
+    group.monitor.revokeAck(recordedAt: ack.at, partition: ack.inBatch ? nil : window)
+    var outcome = Outcome(
       settlement: settlement, attempt: max(attempt, delivery.attempt), delay_ns: nil, settleLatency_ns: 0,
       message: delivery.message, deliveredAt: delivery.at)
-    record(outcome, group, delivery.group, partition: group.window(of: partition), at: at)
+    outcome.isUntimed = true
+    record(outcome, group, delivery.group, partition: window, at: at)
   }
 
   /// A delivery that was abandoned when an assignment took it away was acknowledged all the same: its consumer did that
@@ -85,9 +97,10 @@ extension Ledger {
       $0.expired -= 1
       $0.count(.requeued)
     }
-    let outcome = Outcome(
+    var outcome = Outcome(
       settlement: .requeued, attempt: delivery.attempt, delay_ns: nil, settleLatency_ns: 0, message: delivery.message,
       deliveredAt: delivery.at)
+    outcome.isUntimed = true
     record(outcome, group, delivery.group, partition: group.window(of: partition), at: at)
   }
 

@@ -50,6 +50,8 @@ package struct Report: Codable, Equatable, Sendable {
     package var settle_latency_s: Quantiles
     package var retry_latency_s: Quantiles
     package var coverage: Double
+    /// Within the rules' window, at `to`.
+    package var window: Rates
     /// Deliveries that would still run if the consumers were paused now: those in flight, or, where that is more, all that
     /// the broker may send them without being asked again (their prefetch, as far as it was seen).
     package var exposure: Int
@@ -60,6 +62,24 @@ package struct Report: Codable, Equatable, Sendable {
     package var poison_messages: [PoisonMessage]
     package var breaker: Breaker
     package var partitions: [Partition]
+  }
+
+  /// What the rules compare. Null without samples.
+  package struct Rates: Codable, Equatable, Sendable {
+    @NullEncoded package var error_rate: Double?
+    @NullEncoded package var dead_letter_rate: Double?
+    @NullEncoded package var retries_p95: Double?
+    /// Of settled deliveries; in a window the age of the oldest in flight, where that is what decides.
+    @NullEncoded package var consumption_delay_p95_s: Double?
+
+    package init(
+      error_rate: Double?, dead_letter_rate: Double?, retries_p95: Double?, consumption_delay_p95_s: Double?
+    ) {
+      self.error_rate = error_rate
+      self.dead_letter_rate = dead_letter_rate
+      self.retries_p95 = retries_p95
+      self.consumption_delay_p95_s = consumption_delay_p95_s
+    }
   }
 
   package struct Totals: Codable, Equatable, Sendable {
@@ -124,6 +144,8 @@ package struct Report: Codable, Equatable, Sendable {
     /// Why nothing is held although the state is open: `mode is observe`, `replay`, …; nil otherwise.
     @NullEncoded package var why: String?
     package var revision: UInt64
+    /// When the open time or the override ends by itself; nil if nothing ends the state but what happens.
+    @NullEncoded package var until: RFC3339?
     /// What is held now and what was so far; nil in a replay and where nothing ever was to be held.
     @NullEncoded package var hold: Hold?
     package var transitions: [TransitionReport]

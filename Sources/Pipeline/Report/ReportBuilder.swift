@@ -59,7 +59,8 @@ struct ReportBuilder {
       consumption_delay_s: quantiles(
         group.delay, source: group.delaySource.map { $0 == .firstSeen ? $0.name + ",lower_bound" : $0.name }),
       settle_latency_s: quantiles(group.settleLatency), retry_latency_s: quantiles(group.retryLatency),
-      coverage: group.monitor.windows.main.counts.coverage ?? 1, exposure: group.exposure,
+      coverage: group.monitor.windows.main.counts.coverage ?? 1, window: group.monitor.rates(context: context),
+      exposure: group.exposure,
       unholdable: group.unholdable,
       verdict: .init(kind: verdict.kind, rule: verdict.rule, evidence: verdict.evidence),
       episodes: group.monitor.episodes.list.map {
@@ -79,7 +80,7 @@ struct ReportBuilder {
   private func breakerReport(_ group: Group) -> Report.Breaker {
     Report.Breaker(
       state: group.monitor.breaker.state, held: group.isHeld, why: whyNotHeld(group),
-      revision: group.monitor.breaker.revision,
+      revision: group.monitor.breaker.revision, until: group.monitor.breaker.endsAt.map(wall),
       hold: origin == .replay ? nil : group.holdReport,
       transitions: group.remembered + group.transitions.map(Report.TransitionReport.init))
   }

@@ -13,11 +13,12 @@ package struct Named: Equatable, Sendable {
   package var failures: UInt32 { failuresOf.wrappedSum() }
   package var deadLetters: UInt32 { deadLettersOf.wrappedSum() }
 
-  /// Most acks of the window since one of them began to fail; `acks` is the running number now.
+  /// Most acks of the window since one of them began to fail; `acks` is the running number now, which may lie behind
+  /// where it was: acks can be revoked.
   func acksSince(_ acks: UInt32) -> UInt32 {
-    var most: UInt32 = 0
-    for i in 0..<count { most = max(most, acks &- acksBeforeOf[i]) }
-    return most
+    var most: Int32 = 0
+    for i in 0..<count { most = max(most, Int32(bitPattern: acks &- acksBeforeOf[i])) }
+    return UInt32(most)
   }
 
   mutating func offer(_ entry: DistinctMessages.Entry) {

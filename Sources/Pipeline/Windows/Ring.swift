@@ -9,6 +9,12 @@ struct Ring<Element: BitwiseCopyable> {
 
   var first: Element? { count == 0 ? nil : slots[head] }
 
+  /// The element that came `i`th; 0 is the oldest.
+  subscript(i: Int) -> Element {
+    get { slots[(head &+ i) & (slots.count &- 1)] }
+    set { slots[(head &+ i) & (slots.count &- 1)] = newValue }
+  }
+
   mutating func append(_ element: Element) {
     if count == slots.count { grow(filler: element) }
     slots[(head &+ count) & (slots.count &- 1)] = element
@@ -31,7 +37,7 @@ struct Ring<Element: BitwiseCopyable> {
 
   private mutating func grow(filler: Element) {
     var larger = [Element](repeating: filler, count: max(Self.least, slots.count * 2))
-    for i in 0..<count { larger[i] = slots[(head &+ i) & (slots.count &- 1)] }
+    for i in 0..<count { larger[i] = self[i] }
     slots = larger
     head = 0
   }

@@ -78,6 +78,7 @@ package struct SlidingWindow {
       return
     case .requeued, .rejected, .deadLettered, .crashed:
       recordFailure(outcome)
+      guard !outcome.isUntimed else { return }
     }
     histograms.record(latency_ns: outcome.settleLatency_ns, delay_ns: outcome.delay_ns)
     if outcome.settleLatency_ns > thresholds.latency_ns { open.latenciesAbove &+= 1 }
@@ -86,6 +87,24 @@ package struct SlidingWindow {
       if outcome.delayIsLowerBound { open.delayLowerBounds &+= 1 }
       if delay_ns > thresholds.delay_ns { open.delaysAbove &+= 1 }
     }
+  }
+
+  /// An ack that was counted at that moment was no success: it counts as `ackedPaired`, if it still counts at all. Its
+  /// latency and delay stay where they are, and are those of the failure that comes in its place (`Outcome.isUntimed`).
+  package mutating func revokeAck(countedAt at: Timestamp) {
+    guard at >= began else { return }
+    let index = paneNumber(of: at)
+    if index >= paneIndex {
+      guard open.acked > 0 else { return }
+      open.revokeAck()
+    } else {
+      guard let i = (0..<panes.count).last(where: { panes[$0].index <= index }), panes[i].index == index,
+        panes[i].counts.acked > 0
+      else { return }
+      panes[i].counts.revokeAck()
+      closed.revokeAck()
+    }
+    acks &-= 1
   }
 
   /// Counts bytes of the group's connections.
@@ -157,9 +176,11 @@ extension SlidingWindow {
   }
   var delayP95Value: Int64? { delayP95.value(.delay, in: histograms) }
 
-  /// p95 over the judged settlements; ns.
+  /// p95 over the judged settlements whose settle latency is known; ns.
   var latencyP95: Percentile {
-    Percentile(samples: judged, above: closed.latenciesAbove &+ open.latenciesAbove, threshold: thresholds.latency_ns)
+    Percentile(
+      samples: UInt64(closed.latencies &+ open.latencies), above: closed.latenciesAbove &+ open.latenciesAbove,
+      threshold: thresholds.latency_ns)
   }
   var latencyP95Value: Int64? { latencyP95.value(.latency, in: histograms) }
 
@@ -187,6 +208,7 @@ extension SlidingWindow {
     }
     let isDeadLetter = outcome.settlement == .rejected || outcome.settlement == .deadLettered
     if isDeadLetter, outcome.causeUnknown { open.causeUnknown &+= 1 }
+    if outcome.isUntimed { open.untimed &+= 1 }
     let retried = Int64(outcome.attempt) - 1
     histograms.record(retries: retried)
     if retried > retriesFloor { open.retriesAbove &+= 1 }
@@ -217,10 +239,14 @@ extension SlidingWindow {
     isOpenPaneUsed = false
   }
 
-  /// Moments near the ends of what a `Timestamp` can say are taken as ±73 years, so that nothing overflows.
   private mutating func enterPane(of now: Timestamp) {
-    let ns = max(-(1 << 61), min(1 << 61, now.ns))
-    paneIndex = ns >= 0 ? ns / pane_ns : -((-ns - 1) / pane_ns) - 1
+    paneIndex = paneNumber(of: now)
     paneEnd_ns = (paneIndex + 1) * pane_ns
+  }
+
+  /// Moments near the ends of what a `Timestamp` can say are taken as ±73 years, so that nothing overflows.
+  private func paneNumber(of at: Timestamp) -> Int64 {
+    let ns = max(-(1 << 61), min(1 << 61, at.ns))
+    return ns >= 0 ? ns / pane_ns : -((-ns - 1) / pane_ns) - 1
   }
 }

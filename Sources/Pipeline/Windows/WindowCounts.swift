@@ -19,6 +19,8 @@ package struct WindowCounts: BitwiseCopyable, Equatable, Sendable {
   /// Failures with more retries, and judged settlements with a longer settle latency, than the threshold.
   package var retriesAbove: UInt32 = 0
   package var latenciesAbove: UInt32 = 0
+  /// Judged settlements without a settle latency, less acks that were revoked, whose latencies stay; wraps.
+  package var untimed: UInt32 = 0
   /// Bytes of the group's connections that were seen and understood, and that were not.
   package var understoodBytes: UInt64 = 0
   package var lostBytes: UInt64 = 0
@@ -28,6 +30,8 @@ package struct WindowCounts: BitwiseCopyable, Equatable, Sendable {
   package var failures: UInt32 { requeued &+ rejected &+ deadLettered &+ crashed }
   /// What the rates divide by: deliveries that somebody tried. Abandoned and expired ones were not.
   package var judged: UInt32 { acked &+ failures }
+  /// Of how many a settle latency is known.
+  var latencies: UInt32 { judged &- untimed }
   /// Numerator of the dead-letter rate.
   package var deadLetters: UInt32 { rejected &+ deadLettered &- causeUnknown }
 
@@ -53,6 +57,13 @@ package struct WindowCounts: BitwiseCopyable, Equatable, Sendable {
     }
   }
 
+  /// One ack turns out to have only ended an own dead-letter or retry publish.
+  mutating func revokeAck() {
+    acked &-= 1
+    ackedPaired &+= 1
+    untimed &-= 1
+  }
+
   static func &+= (a: inout WindowCounts, b: WindowCounts) { a.combine(b, &+) { $0 &+ $1 } }
   static func &-= (a: inout WindowCounts, b: WindowCounts) { a.combine(b, &-) { $0 &- $1 } }
 
@@ -73,6 +84,7 @@ package struct WindowCounts: BitwiseCopyable, Equatable, Sendable {
     delaysAbove = counts(delaysAbove, b.delaysAbove)
     retriesAbove = counts(retriesAbove, b.retriesAbove)
     latenciesAbove = counts(latenciesAbove, b.latenciesAbove)
+    untimed = counts(untimed, b.untimed)
     understoodBytes = bytes(understoodBytes, b.understoodBytes)
     lostBytes = bytes(lostBytes, b.lostBytes)
   }

@@ -71,6 +71,8 @@ import Testing
     link.produce("orders.dlq", value: "orders-1@4")
     #expect(
       try bench.counts() == ["delivered": 10, "acked": 3, "dead_lettered": 2, "acked_paired": 2, "in_flight": 5])
+    let counts = try bench.group().monitor.windows.main.counts
+    #expect(counts.acked == 3 && counts.deadLettered == 2 && counts.ackedPaired == 2)
   }
 
   @Test func `of equal contents each copy has its own source`() throws {

@@ -127,7 +127,7 @@ final class KafkaLink {
     bench.step()
     say(.fetchAnswered(KafkaFetchAnswer(error: 0, sessionID: 1, throttle_ms: 0, request: terms)))
     for (i, one) in got.enumerated() {
-      let isSame = i > 0 && got[i - 1].spot.topic == one.spot.topic && got[i - 1].spot.partition == one.spot.partition
+      let isSame = i > 0 && topic(got[i - 1].spot) == topic(one.spot) && got[i - 1].spot.partition == one.spot.partition
       if !isSame {
         if i > 0 { endPartition(got[i - 1]) }
         say(

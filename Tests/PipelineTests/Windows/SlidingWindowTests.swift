@@ -21,6 +21,7 @@ import Testing
       var naive = NaiveWindow(span_ns: span_ns, thresholds: thresholds, at: begin)
       var window = naive.window
       var now = begin
+      var acks: [Timestamp] = []
       for step in 0..<1500 {
         now = now + (random.next() % 50 == 0 ? span_ns : Int64(random.next() % UInt64(step_ns * 2)))
         switch random.next() % 20 {
@@ -34,13 +35,21 @@ import Testing
           naive.advance(to: now)
         case 2 where random.next() % 20 == 0:
           window.restart(at: now)
-          naive.advance(to: now)
-          naive.kept = []
-          naive.bytes = []
+          naive.restart(at: now)
+        case 3 where !acks.isEmpty:
+          // Any of the last acks, still counted, long gone, or from before a restart.
+          let at = acks[acks.count - 1 - Int(random.next() % UInt64(min(40, acks.count)))]
+          window.revokeAck(countedAt: at)
+          naive.revokeAck(countedAt: at)
+          var late = Outcome.of(.deadLettered, message: random.next() % 40, attempt: Int32(random.next() % 9))
+          late.isUntimed = true
+          window.record(late, at: now)
+          naive.record(late, at: now)
         default:
           let outcome = randomOutcome(&random)
           window.record(outcome, at: now)
           naive.record(outcome, at: now)
+          if outcome.settlement == .acked { acks.append(now) }
         }
         if step % 7 == 0 { compare(window, naive) }
       }
@@ -62,21 +71,22 @@ import Testing
       #expect(Int(window.counts[settlement]) == naive.count(settlement))
     }
     let failures = naive.failures
+    let timed = naive.timed.map(\.outcome)
     let dead = failures.filter { ($0.settlement == .rejected || $0.settlement == .deadLettered) && !$0.causeUnknown }
     #expect(Int(window.counts.ackedPaired) == naive.kept.filter(\.outcome.paired).count)
     #expect(Int(window.failures) == failures.count)
     #expect(Int(window.judged) == naive.judged.count)
     #expect(Int(window.deadLetters) == dead.count)
     #expect(window.failing.count == Set(failures.map(\.message)).count)
-    #expect(window.hasDelayLowerBounds == naive.judged.contains { $0.delay_ns != nil && $0.delayIsLowerBound })
+    #expect(window.hasDelayLowerBounds == timed.contains { $0.delay_ns != nil && $0.delayIsLowerBound })
     #expect(window.understood_bytes == naive.bytes.reduce(0) { $0 + $1.understood })
     #expect(window.lost_bytes == naive.bytes.reduce(0) { $0 + $1.lost })
     #expect(window.isEmpty == (naive.kept.isEmpty && naive.bytes.isEmpty))
     check(
       window.retriesP95, window.retriesP95Value, naive.p95(failures.map { max(0, Int64($0.attempt) - 1) }), above: 3)
-    check(window.delayP95, window.delayP95Value, naive.p95(naive.judged.compactMap(\.delay_ns)), above: .seconds(60))
+    check(window.delayP95, window.delayP95Value, naive.p95(timed.compactMap(\.delay_ns)), above: .seconds(60))
     check(
-      window.latencyP95, window.latencyP95Value, naive.p95(naive.judged.map(\.settleLatency_ns)), above: .seconds(2))
+      window.latencyP95, window.latencyP95Value, naive.p95(timed.map(\.settleLatency_ns)), above: .seconds(2))
   }
 
   private func check(_ percentile: Percentile, _ value: Int64?, _ truth: Int64?, above threshold: Int64) {

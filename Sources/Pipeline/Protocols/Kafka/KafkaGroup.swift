@@ -174,7 +174,7 @@ final class KafkaPartition {
   var requested: Int64 = -1
   var isAnswered = false
   /// The last that were acknowledged, in a process that publishes: a copy of one may come yet.
-  var recent: [(offset: Int64, delivery: Delivery)] = []
+  var recent: [(offset: Int64, ack: SettledAck)] = []
   /// What was in flight when an assignment took it away: its consumer may commit on its way out.
   var givenBack: [(offset: Int64, delivery: Delivery)] = []
   /// The generation of that assignment.
@@ -212,6 +212,8 @@ final class KafkaProcess {
   var recordsRead = 0
   /// Some of it to dead-letter or retry topics.
   var publishesCopies = false
+  /// Topics that it fetches by their ids, and of which nobody has said the name.
+  var nameless = KafkaNameless()
   /// Copies to dead-letter and retry topics that do not say what they are copies of.
   var copies: [Copy] = []
   /// Where a record of that key and value was delivered last, if it publishes copies.

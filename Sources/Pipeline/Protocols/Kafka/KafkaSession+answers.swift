@@ -78,6 +78,12 @@ extension KafkaSession {
     fetching.batch = nil
     defer { if batch.lastOffset < .max { fetching.next = max(fetching.next, batch.lastOffset + 1) } }
     let delivers = !batch.isControl && !(batch.isAborted && fetching.readsCommitted)
+    if fetching.stray == .ungrouped, !state.topics[fetching.place].hasName {
+      let first = max(fetching.offset, batch.baseOffset >= 0 ? batch.baseOffset : fetching.next)
+      if batch.lastOffset >= first, batch.lastOffset < .max {
+        process.nameless.noteRead(fetching.place, first: first, end: batch.lastOffset + 1)
+      }
+    }
     if let stray = fetching.stray, delivers { return count(batch, as: stray) }
     guard let partition = fetching.partition else { return }
     if delivers {

@@ -96,7 +96,7 @@ extension KafkaSession {
         {
           return Source(partition: partition, offset: offset)
         }
-        if let last = partition.recent.last(where: { $0.delivery.body == body }) {
+        if let last = partition.recent.last(where: { $0.ack.delivery.body == body }) {
           return Source(partition: partition, offset: last.offset)
         }
       }
@@ -137,9 +137,9 @@ extension KafkaSession {
     } else if state.isFiled(source.partition),
       let i = source.partition.recent.lastIndex(where: { $0.offset == source.offset })
     {
-      let delivery = source.partition.recent.remove(at: i).delivery
-      label(source.partition, source.offset, delivery.message)
-      ledger.settleCopiedLate(delivery, to: producer, as: settlement, attempt: 1 + returns, at: at)
+      let ack = source.partition.recent.remove(at: i).ack
+      label(source.partition, source.offset, ack.delivery.message)
+      ledger.settleCopiedLate(ack, to: producer, as: settlement, attempt: 1 + returns, at: at)
     } else if source.offset >= source.partition.seenThrough {
       // Not seen here: it may come from before.
     } else if source.partition.ackedThrough > source.offset, source.partition.recent.isEmpty {
@@ -189,12 +189,12 @@ extension KafkaSession {
   }
 
   /// Keeps what is being acknowledged for a copy that comes late.
-  func keepRecent(_ partition: KafkaPartition, _ offset: Int64, _ delivery: Delivery) {
+  func keepRecent(_ partition: KafkaPartition, _ offset: Int64, _ ack: SettledAck) {
     guard process.hasPublished else { return }
     if partition.recent.count == KafkaPartition.recentBound {
       partition.recent.removeFirst(KafkaPartition.recentBound / 2)
     }
-    partition.recent.append((offset, delivery))
+    partition.recent.append((offset, ack))
   }
 
   /// Partitions that are looked at for one copy, and deliveries in all of them.
@@ -219,11 +219,11 @@ extension KafkaState {
       }
       if acknowledged == nil {
         acknowledged = process.groups.flatMap(\.list).filter(isFiled).flatMap { partition in
-          partition.recent.map { ($0.delivery.at, partition) }
+          partition.recent.map { ($0.ack.delivery.at, partition) }
         }.sorted { $0.at < $1.at }
       }
-      guard let delivery = acknowledged?.popLast()?.partition.recent.popLast()?.delivery else { return }
-      ledger.settleCopiedLate(delivery, to: copy.producer, as: copy.settlement, attempt: 1, at: at)
+      guard let ack = acknowledged?.popLast()?.partition.recent.popLast()?.ack else { return }
+      ledger.settleCopiedLate(ack, to: copy.producer, as: copy.settlement, attempt: 1, at: at)
     }
   }
 }

@@ -44,9 +44,15 @@ extension KafkaSession {
       return
     }
     if let producer {
-      state.addToTransaction(producer, group, place, position.offset)
+      state.transactions.add(producer, group, place, position.offset)
     } else {
       committed(group, place, position.offset, at: at)
+    }
+    // Joined midway, it may fetch by ids what it commits by name.
+    if group.partitions[place]?.end ?? -1 < 0, state.topics[place].hasName,
+      let topic = process.nameless.committed(place, position.offset)
+    {
+      state.identify(topic, as: Int32(truncatingIfNeeded: place >> 32))
     }
   }
 
@@ -70,7 +76,8 @@ extension KafkaSession {
       if ledger.deliveries[first.id].flags.contains(.paired) {
         ledger.acknowledgePaired(first.id, at: at)
       } else {
-        keepRecent(partition, first.offset, ledger.deliveries[first.id])
+        let delivery = ledger.deliveries[first.id]
+        keepRecent(partition, first.offset, .init(delivery: delivery, at: ledger.advance(to: at), inBatch: inBatch))
         ledger.settle(first.id, as: .acked, at: at, inBatch: inBatch)
       }
     }
@@ -90,7 +97,7 @@ extension KafkaSession {
   /// partition, of the record that waits there longest.
   func endTransaction(_ producer: Int64, commits: Bool, error: Int16, at: Timestamp) {
     guard !KafkaError.isTransient(error) else { return }
-    let offsets = state.takeTransaction(producer)
+    let offsets = state.transactions.take(producer)
     guard error == KafkaError.none else { return }
     for (group, place, offset) in offsets {
       let current = state.topics.current(place)

@@ -1,7 +1,7 @@
 /// What all Kafka connections of one target share: topics, groups, processes, transactions.
 ///
 /// Memory: bounded by the ledger's groups, `KafkaGroup`'s members and partitions, `KafkaTopics.bound`, `processBound`
-/// and `transactionBound`; what a bound drops is counted in the ledger.
+/// and `KafkaTransactions`; what a bound drops is counted in the ledger.
 final class KafkaState {
   let key: KeyedHash.Key
   let ledger: Ledger
@@ -20,13 +20,7 @@ final class KafkaState {
   var copying: [KafkaProcess] = []
   /// Share groups: their locks run out.
   private(set) var shares: [KafkaGroup] = []
-  /// Offsets that transactions in progress would commit.
-  private var transactions: [Int64: [TransactionPlace: (group: KafkaGroup, offset: Int64)]] = [:]
-
-  private struct TransactionPlace: Hashable {
-    var group: ObjectIdentifier
-    var place: KafkaPlace
-  }
+  var transactions = KafkaTransactions()
 
   init(key: KeyedHash.Key, ledger: Ledger) {
     self.key = key
@@ -195,14 +189,27 @@ final class KafkaState {
   func learn(_ topic: KafkaTopic, in frame: RawSpan, cluster: ClusterID) {
     switch topics.learn(topic, in: frame, cluster: cluster) {
     case .nothing: break
-    case .named(let was, let now):
+    case .named(let topic, let was, let now):
+      for process in processes.values { process.nameless.forget(topic) }
       for group in groups.values {
         if let id = group.id, ledger.isCurrent(id) { ledger.groups[Int(id.index)].rename(was, to: now) }
       }
-    case .merged(let from, let to):
-      topicsVersion += 1
-      for group in groups.values { move(from, to, in: group) }
-      for process in processes.values { process.version += 1 }
+    case .merged(let from, let to): merged(from, to)
+    }
+  }
+
+  /// A topic that was known by its id alone is the one of that name: what its process commits and fetches says so.
+  func identify(_ nameless: Int32, as named: Int32) {
+    if topics.identify(nameless, as: named) { merged(nameless, named) }
+  }
+
+  private func merged(_ from: Int32, _ to: Int32) {
+    topicsVersion += 1
+    for group in groups.values { move(from, to, in: group) }
+    for process in processes.values {
+      process.version += 1
+      process.nameless.forget(from)
+      process.nameless.forget(to)
     }
   }
 
@@ -365,25 +372,7 @@ final class KafkaState {
     shares.append(group)
   }
 
-  // MARK: Transactions
-
-  func addToTransaction(_ producer: Int64, _ group: KafkaGroup, _ place: KafkaPlace, _ offset: Int64) {
-    guard transactions[producer] != nil || transactions.count < Self.transactionBound else { return }
-    let filed = TransactionPlace(group: ObjectIdentifier(group), place: place)
-    let known = transactions[producer]?[filed]
-    guard known != nil || transactions[producer]?.count ?? 0 < Self.transactionBound else { return }
-    transactions[producer, default: [:]][filed] = (group, max(offset, known?.offset ?? 0))
-  }
-
-  /// What the transaction would have committed.
-  func takeTransaction(_ producer: Int64) -> [(group: KafkaGroup, place: KafkaPlace, offset: Int64)] {
-    let taken = transactions.removeValue(forKey: producer) ?? [:]
-    return taken.map { ($0.value.group, $0.key.place, $0.value.offset) }
-      .sorted { ($0.place, $0.group.name) < ($1.place, $1.group.name) }
-  }
-
   /// A copy's source is acknowledged within this time, or not at all.
   private static let copyWait_ns: Int64 = .seconds(10)
   private static let processBound = 16_384
-  private static let transactionBound = 4_096
 }

@@ -20,7 +20,7 @@ struct KafkaTopics {
   enum News {
     case nothing
     /// It has a name by now.
-    case named(was: String, now: String)
+    case named(topic: Int32, was: String, now: String)
     /// Two were one: `from` is known as `to` from now on.
     case merged(from: Int32, to: Int32)
   }
@@ -68,11 +68,16 @@ struct KafkaTopics {
     case (nil, nil): _ = add(topic.name.string(in: frame), hash, topic.id, cluster)
     case (let named?, nil): if byID.count < Self.bound { byID[topic.id] = named }
     case (nil, let known?):
+      if entries[Int(known)].hasName {
+        // It was taken for another one (`identify`), which it is no longer.
+        if let number = add(topic.name.string(in: frame), hash, nil, cluster) { byID[topic.id] = number }
+        return .nothing
+      }
       byName[hash] = known
       let was = entries[Int(known)].name
       let name = topic.name.string(in: frame)
       entries[Int(known)] = Entry(name: name, kind: settings.kind(of: name), hasName: true, cluster: cluster)
-      return .named(was: was, now: name)
+      return .named(topic: known, was: was, now: name)
     case (let named?, let known?):
       guard named != known else { return .nothing }
       byID[topic.id] = named
@@ -82,6 +87,17 @@ struct KafkaTopics {
       return .merged(from: known, to: named)
     }
     return .nothing
+  }
+
+  /// A topic without a name turned out to be that one, of which no id was known. False if that can't be.
+  mutating func identify(_ nameless: Int32, as named: Int32) -> Bool {
+    let (from, to) = (entries[Int(nameless)], entries[Int(named)])
+    guard !from.hasName, to.hasName, from.successor < 0, to.successor < 0, from.cluster == to.cluster,
+      !byID.values.contains(named), let id = byID.first(where: { $0.value == nameless })?.key
+    else { return false }
+    byID[id] = named
+    entries[Int(nameless)].successor = named
+    return true
   }
 
   /// The place by the number that its topic has by now.
