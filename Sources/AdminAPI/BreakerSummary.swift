@@ -15,7 +15,7 @@ package struct BreakerSummary: Codable, Equatable, Sendable {
   package var held: Bool
   @NullEncoded package var why: String?
   package var revision: UInt64
-  /// When the open time or the override ends by itself; null if nothing does that.
+  /// When the state ends by itself (open time, override, half-open, episode); null if only what happens ends it.
   @NullEncoded package var until: RFC3339?
   /// When it entered its state; null if it never left the first one.
   @NullEncoded package var since: RFC3339?

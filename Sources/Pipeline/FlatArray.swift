@@ -35,6 +35,23 @@ struct FlatArray<Element: BitwiseCopyable>: ~Copyable {
     count += 1
   }
 
+  /// The one that was appended last, taken off. There must be one.
+  @discardableResult
+  mutating func removeLast() -> Element {
+    precondition(count > 0, "an empty array has no last element")
+    count -= 1
+    return base[count]
+  }
+
+  /// Forgets everything and keeps the memory.
+  mutating func removeAll() { count = 0 }
+
+  /// Makes every element in the range that one.
+  mutating func fill(_ range: Range<Int>, with element: Element) {
+    precondition(range.upperBound <= count, "an index outside of the array")
+    (base + range.lowerBound).update(repeating: element, count: range.count)
+  }
+
   @inline(never) private mutating func grow() {
     let larger = UnsafeMutablePointer<Element>.allocate(capacity: capacity * 2)
     larger.moveInitialize(from: base, count: count)

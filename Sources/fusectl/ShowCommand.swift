@@ -71,7 +71,7 @@ struct ShowCommand: Command {
     return lines(facts, terminal)
   }
 
-  /// How long the open time or the override still takes; empty if nothing ends it by itself.
+  /// How long the breaker's state still takes; empty if only what happens ends it.
   static func ends(_ detail: BreakerDetail) -> [String] {
     guard let until = detail.group.breaker.until?.timestamp else { return [] }
     let left_s = Double(max(0, until - detail.at.timestamp)) / 1e9

@@ -16,7 +16,7 @@
     /// How a command that watches is written: its options come before `--`, behind which everything is the command's.
     static func usage(_ command: String) -> String {
       ["--pid N …", "--cgroup PATH", "-- COMMAND ARGS …"].map { "stormfuse \(command) [OPTIONS] \($0)" }
-        .joined(separator: "\n       ")
+        .joined(separator: "\n")
     }
 
     var choice: TargetChoice {

@@ -94,8 +94,8 @@ package struct Breaker: Sendable {
   /// Longest limit that an override may have.
   package static let longestOverride_ns: Int64 = .seconds(86_400)
 
-  /// When the open time or the override ends by itself; nil if the state has no end of its own.
-  package var endsAt: Timestamp? { until == .distantFuture ? nil : until }
+  /// When the state ends by itself; nil if only what happens ends it.
+  package var endsAt: Timestamp? { nextDeadline == .distantFuture ? nil : nextDeadline }
 
   /// When the next timer is due; `distantFuture` if none is.
   package var nextDeadline: Timestamp {

@@ -1,6 +1,6 @@
 /// A slice of the span that a fact travels with: a string, a table or bytes that stay where they are. Nothing is copied;
 /// it means something only together with that span, during the call that handed both over.
-package struct Text: Hashable, Sendable {
+package struct Text: Hashable, Sendable, BitwiseCopyable {
   package var offset: UInt32
   package var count: UInt32
 

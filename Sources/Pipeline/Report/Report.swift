@@ -144,7 +144,7 @@ package struct Report: Codable, Equatable, Sendable {
     /// Why nothing is held although the state is open: `mode is observe`, `replay`, …; nil otherwise.
     @NullEncoded package var why: String?
     package var revision: UInt64
-    /// When the open time or the override ends by itself; nil if nothing ends the state but what happens.
+    /// When the state ends by itself (open time, override, half-open, episode); nil if only what happens ends it.
     @NullEncoded package var until: RFC3339?
     /// What is held now and what was so far; nil in a replay and where nothing ever was to be held.
     @NullEncoded package var hold: Hold?

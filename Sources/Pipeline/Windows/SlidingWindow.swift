@@ -92,7 +92,8 @@ package struct SlidingWindow {
   /// An ack that was counted at that moment was no success: it counts as `ackedPaired`, if it still counts at all. Its
   /// latency and delay stay where they are, and are those of the failure that comes in its place (`Outcome.isUntimed`).
   package mutating func revokeAck(countedAt at: Timestamp) {
-    guard at >= began else { return }
+    // What counts since the very moment of a restart may be another one.
+    guard at > began else { return }
     let index = paneNumber(of: at)
     if index >= paneIndex {
       guard open.acked > 0 else { return }

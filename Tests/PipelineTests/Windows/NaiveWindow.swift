@@ -33,7 +33,7 @@ struct NaiveWindow {
 
   mutating func revokeAck(countedAt at: Timestamp) {
     let pane = Self.floorDivide(at.ns, pane_ns)
-    guard at >= began,
+    guard at > began,
       let i = kept.firstIndex(where: { $0.pane == pane && $0.outcome.settlement == .acked && !$0.outcome.paired })
     else { return }
     kept[i].outcome.paired = true

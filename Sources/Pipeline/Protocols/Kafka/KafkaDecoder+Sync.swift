@@ -74,7 +74,7 @@ extension KafkaDecoder {
     let end = bytes.byteCount
     while i < end {
       // A size's first byte is nearly always 0; the search lives from that.
-      if bytes.u8(i) == 0 || i == 0, isBelievable(bytes, i, role, at) {
+      if bytes.u8(i) == 0 || i == 0, isBelievable(bytes, i, role) {
         sink.withheld(self[role].offset &+ start..<self[role].offset &+ i)
         giveUp(i &- start, role)
         counters.resyncs &+= 1
@@ -89,7 +89,7 @@ extension KafkaDecoder {
     return end
   }
 
-  private func isBelievable(_ bytes: RawSpan, _ i: Int, _ role: KafkaRole, _ at: Timestamp) -> Bool {
+  private func isBelievable(_ bytes: RawSpan, _ i: Int, _ role: KafkaRole) -> Bool {
     guard let found = candidate(bytes, i, role) else {
       // An answer to a request that was not seen, and nothing else.
       guard role == .broker, i == 0, case .head(let head) = KafkaHead.answer(bytes, at: 0) else { return false }
@@ -100,7 +100,7 @@ extension KafkaDecoder {
       next == bytes.byteCount || next > bytes.byteCount && i == 0
         || next < bytes.byteCount && candidate(bytes, next, role) != nil
     else { return false }
-    return reads(found, bytes, i, at)
+    return reads(found, bytes, i)
   }
 
   private struct Candidate {
@@ -123,18 +123,14 @@ extension KafkaDecoder {
     guard case .head(let head) = KafkaHead.request(bytes, at: i), let entry = program.entry(head.key),
       entry.versions.contains(head.version)
     else { return nil }
-    let isKnown = client.clientHash == KeyedHash.hash(head.clientID, in: bytes, client.reader.records.hashKey)
+    let isKnown = client.clientHash == KeyedHash.hash(head.clientID, in: bytes, client.hashKey)
     guard isKnown || client.clientHash == 0 && !head.clientID.isEmpty else { return nil }
     return Candidate(head: head, step: entry.requests[Int(head.version - entry.versions.lowerBound)])
   }
 
   /// Whether what is there of the message can be read as one.
-  private func reads(_ candidate: Candidate, _ bytes: RawSpan, _ i: Int, _ at: Timestamp) -> Bool {
+  private func reads(_ candidate: Candidate, _ bytes: RawSpan, _ i: Int) -> Bool {
     guard let step = candidate.step else { return true }
-    var reader = KafkaMessageReader(hashKey: client.reader.records.hashKey)
-    reader.begin(step, size: candidate.head.size &+ 4 &- candidate.head.length)
-    reader.isPrelude = true
-    _ = reader.read(bytes, from: i &+ candidate.head.length, at: at, into: KafkaSilence.shared)
-    return reader.status != .broken
+    return KafkaTrial.reads(step, of: candidate.head, bytes, i)
   }
 }

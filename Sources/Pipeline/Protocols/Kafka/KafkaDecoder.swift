@@ -90,6 +90,7 @@ final class KafkaSide {
   }
 
   let role: KafkaRole
+  let hashKey: KeyedHash.Key
   var state = State.start
   /// Bytes received and lost before the chunk, or the gap, that is being read.
   var offset = 0
@@ -109,6 +110,7 @@ final class KafkaSide {
 
   init(_ role: KafkaRole, _ hashKey: KeyedHash.Key) {
     self.role = role
+    self.hashKey = hashKey
     reader = KafkaMessageReader(hashKey: hashKey)
   }
 

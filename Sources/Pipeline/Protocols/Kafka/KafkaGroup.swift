@@ -188,6 +188,27 @@ final class KafkaPartition {
     self.place = place
   }
 
+  /// Where its reader stands is not known any more.
+  func forgetPosition() {
+    end = -1
+    position = -1
+    requested = -1
+    abortedAt = -1
+    isReassigned = true
+  }
+
+  /// What was delivered was another topic's.
+  func unlearn() {
+    forgetPosition()
+    seenThrough = 0
+    ackedThrough = 0
+    refusedThrough = 0
+    committed = -1
+    logEnd = -1
+    recent.removeAll()
+    givenBack.removeAll()
+  }
+
   /// One more try of exactly that record.
   func countReturn(to offset: Int64) {
     if seekBacks[offset] != nil || seekBacks.count < Self.awaitedBound { seekBacks[offset, default: 0] += 1 }

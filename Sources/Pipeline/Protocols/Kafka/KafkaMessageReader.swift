@@ -2,10 +2,7 @@
 ///
 /// What is not needed is counted off unread. Kept strings of the current message lie in `kept`, those of an array's
 /// element only as long as the element lasts. A field that is cut by the end of a piece waits in `carry`.
-///
-/// Many methods are mutating though they change nothing: where a method that changes the value calls one that does not,
-/// Swift (6.3.1) copies the whole value first.
-struct KafkaMessageReader: Sendable {
+struct KafkaMessageReader: ~Copyable {
   enum Status: Sendable {
     case idle, running
     /// The last step is done; `left` bytes of the frame are of no use.
@@ -30,8 +27,8 @@ struct KafkaMessageReader: Sendable {
   var need = 0
   var carry: [UInt8] = []
   var kept: [UInt8] = []
-  var numbers = [Int64](repeating: -1, count: KafkaNumber.allCases.count)
-  var texts = [Text](repeating: .empty, count: KafkaText.allCases.count)
+  private var numbers = FlatArray<Int64>(repeating: -1, count: KafkaNumber.allCases.count)
+  private var texts = FlatArray<Text>(repeating: .empty, count: KafkaText.allCases.count)
   var topicID = KafkaTopicID.none
   var at = Timestamp.zero
   /// A request is read again for its answer: no facts, but `rows`.
@@ -45,7 +42,7 @@ struct KafkaMessageReader: Sendable {
 
   private let ops = KafkaProgram.shared.ops
   private var pc = 0
-  private var scopes: [Scope] = []
+  private var scopes = FlatArray<Scope>(repeating: Scope(kind: .array, count: 0, mark: 0), count: 0)
 
   /// Of a request that its answer needs again.
   struct Row: Sendable {
@@ -59,8 +56,8 @@ struct KafkaMessageReader: Sendable {
     var isAnswered = false
   }
 
-  private struct Scope: Sendable {
-    enum Kind: Sendable { case array, tags, tag }
+  struct Scope: BitwiseCopyable {
+    enum Kind { case array, tags, tag }
     var kind: Kind
     var count: Int
     /// `kept`'s size, or `floor`, before it.
@@ -74,11 +71,13 @@ struct KafkaMessageReader: Sendable {
 
   /// Forgets the last message's values.
   mutating func reset() {
-    for i in numbers.indices { numbers[i] = i < Int(KafkaNumber.firstUnset.rawValue) ? 0 : -1 }
-    for i in texts.indices { texts[i] = .empty }
+    let firstUnset = Int(KafkaNumber.firstUnset.rawValue)
+    numbers.fill(0..<firstUnset, with: 0)
+    numbers.fill(firstUnset..<numbers.count, with: -1)
+    texts.fill(0..<texts.count, with: .empty)
     topicID = .none
-    kept.removeAll(keepingCapacity: kept.capacity <= Self.keptCapacity)
-    rows.removeAll(keepingCapacity: rows.capacity <= Self.rowsCapacity)
+    if !kept.isEmpty { kept.removeAll(keepingCapacity: kept.capacity <= Self.keptCapacity) }
+    if !rows.isEmpty { rows.removeAll(keepingCapacity: rows.capacity <= Self.rowsCapacity) }
     rowsLost = false
     nextRow = 0
     terms = nil
@@ -93,8 +92,8 @@ struct KafkaMessageReader: Sendable {
     skipping = 0
     need = 0
     pc = Int(step)
-    carry.removeAll(keepingCapacity: carry.capacity <= Self.keptCapacity)
-    scopes.removeAll(keepingCapacity: true)
+    if !carry.isEmpty { carry.removeAll(keepingCapacity: carry.capacity <= Self.keptCapacity) }
+    scopes.removeAll()
     records.stage = .none
   }
 
@@ -201,8 +200,9 @@ struct KafkaMessageReader: Sendable {
           pc = Int(op.next)
         }
       case .again:
-        guard let last = scopes.indices.last else { return fail(i) }
-        if !isPrelude { kept.removeLast(kept.count &- scopes[last].mark) }
+        guard scopes.count > 0 else { return fail(i) }
+        let last = scopes.count &- 1
+        if !isPrelude, kept.count > scopes[last].mark { kept.removeLast(kept.count &- scopes[last].mark) }
         scopes[last].count &-= 1
         if scopes[last].count > 0 {
           pc = Int(op.next)
@@ -235,7 +235,8 @@ struct KafkaMessageReader: Sendable {
         guard readTag(op, bytes, &i, into: sink) else { return i }
       case .known: return fail(i)
       case .tagEnd:
-        guard let scope = scopes.popLast(), left >= floor else { return fail(i) }
+        guard scopes.count > 0, left >= floor else { return fail(i) }
+        let scope = scopes.removeLast()
         skipping = left &- floor
         floor = scope.mark
         pc = Int(op.next)
@@ -357,10 +358,11 @@ struct KafkaMessageReader: Sendable {
   private mutating func readTag(
     _ op: KafkaOp, _ bytes: RawSpan, _ i: inout Int, into sink: some KafkaFactSink
   ) -> Bool {
-    guard let last = scopes.indices.last else {
+    guard scopes.count > 0 else {
       i = fail(i)
       return false
     }
+    let last = scopes.count &- 1
     if scopes[last].count == 0 {
       scopes.removeLast()
       pc = Int(op.next)

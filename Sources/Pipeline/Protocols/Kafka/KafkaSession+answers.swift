@@ -78,7 +78,7 @@ extension KafkaSession {
     fetching.batch = nil
     defer { if batch.lastOffset < .max { fetching.next = max(fetching.next, batch.lastOffset + 1) } }
     let delivers = !batch.isControl && !(batch.isAborted && fetching.readsCommitted)
-    if fetching.stray == .ungrouped, !state.topics[fetching.place].hasName {
+    if fetching.stray != nil || fetching.partition != nil, !state.topics[fetching.place].hasName {
       let first = max(fetching.offset, batch.baseOffset >= 0 ? batch.baseOffset : fetching.next)
       if batch.lastOffset >= first, batch.lastOffset < .max {
         process.nameless.noteRead(fetching.place, first: first, end: batch.lastOffset + 1)

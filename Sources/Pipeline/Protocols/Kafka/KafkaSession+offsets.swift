@@ -53,6 +53,7 @@ extension KafkaSession {
       let topic = process.nameless.committed(place, position.offset)
     {
       state.identify(topic, as: Int32(truncatingIfNeeded: place >> 32))
+      followTopics()
     }
   }
 

@@ -92,6 +92,7 @@ final class KafkaSession {
   }
 
   func lost(_ count: Int, fromClient speaks: Bool, at: Timestamp) {
+    process.nameless.restart()
     decoder.lost(count, from: speaks ? .client : .broker, at: at, into: self)
     cover(at: at)
   }
@@ -291,6 +292,7 @@ extension KafkaSession: KafkaFactSink {
   }
 
   func lost(_ loss: KafkaLoss, bytes: Int, at: Timestamp) {
+    process.nameless.restart()
     switch loss {
     case .frame(.fetch, .broker), .version(.fetch, _, .broker): fetching.partition = nil
     case .frame(.produce, .client), .version(.produce, _, .client): producing.producer = nil
@@ -322,8 +324,14 @@ extension KafkaSession: KafkaFactSink {
   /// A topic known by its id turned out to be one known by its name.
   func followTopics() {
     guard state.topicsVersion != topicsVersion else { return }
+    let before = topicsVersion
     topicsVersion = state.topicsVersion
     for (place, position) in positions {
+      if state.topics[place].mistakenIn > before {
+        positions[place] = nil
+        moved(from: position.partition, to: nil)
+        continue
+      }
       let current = state.topics.current(place)
       guard current != place else { continue }
       positions[place] = nil

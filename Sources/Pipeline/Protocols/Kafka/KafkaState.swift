@@ -163,8 +163,7 @@ final class KafkaState {
       let (from, to) = ledger.clusters.unions[clustersFollowed]
       clustersFollowed += 1
       for (topic, successor) in topics.unite(from, with: to) {
-        topicsVersion += 1
-        for group in groups.values { move(topic, successor, in: group) }
+        merged(topic, successor)
       }
       for (filed, group) in groups where group.cluster == from {
         groups[filed] = nil
@@ -195,7 +194,23 @@ final class KafkaState {
         if let id = group.id, ledger.isCurrent(id) { ledger.groups[Int(id.index)].rename(was, to: now) }
       }
     case .merged(let from, let to): merged(from, to)
+    case .identified(let topic): for process in processes.values { process.nameless.forget(topic) }
+    case .mistaken(let topic): unlearn(topic)
     }
+  }
+
+  /// What was read of it was another topic's. Its own is yet to come.
+  private func unlearn(_ topic: Int32) {
+    topicsVersion += 1
+    topics.noteMistaken(topic, in: topicsVersion)
+    for group in groups.values {
+      for partition in group.list where partition.place >> 32 == KafkaPlace(topic) {
+        abandon(partition, at: ledger.now)
+        partition.unlearn()
+        setLag(of: partition, nil)
+      }
+    }
+    for process in processes.values { process.version += 1 }
   }
 
   /// A topic that was known by its id alone is the one of that name: what its process commits and fetches says so.
@@ -277,12 +292,8 @@ final class KafkaState {
     partition.member?.returns.cancel(partition.place)
     partition.member = nil
     partition.serial &+= 1
-    partition.end = -1
-    partition.position = -1
-    partition.abortedAt = -1
+    partition.forgetPosition()
     partition.committed = -1
-    partition.requested = -1
-    partition.isReassigned = true
     setLag(of: partition, nil)
     ledger.isPlanDue = true
   }

@@ -38,9 +38,13 @@ enum KafkaTrial {
     guard let entry = program.entry(head.key), entry.versions.contains(head.version) else {
       return head.key == .apiVersions && head.version <= 8
     }
+    return reads(entry.requests[Int(head.version - entry.versions.lowerBound)], of: head, span, i)
+  }
+
+  /// Whether what is there of the message can be read by those steps. Its head begins at `i`.
+  static func reads(_ step: Int32, of head: KafkaHead, _ span: RawSpan, _ i: Int) -> Bool {
     var reader = KafkaMessageReader(hashKey: KeyedHash.Key(0, 0))
-    reader.begin(
-      entry.requests[Int(head.version - entry.versions.lowerBound)], size: head.size &+ 4 &- head.length)
+    reader.begin(step, size: head.size &+ 4 &- head.length)
     reader.isPrelude = true
     _ = reader.read(span, from: i &+ head.length, at: .zero, into: KafkaSilence.shared)
     return reader.status != .broken
