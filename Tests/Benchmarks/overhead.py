@@ -22,6 +22,8 @@ BYSTANDER = ("≤", 1.01)
 PIKA = ((100, 12_000), (10_000, 6_000))
 # (body, messages a run): what the mock broker keeps.
 KAFKA = ((100, 500_000), (10_000, 20_000))
+# Of a traced run that loses something.
+TRIES = 3
 # (pipeline, requests a run)
 REDIS = ((1, 300_000), (16, 1_500_000))
 
@@ -35,6 +37,14 @@ def rows(case, pairs, each, aim):
     ]
 
 
+def is_lossy(path):
+    """The traced run was too fast for this machine: what the sidecar left out it did not pay for."""
+    lost = json.loads(path.read_text())["capture"]["lost_bytes"]
+    if lost:
+        print(f"bench: a traced run lost {lost:,} bytes of its traffic and is repeated", file=sys.stderr)
+    return lost > 0
+
+
 def check_report(path, expected):
     """The traced run must have seen what happened, or its cost means nothing."""
     report = json.loads(path.read_text())
@@ -45,13 +55,17 @@ def check_report(path, expected):
             "its cost would mean nothing; run the same with `stormfuse run` and look at its report")
 
 
-def measure_consumer(program, where, pid, directory, source, count, traced):
+def measure_consumer(program, where, pid, directory, source, count, traced, rereads=False):
+    """`rereads`: each run finds the same in the source, so that a traced one that lost something can be repeated."""
     usage, report = directory / "usage.json", directory / "report.json"
     command = [PYTHON, HERE / program, where, source, count, usage]
-    before = cpu_s(pid)
-    finish(sidecar(command, "--report", report) if traced else command)
-    server_s = cpu_s(pid) - before
-    used = json.loads(usage.read_text())
+    for _ in range(TRIES):
+        before = cpu_s(pid)
+        finish(sidecar(command, "--report", report) if traced else command)
+        server_s = cpu_s(pid) - before
+        used = json.loads(usage.read_text())
+        if not (traced and rereads and is_lossy(report)):
+            break
     if traced:
         check_report(report, count)
     return {
@@ -112,7 +126,7 @@ def with_kafka(runs, sizes, case, aim, one):
 
             def measure(traced):
                 program = "kafka_consumer.py"
-                return measure_consumer(program, bootstrap, pid, pathlib.Path(place), "bench", count, traced)
+                return measure_consumer(program, bootstrap, pid, pathlib.Path(place), "bench", count, traced, rereads=True)
 
             measure(False)  # warms the caches; not counted
             pairs = paired(runs, lambda variant: one(variant, measure))
