@@ -60,3 +60,10 @@ struct FlatArray<Element: BitwiseCopyable>: ~Copyable {
     capacity *= 2
   }
 }
+
+extension Array {
+  /// Forgets everything; memory for more than so many is given back. Costs nothing where there is nothing.
+  @inline(__always) mutating func clear(keeping most: Int) {
+    if !isEmpty || capacity > most { removeAll(keepingCapacity: capacity <= most) }
+  }
+}

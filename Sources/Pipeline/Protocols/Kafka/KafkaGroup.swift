@@ -188,27 +188,6 @@ final class KafkaPartition {
     self.place = place
   }
 
-  /// Where its reader stands is not known any more.
-  func forgetPosition() {
-    end = -1
-    position = -1
-    requested = -1
-    abortedAt = -1
-    isReassigned = true
-  }
-
-  /// What was delivered was another topic's.
-  func unlearn() {
-    forgetPosition()
-    seenThrough = 0
-    ackedThrough = 0
-    refusedThrough = 0
-    committed = -1
-    logEnd = -1
-    recent.removeAll()
-    givenBack.removeAll()
-  }
-
   /// One more try of exactly that record.
   func countReturn(to offset: Int64) {
     if seekBacks[offset] != nil || seekBacks.count < Self.awaitedBound { seekBacks[offset, default: 0] += 1 }
@@ -233,8 +212,6 @@ final class KafkaProcess {
   var recordsRead = 0
   /// Some of it to dead-letter or retry topics.
   var publishesCopies = false
-  /// Topics that it fetches by their ids, and of which nobody has said the name.
-  var nameless = KafkaNameless()
   /// Copies to dead-letter and retry topics that do not say what they are copies of.
   var copies: [Copy] = []
   /// Where a record of that key and value was delivered last, if it publishes copies.

@@ -76,8 +76,8 @@ struct KafkaMessageReader: ~Copyable {
     numbers.fill(firstUnset..<numbers.count, with: -1)
     texts.fill(0..<texts.count, with: .empty)
     topicID = .none
-    if !kept.isEmpty { kept.removeAll(keepingCapacity: kept.capacity <= Self.keptCapacity) }
-    if !rows.isEmpty { rows.removeAll(keepingCapacity: rows.capacity <= Self.rowsCapacity) }
+    kept.clear(keeping: Self.keptCapacity)
+    rows.clear(keeping: Self.rowsCapacity)
     rowsLost = false
     nextRow = 0
     terms = nil
@@ -92,7 +92,7 @@ struct KafkaMessageReader: ~Copyable {
     skipping = 0
     need = 0
     pc = Int(step)
-    if !carry.isEmpty { carry.removeAll(keepingCapacity: carry.capacity <= Self.keptCapacity) }
+    carry.clear(keeping: Self.keptCapacity)
     scopes.removeAll()
     records.stage = .none
   }

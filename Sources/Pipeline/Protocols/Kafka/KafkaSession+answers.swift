@@ -76,14 +76,9 @@ extension KafkaSession {
 
   func fetchedBatch(_ batch: KafkaBatch, at: Timestamp) {
     fetching.batch = nil
+    followTopics()
     defer { if batch.lastOffset < .max { fetching.next = max(fetching.next, batch.lastOffset + 1) } }
     let delivers = !batch.isControl && !(batch.isAborted && fetching.readsCommitted)
-    if fetching.stray != nil || fetching.partition != nil, !state.topics[fetching.place].hasName {
-      let first = max(fetching.offset, batch.baseOffset >= 0 ? batch.baseOffset : fetching.next)
-      if batch.lastOffset >= first, batch.lastOffset < .max {
-        process.nameless.noteRead(fetching.place, first: first, end: batch.lastOffset + 1)
-      }
-    }
     if let stray = fetching.stray, delivers { return count(batch, as: stray) }
     guard let partition = fetching.partition else { return }
     if delivers {
@@ -151,6 +146,7 @@ extension KafkaSession {
   }
 
   func fetchedRecord(_ record: KafkaRecord, at: Timestamp) {
+    followTopics()
     guard let batch = fetching.batch, let partition = fetching.partition else { return }
     fetching.body = contents(record)
     fetching.marks = record.marks

@@ -68,7 +68,6 @@ extension KafkaSession {
     var position = positions[place] ?? Position()
     if position.version != process.version { attribute(&position, place, offset: asked.offset) }
     position.offset = asked.offset
-    if !state.topics[place].hasName { process.nameless.noteAsked(place, asked.offset) }
     if fetching.isFull, position.fullRequest != fetching.fullRequests {
       position.fullRequest = fetching.fullRequests
       fetching.listed += 1

@@ -48,13 +48,6 @@ extension KafkaSession {
     } else {
       committed(group, place, position.offset, at: at)
     }
-    // Joined midway, it may fetch by ids what it commits by name.
-    if group.partitions[place]?.end ?? -1 < 0, state.topics[place].hasName,
-      let topic = process.nameless.committed(place, position.offset)
-    {
-      state.identify(topic, as: Int32(truncatingIfNeeded: place >> 32))
-      followTopics()
-    }
   }
 
   func commitEnded(_ membership: KafkaMembership, in frame: RawSpan) {

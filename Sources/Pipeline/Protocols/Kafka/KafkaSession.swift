@@ -92,7 +92,6 @@ final class KafkaSession {
   }
 
   func lost(_ count: Int, fromClient speaks: Bool, at: Timestamp) {
-    process.nameless.restart()
     decoder.lost(count, from: speaks ? .client : .broker, at: at, into: self)
     cover(at: at)
   }
@@ -292,7 +291,6 @@ extension KafkaSession: KafkaFactSink {
   }
 
   func lost(_ loss: KafkaLoss, bytes: Int, at: Timestamp) {
-    process.nameless.restart()
     switch loss {
     case .frame(.fetch, .broker), .version(.fetch, _, .broker): fetching.partition = nil
     case .frame(.produce, .client), .version(.produce, _, .client): producing.producer = nil
@@ -324,14 +322,8 @@ extension KafkaSession: KafkaFactSink {
   /// A topic known by its id turned out to be one known by its name.
   func followTopics() {
     guard state.topicsVersion != topicsVersion else { return }
-    let before = topicsVersion
     topicsVersion = state.topicsVersion
     for (place, position) in positions {
-      if state.topics[place].mistakenIn > before {
-        positions[place] = nil
-        moved(from: position.partition, to: nil)
-        continue
-      }
       let current = state.topics.current(place)
       guard current != place else { continue }
       positions[place] = nil
@@ -342,5 +334,10 @@ extension KafkaSession: KafkaFactSink {
       if !goesOn { moved(from: position.partition, to: nil) }
     }
     positionsVersion += 1
+    // What is being read goes on under the other name.
+    guard let partition = fetching.partition, state.topics.current(fetching.place) != fetching.place else { return }
+    fetching.place = state.topics.current(fetching.place)
+    fetching.partition = partition.group.partitions[fetching.place]
+    if let partition = fetching.partition { fetching.group = state.enrol(partition) }
   }
 }

@@ -188,44 +188,18 @@ final class KafkaState {
   func learn(_ topic: KafkaTopic, in frame: RawSpan, cluster: ClusterID) {
     switch topics.learn(topic, in: frame, cluster: cluster) {
     case .nothing: break
-    case .named(let topic, let was, let now):
-      for process in processes.values { process.nameless.forget(topic) }
+    case .named(let was, let now):
       for group in groups.values {
         if let id = group.id, ledger.isCurrent(id) { ledger.groups[Int(id.index)].rename(was, to: now) }
       }
     case .merged(let from, let to): merged(from, to)
-    case .identified(let topic): for process in processes.values { process.nameless.forget(topic) }
-    case .mistaken(let topic): unlearn(topic)
     }
-  }
-
-  /// What was read of it was another topic's. Its own is yet to come.
-  private func unlearn(_ topic: Int32) {
-    topicsVersion += 1
-    topics.noteMistaken(topic, in: topicsVersion)
-    for group in groups.values {
-      for partition in group.list where partition.place >> 32 == KafkaPlace(topic) {
-        abandon(partition, at: ledger.now)
-        partition.unlearn()
-        setLag(of: partition, nil)
-      }
-    }
-    for process in processes.values { process.version += 1 }
-  }
-
-  /// A topic that was known by its id alone is the one of that name: what its process commits and fetches says so.
-  func identify(_ nameless: Int32, as named: Int32) {
-    if topics.identify(nameless, as: named) { merged(nameless, named) }
   }
 
   private func merged(_ from: Int32, _ to: Int32) {
     topicsVersion += 1
     for group in groups.values { move(from, to, in: group) }
-    for process in processes.values {
-      process.version += 1
-      process.nameless.forget(from)
-      process.nameless.forget(to)
-    }
+    for process in processes.values { process.version += 1 }
   }
 
   /// What was filed under a topic's id goes to its name.
@@ -292,8 +266,12 @@ final class KafkaState {
     partition.member?.returns.cancel(partition.place)
     partition.member = nil
     partition.serial &+= 1
-    partition.forgetPosition()
+    partition.end = -1
+    partition.position = -1
+    partition.abortedAt = -1
     partition.committed = -1
+    partition.requested = -1
+    partition.isReassigned = true
     setLag(of: partition, nil)
     ledger.isPlanDue = true
   }

@@ -14,21 +14,15 @@ struct KafkaTopics {
     var cluster: ClusterID
     /// It turned out to be another one; −1: it is itself.
     var successor: Int32 = -1
-    /// When it turned out that another one had been taken for it, as `KafkaState.topicsVersion` counts.
-    var mistakenIn: UInt64 = 0
   }
 
   /// What was learned of a topic.
   enum News {
     case nothing
     /// It has a name by now.
-    case named(topic: Int32, was: String, now: String)
+    case named(was: String, now: String)
     /// Two were one: `from` is known as `to` from now on.
     case merged(from: Int32, to: Int32)
-    /// It has an id by now.
-    case identified(topic: Int32)
-    /// Another one was taken for it (`identify`).
-    case mistaken(topic: Int32)
   }
 
   private(set) var entries: [Entry] = []
@@ -72,44 +66,23 @@ struct KafkaTopics {
     let hash = hash(topic.name, in: frame, cluster)
     switch (byName[hash], byID[topic.id]) {
     case (nil, nil): _ = add(topic.name.string(in: frame), hash, topic.id, cluster)
-    case (let named?, nil):
-      guard byID.count < Self.bound else { return .nothing }
-      byID[topic.id] = named
-      return .identified(topic: named)
+    case (let named?, nil): if byID.count < Self.bound { byID[topic.id] = named }
     case (nil, let known?):
-      if entries[Int(known)].hasName {
-        byID[topic.id] = add(topic.name.string(in: frame), hash, nil, cluster)
-        return .mistaken(topic: known)
-      }
       byName[hash] = known
       let was = entries[Int(known)].name
       let name = topic.name.string(in: frame)
       entries[Int(known)] = Entry(name: name, kind: settings.kind(of: name), hasName: true, cluster: cluster)
-      return .named(topic: known, was: was, now: name)
+      return .named(was: was, now: name)
     case (let named?, let known?):
       guard named != known else { return .nothing }
       byID[topic.id] = named
-      // Ids don't change their names.
-      guard !entries[Int(known)].hasName else { return .mistaken(topic: known) }
+      // A topic that was deleted and made anew has another id, but it had a name all the time.
+      guard !entries[Int(known)].hasName else { return .nothing }
       entries[Int(known)].successor = named
       return .merged(from: known, to: named)
     }
     return .nothing
   }
-
-  /// A topic without a name turned out to be that one, of which no id was known. False if that can't be.
-  mutating func identify(_ nameless: Int32, as named: Int32) -> Bool {
-    let (from, to) = (entries[Int(nameless)], entries[Int(named)])
-    guard !from.hasName, to.hasName, from.successor < 0, to.successor < 0, from.cluster == to.cluster,
-      !byID.values.contains(where: { $0 == named || entries[Int($0)].successor == named }),
-      let id = byID.first(where: { $0.value == nameless })?.key
-    else { return false }
-    byID[id] = named
-    entries[Int(nameless)].successor = named
-    return true
-  }
-
-  mutating func noteMistaken(_ topic: Int32, in version: UInt64) { entries[Int(topic)].mistakenIn = version }
 
   /// The place by the number that its topic has by now.
   func current(_ place: KafkaPlace) -> KafkaPlace {
