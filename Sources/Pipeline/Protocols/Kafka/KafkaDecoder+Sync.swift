@@ -74,7 +74,9 @@ extension KafkaDecoder {
     let end = bytes.byteCount
     while i < end {
       // A size's first byte is nearly always 0; the search lives from that.
-      if bytes.u8(i) == 0 || i == 0, isBelievable(bytes, i, role) {
+      // What was believed once and was no frame after all (after SASL it may be taken for a token) is not believed again.
+      if bytes.u8(i) == 0 || i == 0, self[role].offset &+ i != self[role].resyncedAt, isBelievable(bytes, i, role) {
+        self[role].resyncedAt = self[role].offset &+ i
         sink.withheld(self[role].offset &+ start..<self[role].offset &+ i)
         giveUp(i &- start, role)
         counters.resyncs &+= 1

@@ -105,6 +105,8 @@ final class KafkaSide {
   var isInFlight = false
   /// Bytes given up since sync was lost.
   var skippedSinceDesync = 0
+  /// Where a frame was found last while out of sync.
+  var resyncedAt = -1
   /// Hash of the client id that requests carry; 0: not known.
   var clientHash: UInt64 = 0
 
