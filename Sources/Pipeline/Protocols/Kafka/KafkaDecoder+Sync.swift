@@ -125,7 +125,7 @@ extension KafkaDecoder {
     guard case .head(let head) = KafkaHead.request(bytes, at: i), let entry = program.entry(head.key),
       entry.versions.contains(head.version)
     else { return nil }
-    let isKnown = client.clientHash == KeyedHash.hash(head.clientID, in: bytes, client.hashKey)
+    let isKnown = client.clientHash == KeyedHash.hash(head.clientID, in: bytes, client.reader.records.hashKey)
     guard isKnown || client.clientHash == 0 && !head.clientID.isEmpty else { return nil }
     return Candidate(head: head, step: entry.requests[Int(head.version - entry.versions.lowerBound)])
   }

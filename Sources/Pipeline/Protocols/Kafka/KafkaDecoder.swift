@@ -90,7 +90,6 @@ final class KafkaSide {
   }
 
   let role: KafkaRole
-  let hashKey: KeyedHash.Key
   var state = State.start
   /// Bytes received and lost before the chunk, or the gap, that is being read.
   var offset = 0
@@ -112,7 +111,6 @@ final class KafkaSide {
 
   init(_ role: KafkaRole, _ hashKey: KeyedHash.Key) {
     self.role = role
-    self.hashKey = hashKey
     reader = KafkaMessageReader(hashKey: hashKey)
   }
 

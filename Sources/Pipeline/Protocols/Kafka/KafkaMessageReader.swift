@@ -56,6 +56,7 @@ struct KafkaMessageReader: ~Copyable {
     var isAnswered = false
   }
 
+  // Not private: of a private one in a value that can't be copied, Swift 6.3.1 writes debug information that it refuses.
   struct Scope: BitwiseCopyable {
     enum Kind { case array, tags, tag }
     var kind: Kind
