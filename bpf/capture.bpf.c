@@ -234,7 +234,8 @@ static __always_inline int capture(struct __sk_buff *skb, __u8 direction, _Bool 
 	}
 	r.sequence = bpf_ntohl(packet.tcp.seq) + !!(flags & SYN);
 	if (holding) {
-		int known = decide(r.cookie, state.hold_lease_ns, r.length, r.sequence, flags);
+		int known = decide(r.cookie, state.hold_lease_ns, r.length, r.sequence,
+				   flags | (skb->gso_segs > 1 ? SEVERAL : 0));
 		if (known != HOLD_PASS) {
 			if (interest == INTEREST_FULL && known >= 0 && (__u32)known < r.length) {
 				r.direction = direction;

@@ -32,7 +32,8 @@ SEC("cgroup_skb/egress") int hold_only(struct __sk_buff *skb)
 		return PACKET_PASS;
 	__u8 flags = ((__u8 *)&packet.tcp)[13];
 	__u32 sequence = bpf_ntohl(packet.tcp.seq) + !!(flags & SYN);
-	return decide(cookie, state.lease_ns, end - at, sequence, flags) == HOLD_PASS ? PACKET_PASS : PACKET_HOLD;
+	__u32 several = skb->gso_segs > 1 ? SEVERAL : 0;
+	return decide(cookie, state.lease_ns, end - at, sequence, flags | several) == HOLD_PASS ? PACKET_PASS : PACKET_HOLD;
 }
 
 static __always_inline int connecting(struct bpf_sock_addr *context, _Bool listed, _Bool is_v4)

@@ -46,9 +46,12 @@ static const __u64 rate_burst_ns = second_ns;
 /* Most that a rate can be in debt. Only the trickle makes debts that large, and it passes whatever they are. */
 static const __u64 rate_debt_ns = 3600 * second_ns;
 
+/* In `decide`'s flags, beside TCP's: the packet will be cut into several segments. */
+enum { SEVERAL = 256 };
+
 /* Decides about a segment: HOLD_PASS, or, if it is held, how many bytes at its start are not new: have passed or been
  * shown before. Its connection's egress comes here one packet at a time, under the socket's lock, so plain stores do. */
-static __attribute__((noinline)) int decide(__u64 cookie, __u64 lease_ns, __u32 length, __u32 sequence, __u8 flags)
+static __attribute__((noinline)) int decide(__u64 cookie, __u64 lease_ns, __u32 length, __u32 sequence, __u32 flags)
 {
 	__u32 *slot = bpf_map_lookup_elem(&held, &cookie);
 	if (!slot)
@@ -62,10 +65,18 @@ static __attribute__((noinline)) int decide(__u64 cookie, __u64 lease_ns, __u32 
 	if (!length) /* a FIN without payload ends nothing that is still to be sent */
 		holds_it = holds_it && hold->flags & HOLD_ACKS && !(flags & FIN) &&
 			   now_ns - hold->acknowledgement_ns < hold->trickle_ns;
-	else if (holds_it)
-		/* However long it is: what waits coalesces and never shrinks, so a limit would be the connection's end. */
-		holds_it = now_ns - hold->payload_ns < hold->trickle_ns &&
-			   (!hold->rate_bytes_s || (__s64)(now_ns - hold->due_ns) < 0);
+	else if (holds_it) {
+		/* However long a segment is: what waits coalesces and never shrinks, so a limit would be the connection's
+		 * end. Several at once wait a while longer: by itself the sender tries the first of them alone
+		 * (tcp_write_wakeup, __tcp_retransmit_skb; Linux 5.8 to 6.18). */
+		__u64 waited_ns = now_ns - hold->payload_ns;
+		/* Both are always read: a pointer to one or the other the verifier would refuse. */
+		_Bool early = waited_ns < hold->trickle_ns, early_for_several = waited_ns < hold->whole_ns;
+		if (hold->rate_bytes_s)
+			holds_it = early && (__s64)(now_ns - hold->due_ns) < 0;
+		else
+			holds_it = early | (early_for_several & !!(flags & SEVERAL));
+	}
 
 	__u32 end = sequence + length;
 	if (holds_it) {

@@ -34,7 +34,8 @@ struct hold {
 	__u64 rate_bytes_s; /* payload that passes besides; 0: none */
 	__u32 flags;        /* enum hold_flag */
 	__u32 reserved;
-	__u64 reserved_terms[3];
+	__u64 whole_ns;     /* the same for what will be cut into several segments; no less than trickle_ns */
+	__u64 reserved_terms[2];
 	/* The kernel writes, once user space has set the start. */
 	__u64 payload_ns;         /* when payload last passed */
 	__u64 acknowledgement_ns; /* when payload or a held acknowledgement last passed */
@@ -70,6 +71,7 @@ CHECK_OFFSET(hold, until_ns, 8);
 CHECK_OFFSET(hold, trickle_ns, 16);
 CHECK_OFFSET(hold, rate_bytes_s, 24);
 CHECK_OFFSET(hold, flags, 32);
+CHECK_OFFSET(hold, whole_ns, 40);
 CHECK_OFFSET(hold, payload_ns, 64);
 CHECK_OFFSET(hold, acknowledgement_ns, 72);
 CHECK_OFFSET(hold, due_ns, 80);

@@ -45,7 +45,12 @@ struct HoldTable {
       // Allowance that was saved up, or owed, belongs to the rate it was saved up at.
       if hold.pointee.rate_bytes_s != rate { hold.pointee.due_ns = UInt64(now_ns) }
       hold.pointee.rate_bytes_s = rate
+      // Another phase of the breaker's: what is answered in it is to be seen as well.
+      if shows, hold.pointee.trickle_ns != UInt64(terms.trickle_ns) {
+        hold.pointee.peek_left_bytes = PEEK_MAXIMUM.rawValue
+      }
       hold.pointee.trickle_ns = UInt64(terms.trickle_ns)
+      hold.pointee.whole_ns = UInt64(max(terms.whole_ns, terms.trickle_ns))
       hold.pointee.flags = terms.holdsAcks ? HOLD_ACKS.rawValue : 0
       hold.pointee.until_ns = UInt64(max(until_ns, 0))
       return
@@ -60,6 +65,7 @@ struct HoldTable {
     fresh.cookie = cookie
     fresh.until_ns = UInt64(max(until_ns, 0))
     fresh.trickle_ns = UInt64(terms.trickle_ns)
+    fresh.whole_ns = UInt64(max(terms.whole_ns, terms.trickle_ns))
     fresh.rate_bytes_s = rate
     fresh.flags = terms.holdsAcks ? HOLD_ACKS.rawValue : 0
     fresh.payload_ns = UInt64(now_ns)

@@ -16,10 +16,10 @@
     func hold(_ cookie: UInt64, _ terms: HoldTerms) -> String? {
       var terms = terms
       let limits = capture.socketLimits(cookie: cookie)
-      terms.trickle_ns = min(
-        terms.trickle_ns,
-        Trickle.forSocket(
-          tcpRetries2: limits.tcpRetries2, userTimeout_ns: .milliseconds(Int64(limits.userTimeout_ms))))
+      let socket_ns = Trickle.forSocket(
+        tcpRetries2: limits.tcpRetries2, userTimeout_ns: .milliseconds(Int64(limits.userTimeout_ms)))
+      terms.trickle_ns = min(terms.trickle_ns, socket_ns)
+      terms.whole_ns = min(terms.whole_ns, Trickle.whole(socket_ns))
       do throws(KernelError) {
         try capture.hold(cookie, terms, for_ns: longest_ns + Self.margin_ns)
         return nil

@@ -44,6 +44,31 @@ extension LiveKernel {
       #expect(capture.holdCounters(wire.cookie) == nil && capture.release(wire.cookie) == nil)
     }
 
+    @Test func `of what would be sent as several segments at once the trickle passes the first alone`() throws {
+      let capture = try Capture(target: Arena.target())
+      let wire = try Wire(connected: .v4, segmentSize: 1000)
+      try wire.send(pattern(100))
+      try capture.hold(
+        wire.cookie, HoldTerms(action: .pause, trickle_ns: .milliseconds(1), whole_ns: .seconds(60)), for_ns: Self.long_ns)
+      let data = pattern(8000, seed: 3)
+      #expect(wire.write(data) == data.count)
+      var arrived: [UInt8] = []
+      for _ in 0..<4 {
+        capture.renewLease()
+        arrived += wire.receive(1, wait_ms: 1000)
+        // Less than a segment's size: the options of TCP take their part of it.
+        let counters = try #require(capture.holdCounters(wire.cookie))
+        #expect(counters.passed.bytes <= counters.passed.packets * 1000)
+      }
+      #expect(arrived.count >= 900 && arrived.count < data.count)
+      // But not for ever, should it never be tried alone.
+      try capture.hold(
+        wire.cookie, HoldTerms(action: .pause, trickle_ns: .milliseconds(1), whole_ns: .milliseconds(1)),
+        for_ns: Self.long_ns)
+      arrived += wire.receive(data.count - arrived.count, wait_ms: 2000)
+      #expect(arrived == data)
+    }
+
     @Test func `bytes that are held are shown once, and are facts when they pass`() throws {
       let capture = try Capture(target: Arena.target())
       let wire = try Wire(connected: .v4)

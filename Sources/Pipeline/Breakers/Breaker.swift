@@ -134,6 +134,9 @@ package struct Breaker: Sendable {
     state == .halfOpen ? probe(outcome, at: now) : nil
   }
 
+  /// A fact of an earlier generation, as somebody else found.
+  mutating func drop() { dropped &+= 1 }
+
   /// Applies the next timer that is due by `now`, if one is; its transition bears the time it was due. Several may be
   /// due after a gap: call until it answers nil.
   package mutating func tick(at now: Timestamp) -> Transition? {

@@ -67,6 +67,10 @@ package struct GroupMonitor {
     return probe(outcome, at: now)
   }
 
+  /// A delivery was settled by an answer from before the breaker closed, which was held until then: it says nothing of the
+  /// time that begins with the closing, or the old storm would open it again.
+  mutating func drop() { breaker.drop() }
+
   /// An ack that was recorded at that moment was no success; record the failure next.
   package mutating func revokeAck(recordedAt at: Timestamp, partition: Int? = nil) {
     windows.revokeAck(countedAt: at, partition: partition)

@@ -1,7 +1,14 @@
 /// Decides which connections are held, and tells what changed since it decided last.
 ///
 /// A connection is held if every group with a consumer on it is to be held, its requests are what brings deliveries, and
-/// nobody else depends on it. In: breakers' states, what connections are used for, time. Out: orders for the kernel, and
+/// nobody else depends on it.
+///
+/// When half-open begins, what a `pause` has held is let go one segment at a time (`Trickle.single_ns`): what a consumer
+/// has to say lies in few and large segments by then, the broker answers each with as many deliveries, and one of them can
+/// bring all the probes. For people that is released already. Whoever has not asked for its probes within
+/// `singly_ns` is let go for good, until it has them.
+///
+/// In: breakers' states, what connections are used for, time. Out: orders for the kernel, and
 /// events for people when something begins, ends, or can't be held.
 ///
 /// Memory: an entry per held connection. Cost: a walk over groups, and over connections while something is or was held;
@@ -25,10 +32,19 @@ struct HoldPlanner {
   private struct Want {
     var action: HoldAction
     var rate_bytes_s: UInt64
-    var isProbing: Bool
+    var phase: Phase
     var sharesFreely: Bool
 
-    var reason: String { isProbing ? "probes are out" : action.rawValue }
+    enum Phase {
+      /// The breaker is open, or the rate is a standing one.
+      case open
+      /// Half-open has just begun: requests pass one at a time until they have brought the probes.
+      case singly
+      /// Half-open waits for the answers to its probes.
+      case probesOut
+    }
+
+    var reason: String { phase == .probesOut ? "probes are out" : action.rawValue }
   }
 
   /// Something is held, or refused.
@@ -49,17 +65,17 @@ struct HoldPlanner {
       switch decide(connection, use, wants, at: now) {
       case nil: break
       case .leave(let groups, let why)?:
-        for group in groups { tally[group, default: .init()].leftAlone[why, default: 0] += 1 }
+        for group in groups where wants[group]?.phase != .singly { tally[group, default: .init()].leftAlone[why, default: 0] += 1 }
       case .hold(let terms, let groups)?:
         var entry = held[connection.cookie] ?? Held(terms: terms, group: groups[0])
         if held[connection.cookie]?.terms != terms, let why = kernel.hold(connection.cookie, terms) {
           connection.holdFailure = (why, now)
-          for group in groups { tally[group, default: .init()].leftAlone[why, default: 0] += 1 }
+          for group in groups where wants[group]?.phase != .singly { tally[group, default: .init()].leftAlone[why, default: 0] += 1 }
           continue
         }
         entry.terms = terms
         kept[connection.cookie] = entry
-        for group in groups { tally[group, default: .init()].held += 1 }
+        for group in groups where wants[group]?.phase != .singly { tally[group, default: .init()].held += 1 }
       }
     }
     let gone = held.filter { kept[$0.key] == nil }
@@ -139,10 +155,14 @@ struct HoldPlanner {
       if isWanted, !group.hold.isCapped(at: revision), !group.monitor.isBlind {
         wants[id] = Want(
           action: settings.action, rate_bytes_s: settings.rate_bytes_s,
-          isProbing: group.monitor.breaker.state == .halfOpen, sharesFreely: sharesFreely)
+          phase: group.monitor.breaker.state == .halfOpen ? .probesOut : .open, sharesFreely: sharesFreely)
       } else if let rate_bytes_s = settings.standingRate_bytes_s {
         wants[id] = Want(
-          action: .throttle, rate_bytes_s: rate_bytes_s, isProbing: false, sharesFreely: sharesFreely)
+          action: .throttle, rate_bytes_s: rate_bytes_s, phase: .open, sharesFreely: sharesFreely)
+      } else if settings.action == .pause, group.monitor.breaker.state == .halfOpen, !isWanted, !group.monitor.isBlind,
+        now - group.monitor.breaker.since < Self.singly_ns
+      {
+        wants[id] = Want(action: .pause, rate_bytes_s: 0, phase: .singly, sharesFreely: sharesFreely)
       }
     }
     return wants
@@ -157,7 +177,11 @@ struct HoldPlanner {
   private func decide(
     _ connection: Connection, _ use: ConnectionUse, _ wants: [GroupID: Want], at now: Timestamp
   ) -> Decision? {
-    let groups = use.groups.filter { wants[$0] != nil }
+    var groups = use.groups.filter { wants[$0] != nil }
+    let firm = groups.filter { wants[$0]?.phase != .singly }
+    // One that is on its way to its probes is to get them, whoever else is held on the connection.
+    let isSingly = firm.isEmpty && !groups.isEmpty
+    if !isSingly { groups = firm }
     let isBlocked = blocked.contains(connection.server)
     guard !groups.isEmpty || isBlocked else { return nil }
     if let failure = connection.holdFailure {
@@ -178,8 +202,12 @@ struct HoldPlanner {
     }
     let strictest = groups.compactMap { wants[$0] }
     if strictest.contains(where: { $0.action == .pause }) {
-      let probing_ns = strictest.allSatisfy(\.isProbing) ? Trickle.probing_ns : Trickle.longest_ns
-      return .hold(HoldTerms(action: .pause, trickle_ns: min(trickle_ns, probing_ns)), groups)
+      let phase_ns =
+        isSingly
+        ? Trickle.single_ns
+        : strictest.allSatisfy { $0.phase == .probesOut } ? Trickle.probing_ns : Trickle.longest_ns
+      return .hold(
+        HoldTerms(action: .pause, trickle_ns: min(trickle_ns, phase_ns), whole_ns: Trickle.whole(trickle_ns)), groups)
     }
     let rate_bytes_s = strictest.map(\.rate_bytes_s).min() ?? 0
     return .hold(HoldTerms(action: .throttle, trickle_ns: trickle_ns, rate_bytes_s: rate_bytes_s), groups)
@@ -219,4 +247,6 @@ struct HoldPlanner {
   typealias Told = (group: Group, event: HoldEvent)
 
   private static let retry_ns: Int64 = .seconds(1)
+  /// Twice the span in which the consumer's kernel tries again.
+  private static let singly_ns: Int64 = .seconds(1)
 }

@@ -5,6 +5,10 @@ package enum Trickle {
   /// While probes are waited for: an answer that was not seen while it was held must come through soon. (The consumer's
   /// kernel tries again about every 0.5 s.)
   package static let probing_ns: Int64 = .seconds(1)
+  /// While half-open lets requests pass one at a time: the next segment, sent when the one before it was acknowledged,
+  /// waits for the next try, and by then it is known whether more probes are needed. A consumer that takes messages one by
+  /// one is not slowed by it.
+  package static let single_ns: Int64 = .milliseconds(1)
   /// No sooner than the kernel's own retries would have a use for.
   private static let shortest_ns: Int64 = .milliseconds(100)
 
@@ -25,6 +29,10 @@ package enum Trickle {
     if userTimeout_ns > 0 { span_ns = min(span_ns, userTimeout_ns / 2) }
     return bounded(span_ns)
   }
+
+  /// How long several segments at once wait for one to pass alone: a quarter longer, of which what gives the connection up
+  /// leaves a third (`forSocket`) and more.
+  package static func whole(_ trickle_ns: Int64) -> Int64 { trickle_ns + trickle_ns / 4 }
 
   private static func bounded(_ span_ns: Int64) -> Int64 { max(shortest_ns, min(span_ns, longest_ns)) }
 }

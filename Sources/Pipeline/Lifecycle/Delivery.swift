@@ -39,6 +39,8 @@ struct Delivery: BitwiseCopyable {
     static let lastAttempt = Flags(rawValue: 2)
     /// Settled by an own dead-letter or retry publish; kept until its acknowledgement comes.
     static let paired = Flags(rawValue: 4)
+    /// Its answer was seen while the breaker held it back.
+    static let answeredHeld = Flags(rawValue: 8)
     /// Where nothing can be failed by the consumer: a stream, whose acks are credit.
     static let credit = Flags(rawValue: 16)
     /// How it will be settled was seen while that was held back.

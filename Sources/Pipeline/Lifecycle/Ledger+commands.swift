@@ -26,6 +26,8 @@ extension Ledger {
     let at = advance(to: at)
     let delivery = deliveries[id]
     let group = groups[Int(delivery.group)]
+    // A rate that holds while it is closed makes no difference to the breaker.
+    if group.monitor.breaker.state != .closed { deliveries[id].flags.insert(.answeredHeld) }
     guard group.monitor.breaker.state == .halfOpen, delivery.at > group.monitor.breaker.since,
       delivery.flags.isDisjoint(with: [.foretold, .paired, .credit])
     else { return }

@@ -264,11 +264,13 @@ final class Ledger {
       deliveries.remove(id)
     }
     assert(group.totals.delivered == group.totals.settled + UInt64(group.inFlight), "the equation of \(group.key)")
+    // An answer that was seen but never passed is none: a crash counts, whatever was foretold.
+    let passedLate = delivery.flags.contains(.answeredHeld) && settlement != .crashed
+    if passedLate, group.monitor.breaker.state == .closed { return group.monitor.drop() }
     var outcome = Outcome(
       settlement: settlement, causeUnknown: causeUnknown, attempt: delivery.attempt, delay_ns: delay_ns,
       delayIsLowerBound: delivery.flags.contains(.lowerBound), settleLatency_ns: latency_ns, message: delivery.message,
       deliveredAt: delivery.at)
-    // An answer that was seen but never passed is none: a crash counts, whatever was foretold.
     outcome.isForetold = delivery.flags.contains(.foretold) && settlement != .crashed
     record(outcome, group, delivery.group, partition: inBatch ? nil : group.window(of: partition), at: at)
   }

@@ -10,10 +10,13 @@ final class Wire {
   let port: UInt16
   private let listener: Int32
   private let family: Family
+  /// Payload bytes in a segment of the client's; 0: what loopback has room for.
+  private let segmentSize: Int32
 
   /// Listens; `connect` makes the connection.
-  init(_ family: Family = .v4) throws {
+  init(_ family: Family = .v4, segmentSize: Int32 = 0) throws {
     self.family = family
+    self.segmentSize = segmentSize
     let domain = family == .v4 ? AF_INET : AF_INET6
     let listener = socket(domain, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     self.listener = listener
@@ -30,8 +33,8 @@ final class Wire {
     port = UInt16(bigEndian: bound.sin6_port)
   }
 
-  convenience init(connected family: Family) throws {
-    try self.init(family)
+  convenience init(connected family: Family, segmentSize: Int32 = 0) throws {
+    try self.init(family, segmentSize: segmentSize)
     try connect()
   }
 
@@ -43,6 +46,8 @@ final class Wire {
 
   func connect() throws {
     client = socket(family == .v4 ? AF_INET : AF_INET6, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    var size = segmentSize
+    if size > 0 { setsockopt(client, Int32(IPPROTO_TCP), TCP_MAXSEG, &size, 4) }
     guard Self.withAddress(family, port: port, { Glibc.connect(client, $0, $1) }) == 0 else {
       throw WireError(what: "connect", error: errno)
     }

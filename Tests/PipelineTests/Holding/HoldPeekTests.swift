@@ -60,6 +60,31 @@ import Testing
     #expect(try hold.bench.counts("q")["acked"] == 3)
   }
 
+  @Test func `failures that were answered while held and pass after the closing are of the storm before`() throws {
+    let hold = HoldBench()
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q")
+    let old = (0..<120).map { link.deliver("old\($0)") }
+    hold.flood(link)
+    let answers = old[..<60].flatMap { AMQPWire.nack(1, $0, requeue: false) }
+    hold.peek(link, Array(answers))
+    hold.pass(0.3)
+    let probes = (0..<5).map { link.deliver("p\($0)") }
+    hold.settle()
+    hold.peek(link, probes.flatMap { AMQPWire.ack(1, $0) })
+    #expect(try hold.state().state == .closed)
+    link.fromClient(answers)
+    for tag in probes { link.ack(tag) }
+    hold.pass(0.2)
+    #expect(try hold.state().state == .closed)
+    let counts = try hold.bench.counts("q")
+    #expect(counts["rejected"] == 110 && counts["acked"] == 5)
+    // Those that it answers from now on are of today.
+    for tag in old[60...] { link.reject(tag, requeue: false) }
+    hold.settle()
+    #expect(try hold.state().state == .open)
+  }
+
   @Test func `held answers to deliveries from before half-open decide nothing`() throws {
     let hold = HoldBench()
     let link = hold.bench.connect(cookie: 7)
