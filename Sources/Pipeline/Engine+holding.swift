@@ -26,6 +26,7 @@ extension Engine {
 
   /// Takes what a client tried to send and the kernel held: no fact yet, but see `AMQPSession.peek`.
   package mutating func peek(_ segment: Segment, _ payload: RawSpan) {
+    tick(at: segment.at)
     connections.find(segment)?.peek(segment, payload)
   }
 }

@@ -48,8 +48,8 @@ extension LiveKernel {
       let capture = try Capture(target: Arena.target())
       let wire = try Wire(connected: .v4, segmentSize: 1000)
       try wire.send(pattern(100))
-      try capture.hold(
-        wire.cookie, HoldTerms(action: .pause, trickle_ns: .milliseconds(1), whole_ns: .seconds(60)), for_ns: Self.long_ns)
+      var terms = HoldTerms(action: .pause, trickle_ns: .milliseconds(1), whole_ns: .seconds(60))
+      try capture.hold(wire.cookie, terms, for_ns: Self.long_ns)
       let data = pattern(8000, seed: 3)
       #expect(wire.write(data) == data.count)
       var arrived: [UInt8] = []
@@ -62,9 +62,8 @@ extension LiveKernel {
       }
       #expect(arrived.count >= 900 && arrived.count < data.count)
       // But not for ever, should it never be tried alone.
-      try capture.hold(
-        wire.cookie, HoldTerms(action: .pause, trickle_ns: .milliseconds(1), whole_ns: .milliseconds(1)),
-        for_ns: Self.long_ns)
+      terms.whole_ns = terms.trickle_ns
+      try capture.hold(wire.cookie, terms, for_ns: Self.long_ns)
       arrived += wire.receive(data.count - arrived.count, wait_ms: 2000)
       #expect(arrived == data)
     }

@@ -61,21 +61,25 @@ struct HoldPlanner {
     block(wants, ledger, used, kernel)
     var tally: [GroupID: Tally] = [:]
     var kept: [UInt64: Held] = [:]
+    // For people those whose requests pass one at a time are let go.
+    func count(_ groups: [GroupID], _ change: (inout Tally) -> Void) {
+      for group in groups where wants[group]?.phase != .singly { change(&tally[group, default: .init()]) }
+    }
     for (connection, use) in used where connection.cookie != 0 && !connection.isOver {
       switch decide(connection, use, wants, at: now) {
       case nil: break
       case .leave(let groups, let why)?:
-        for group in groups where wants[group]?.phase != .singly { tally[group, default: .init()].leftAlone[why, default: 0] += 1 }
+        count(groups) { $0.leftAlone[why, default: 0] += 1 }
       case .hold(let terms, let groups)?:
         var entry = held[connection.cookie] ?? Held(terms: terms, group: groups[0])
         if held[connection.cookie]?.terms != terms, let why = kernel.hold(connection.cookie, terms) {
           connection.holdFailure = (why, now)
-          for group in groups where wants[group]?.phase != .singly { tally[group, default: .init()].leftAlone[why, default: 0] += 1 }
+          count(groups) { $0.leftAlone[why, default: 0] += 1 }
           continue
         }
         entry.terms = terms
         kept[connection.cookie] = entry
-        for group in groups where wants[group]?.phase != .singly { tally[group, default: .init()].held += 1 }
+        count(groups) { $0.held += 1 }
       }
     }
     let gone = held.filter { kept[$0.key] == nil }

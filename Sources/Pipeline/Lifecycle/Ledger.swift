@@ -382,9 +382,7 @@ final class Ledger {
     guard hasTransitions else { return [] }
     defer { transitions.removeAll(keepingCapacity: true) }
     // Those of one group are in order.
-    transitions.sort {
-      ($0.transition.at, $0.transition.revision) < ($1.transition.at, $1.transition.revision)
-    }
+    transitions.sort { ($0.transition.at, $0.transition.revision) < ($1.transition.at, $1.transition.revision) }
     for i in transitions.indices {
       transitions[i].transition.at = wall(transitions[i].transition.at)
       transitions[i].group.keep(transitions[i].transition)
