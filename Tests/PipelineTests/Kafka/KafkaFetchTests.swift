@@ -156,6 +156,44 @@ import Testing
     #expect(try bench.counts() == ["delivered": 5, "rebalances": 1, "in_flight": 5])
   }
 
+  @Test func `a log that is shorter than what was delivered is another one`() throws {
+    let consumer = bench.consumer()
+    consumer.poll("orders-0@0...99")
+    consumer.commit("orders-0@90")
+    consumer.fetcher.fetch("orders-0@100")
+    consumer.fetcher.answer(KafkaGot("orders-0") { $0.error = KafkaError.offsetOutOfRange })
+    consumer.poll("orders-0@0...19")
+    #expect(try bench.counts() == ["delivered": 120, "acked": 90, "abandoned": 10, "in_flight": 20])
+    consumer.commit("orders-0@20")
+    #expect(try bench.counts() == ["delivered": 120, "acked": 110, "abandoned": 10])
+  }
+
+  @Test func `out of range and back to what the log still has is no other log`() throws {
+    let consumer = bench.consumer()
+    consumer.poll("orders-0@0...9")
+    consumer.fetcher.fetch("orders-0@10")
+    consumer.fetcher.answer(KafkaGot("orders-0") { $0.error = KafkaError.offsetOutOfRange })
+    consumer.poll("orders-0@0...9")
+    #expect(try bench.counts() == ["delivered": 10, "refetched": 10, "in_flight": 10])
+  }
+
+  @Test func `a topic that was deleted and made anew begins anew`() throws {
+    let consumer = bench.consumer()
+    consumer.fetcher.metadata("orders", id: 7)
+    consumer.fetcher.fetch("#7-0@0")
+    consumer.fetcher.answer("#7-0@0...9")
+    consumer.commit("#7-0@8")
+    #expect(try bench.counts() == ["delivered": 10, "acked": 8, "in_flight": 2])
+    consumer.fetcher.metadata("orders", id: 8)
+    consumer.fetcher.fetch("#8-0@0")
+    consumer.fetcher.answer("#8-0@0...29")
+    #expect(try bench.counts() == ["delivered": 40, "acked": 8, "abandoned": 2, "in_flight": 30])
+    // A broker that has not heard of it yet.
+    consumer.fetcher.metadata("orders", id: 7)
+    consumer.commit("#8-0@30")
+    #expect(try bench.counts() == ["delivered": 40, "acked": 38, "abandoned": 2])
+  }
+
   @Test func `records that a gap swallowed are skipped, and no return`() throws {
     let consumer = bench.consumer()
     consumer.poll("orders-0@0...4")

@@ -162,6 +162,8 @@ final class KafkaPartition {
   var isReassigned = true
   /// The next position that lies back is no return.
   var isExcused = false
+  /// The broker has no such offset as it asked for, and nothing came since.
+  var isOutOfRange = false
   /// A transaction that had read on from here was aborted: its consumer is about to go back; −1: none was.
   var abortedAt: Int64 = -1
   /// Confirmed returns to exactly these offsets.

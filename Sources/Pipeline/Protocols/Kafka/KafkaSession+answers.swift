@@ -53,9 +53,15 @@ extension KafkaSession {
     guard partition.serial == position.serial else { return }
     if answer.error == KafkaError.offsetOutOfRange {
       partition.isExcused = true
+      partition.isOutOfRange = true
       partition.member?.returns.cancel(place)
     }
     guard answer.error == KafkaError.none else { return }
+    if partition.isOutOfRange, answer.highWatermark >= 0 {
+      // Where the log has less than was handed over, the topic was made anew, or lost its end.
+      if answer.highWatermark < partition.end { state.beginAnew(partition, from: position.offset, at: at) }
+      partition.isOutOfRange = false
+    }
     fetching.partition = partition
     fetching.group = state.enrol(partition)
     let end = fetching.readsCommitted && answer.lastStableOffset >= 0 ? answer.lastStableOffset : answer.highWatermark

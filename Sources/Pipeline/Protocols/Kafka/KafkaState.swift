@@ -193,6 +193,13 @@ final class KafkaState {
         if let id = group.id, ledger.isCurrent(id) { ledger.groups[Int(id.index)].rename(was, to: now) }
       }
     case .merged(let from, let to): merged(from, to)
+    case .remade(let topic):
+      for group in groups.values {
+        for partition in group.list where partition.place >> 32 == KafkaPlace(topic) {
+          beginAnew(partition, from: -1, at: ledger.now)
+          partition.isReassigned = true
+        }
+      }
     }
   }
 
@@ -249,6 +256,22 @@ final class KafkaState {
     partition.awaited.removeAll()
     partition.seekBacks.removeAll()
     partition.locks.removeAll()
+  }
+
+  /// The partition's log is another one, or its end was lost: what comes from that offset on (−1: from wherever its consumer
+  /// goes on) was never handed over, and what is in flight is nothing that anybody will commit.
+  func beginAnew(_ partition: KafkaPartition, from offset: Int64, at: Timestamp) {
+    abandon(partition, at: at)
+    partition.member?.returns.cancel(partition.place)
+    partition.recent.removeAll()
+    partition.givenBack.removeAll()
+    partition.lapsed.removeAll()
+    partition.end = offset
+    partition.seenThrough = max(0, offset)
+    partition.ackedThrough = 0
+    partition.refusedThrough = 0
+    partition.committed = -1
+    partition.isOutOfRange = false
   }
 
   /// A member no longer has the partition. `mayCommit`: by an assignment, upon which it commits once more.

@@ -12,6 +12,8 @@ struct KafkaTopics {
     var kind: DestinationKind
     var hasName: Bool
     var cluster: ClusterID
+    /// As it was learned last.
+    var id: KafkaTopicID
     /// It turned out to be another one; −1: it is itself.
     var successor: Int32 = -1
   }
@@ -23,6 +25,8 @@ struct KafkaTopics {
     case named(was: String, now: String)
     /// Two were one: `from` is known as `to` from now on.
     case merged(from: Int32, to: Int32)
+    /// The topic of that name was deleted and made anew: its offsets begin anew as well.
+    case remade(Int32)
   }
 
   private(set) var entries: [Entry] = []
@@ -66,12 +70,18 @@ struct KafkaTopics {
     let hash = hash(topic.name, in: frame, cluster)
     switch (byName[hash], byID[topic.id]) {
     case (nil, nil): _ = add(topic.name.string(in: frame), hash, topic.id, cluster)
-    case (let named?, nil): if byID.count < Self.bound { byID[topic.id] = named }
+    case (let named?, nil):
+      guard byID.count < Self.bound else { return .nothing }
+      byID[topic.id] = named
+      let isRemade = entries[Int(named)].id != .none
+      entries[Int(named)].id = topic.id
+      return isRemade ? .remade(named) : .nothing
     case (nil, let known?):
       byName[hash] = known
       let was = entries[Int(known)].name
       let name = topic.name.string(in: frame)
-      entries[Int(known)] = Entry(name: name, kind: settings.kind(of: name), hasName: true, cluster: cluster)
+      entries[Int(known)] = Entry(
+        name: name, kind: settings.kind(of: name), hasName: true, cluster: cluster, id: topic.id)
       return .named(was: was, now: name)
     case (let named?, let known?):
       guard named != known else { return .nothing }
@@ -79,6 +89,7 @@ struct KafkaTopics {
       // A topic that was deleted and made anew has another id, but it had a name all the time.
       guard !entries[Int(known)].hasName else { return .nothing }
       entries[Int(known)].successor = named
+      entries[Int(named)].id = topic.id
       return .merged(from: known, to: named)
     }
     return .nothing
@@ -113,7 +124,7 @@ struct KafkaTopics {
   private mutating func add(_ name: String, _ hash: UInt64?, _ id: KafkaTopicID?, _ cluster: ClusterID) -> Int32? {
     guard entries.count < Self.bound else { return nil }
     let kind = hash == nil ? DestinationKind.normal : settings.kind(of: name)
-    entries.append(Entry(name: name, kind: kind, hasName: hash != nil, cluster: cluster))
+    entries.append(Entry(name: name, kind: kind, hasName: hash != nil, cluster: cluster, id: id ?? .none))
     let number = Int32(entries.count - 1)
     if let hash { byName[hash] = number }
     if let id { byID[id] = number }
