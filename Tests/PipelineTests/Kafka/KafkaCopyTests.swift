@@ -23,6 +23,27 @@ import Testing
     #expect(try bench.counts() == ["delivered": 10, "acked": 9, "dead_lettered": 1, "acked_paired": 1])
   }
 
+  @Test(arguments: [KafkaBatch.Codec.none, .snappy])
+  func `a copy that is written within a transaction is one only if that commits`(codec: KafkaBatch.Codec) throws {
+    let consumer = bench.consumer()
+    let producer = bench.connect()
+    consumer.poll("orders-0@0...4")
+    func write(_ sequence: Int32) {
+      producer.produce(
+        "orders.DLT", headers: KafkaCopies.spring("orders", 0, 0), codec: codec, producer: 7, sequence: sequence,
+        isTransactional: true)
+    }
+    write(0)
+    #expect(try bench.counts() == ["delivered": 5, "in_flight": 5])
+    producer.endTransaction(7, commits: false)
+    #expect(try bench.counts() == ["delivered": 5, "in_flight": 5])
+    write(1)
+    consumer.coordinator.commit("g", "m", generation: 1, ["orders-0@1"], producer: 7)
+    #expect(try bench.counts() == ["delivered": 5, "in_flight": 5])
+    producer.endTransaction(7, commits: true)
+    #expect(try bench.counts() == ["delivered": 5, "dead_lettered": 1, "acked_paired": 1, "in_flight": 4])
+  }
+
   @Test func `Connect's headers name the source`() throws {
     let consumer = bench.consumer()
     consumer.poll("orders-0@0...4")

@@ -344,7 +344,7 @@ final class KafkaLink {
   /// One record; `value` is what `KafkaGot.value` gives of its source, if it is a copy.
   func produce(
     _ topic: String, value: String = "", headers: [(String, [UInt8])] = [], codec: KafkaBatch.Codec = .none,
-    count: Int32 = 1, producer: Int64 = -1, sequence: Int32 = -1
+    count: Int32 = 1, producer: Int64 = -1, sequence: Int32 = -1, isTransactional: Bool = false
   ) {
     request(.produce)
     let destination = KafkaTopic(name: text(topic), id: .none)
@@ -359,6 +359,7 @@ final class KafkaLink {
     batch.producerID = producer
     batch.producerEpoch = 0
     batch.baseSequence = sequence
+    batch.isTransactional = isTransactional
     say(.batch(batch))
     if codec == .none, !detail.isEmpty {
       for i in 0..<Int64(count) {

@@ -37,10 +37,10 @@ extension KafkaSession {
   /// record has ended long ago: then it is of one that a retry topic delivered.
   func copied(_ record: KafkaRecord, _ producer: Int32, in frame: RawSpan, at: Timestamp) {
     switch origin(of: record, in: frame) {
-    case .found(let source) where isOpen(source.partition, source.offset): copied(source, producer, at: at)
-    case .unknown: copied(byContents(record, ledger.producers[producer].name), producer, at: at)
+    case .found(let source) where isOpen(source.partition, source.offset): published(source, producer, at: at)
+    case .unknown: published(byContents(record, ledger.producers[producer].name), producer, at: at)
     case .found(let source):
-      if !isRetried(record, producer, at: at) { copied(source, producer, at: at) }
+      if !isRetried(record, producer, at: at) { published(source, producer, at: at) }
     case .elsewhere: _ = isRetried(record, producer, at: at)
     }
   }
@@ -49,8 +49,14 @@ extension KafkaSession {
     let delivers = process.groups.contains {
       $0.list.prefix(Self.searchBound).contains { !$0.deliveries.isEmpty && state.topics[$0.place].kind == .retry }
     }
-    if delivers { copied(byContents(record, nil), producer, at: at) }
+    if delivers { published(byContents(record, nil), producer, at: at) }
     return delivers
+  }
+
+  /// A copy was written: within a transaction it is one only once that has committed.
+  func published(_ source: Source?, _ producer: Int32, at: Timestamp) {
+    guard let transaction = producing.transaction else { return copied(source, producer, at: at) }
+    if !state.transactions.add(transaction, .init(source: source, producer: producer)) { ledger.dropped.pairs += 1 }
   }
 
   private var byNumbers: Source? {

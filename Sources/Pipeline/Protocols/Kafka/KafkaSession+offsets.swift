@@ -87,12 +87,16 @@ extension KafkaSession {
     state.updateLag(of: partition)
   }
 
-  /// What the transaction would have committed counts if it did; if it was aborted, that is one failed attempt in each
+  /// What the transaction would have published and committed counts if it did; if it was aborted, that is one failed attempt in each
   /// partition, of the record that waits there longest.
   func endTransaction(_ producer: Int64, commits: Bool, error: Int16, at: Timestamp) {
     guard !KafkaError.isTransient(error) else { return }
     let offsets = state.transactions.take(producer)
+    let copies = state.transactions.takeCopies(producer)
     guard error == KafkaError.none else { return }
+    if commits {
+      for copy in copies { copied(copy.source, copy.producer, at: at) }
+    }
     for (group, place, offset) in offsets {
       let current = state.topics.current(place)
       if commits {

@@ -7,6 +7,8 @@ extension KafkaSession {
     var producer: Int32?
     var place: KafkaPlace = 0
     var mayHoldCopies = false
+    /// The batch belongs to the transaction of this producer: nobody reads it before that has committed.
+    var transaction: Int64?
     /// Records of the batch come one by one.
     var comesInRecords = false
     /// Numbers in the headers of the record that follows: one may be its source's offset.
@@ -41,6 +43,7 @@ extension KafkaSession {
 
   func producedBatch(_ batch: KafkaBatch, at: Timestamp) {
     producing.comesInRecords = false
+    producing.transaction = batch.isTransactional && batch.producerID >= 0 ? batch.producerID : nil
     guard let producer = producing.producer, !batch.isControl, !isRepeated(batch) else { return }
     // A wrapper message of old tells only its last offset, from 0 on.
     let count = batch.count >= 0 ? Int(batch.count) : Int(min(max(0, batch.lastOffset), Self.wrapperBound) + 1)
@@ -59,7 +62,7 @@ extension KafkaSession {
     // Compressed: how many is all that shows.
     let copies = min(max(1, count), Self.copiesBound)
     ledger.producers[producer].published += UInt64(copies)
-    for _ in 0..<copies { copied(nil, producer, at: at) }
+    for _ in 0..<copies { published(nil, producer, at: at) }
   }
 
   /// An idempotent producer sends a batch again under the same sequence, where it heard no answer.

@@ -1,7 +1,15 @@
-/// Offsets that transactions in progress would commit, by producer.
+/// What transactions in progress would do, by producer: offsets that they would commit, copies of failed records that they
+/// would publish.
 ///
-/// Memory: `bound` producers, and as many places of each.
+/// Memory: `bound` producers, and as many places and copies of each.
 struct KafkaTransactions {
+  /// `source` nil: it does not say of what. `producer`: in the ledger's table.
+  struct Copy {
+    var source: KafkaSession.Source?
+    var producer: Int32
+  }
+
+  private var copies: [Int64: [Copy]] = [:]
   private var offsets: [Int64: [Key: (group: KafkaGroup, offset: Int64)]] = [:]
 
   private struct Key: Hashable {
@@ -16,6 +24,18 @@ struct KafkaTransactions {
     guard known != nil || offsets[producer]?.count ?? 0 < Self.bound else { return }
     offsets[producer, default: [:]][key] = (group, max(offset, known?.offset ?? 0))
   }
+
+  /// False: there is no room for it.
+  mutating func add(_ producer: Int64, _ copy: Copy) -> Bool {
+    guard copies[producer] != nil || copies.count < Self.bound, copies[producer]?.count ?? 0 < Self.bound else {
+      return false
+    }
+    copies[producer, default: []].append(copy)
+    return true
+  }
+
+  /// The transaction is over: what it would have published.
+  mutating func takeCopies(_ producer: Int64) -> [Copy] { copies.removeValue(forKey: producer) ?? [] }
 
   /// The transaction is over: what it would have committed.
   mutating func take(_ producer: Int64) -> [(group: KafkaGroup, place: KafkaPlace, offset: Int64)] {
