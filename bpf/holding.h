@@ -13,7 +13,7 @@
 enum holding_bounds {
 	HELD_MAXIMUM = 4096,    /* connections held at a time */
 	REFUSED_MAXIMUM = 1024, /* addresses to which new connections are refused */
-	PEEK_MAXIMUM = 65536,   /* held bytes of one hold that are shown to user space */
+	PEEK_MAXIMUM = 65536,   /* held bytes that are shown to user space after each change of terms */
 };
 
 enum hold_flag {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The main job, live, in about two minutes: a consumer turns bad, twice; the second time stormfuse holds its requests.
 
-    demo.py STORMFUSE [--broker rabbitmq|kafka] [--prefetch N] [--json FILE]
+    demo.py STORMFUSE [--broker rabbitmq|kafka] [--prefetch N] [--outage SECONDS] [--json FILE]
 
 Starts a private RabbitMQ (or Kafka) on the loopback of a network namespace of its own, a publisher, and `stormfuse run` around an ordinary consumer, first in mode
 observe, then in mode enforce; tells how it goes; shows each breaker's timeline, the evidence at the moment of opening,
@@ -32,7 +32,8 @@ from brokers import KINDS
 HERE = pathlib.Path(__file__).resolve().parent
 CONFIGURATION = HERE / "stormfuse.yaml"
 # Seconds after the consumer's start.
-OUTAGE_FROM, OUTAGE_TO, LONGEST = 6, 34, 90
+OUTAGE_FROM, OUTAGE = 6, 28
+LONGEST_AFTER = 56  # after the outage
 # sched.h, linux/sockios.h, linux/if.h.
 CLONE_NEWNET = 0x40000000
 SIOCSIFMTU, SIOCSIFFLAGS = 0x8922, 0x8914
@@ -66,7 +67,7 @@ def heading(text):
 def own_network():
     """Moves this process, and so all that it starts, into a network namespace of its own, whose loopback cuts segments as
     a network between hosts does: through the machine's own, all that a consumer has answered passes in one segment. Answers
-    why not, where that may not be; then nothing has changed."""
+    why that may not be, where it may not; then nothing has changed."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(CLONE_NEWNET) != 0:
         return os.strerror(ctypes.get_errno())
@@ -149,8 +150,9 @@ def states(events):
 class Act:
     """One run of the story: its mode, and what it left."""
 
-    def __init__(self, stage, mode):
+    def __init__(self, stage, mode, outage):
         self.stage, self.mode = stage, mode
+        self.outage_to = OUTAGE_FROM + outage
         self.events = stage.directory / f"{mode}.jsonl"
         self.report = stage.directory / f"{mode}.json"
 
@@ -164,7 +166,7 @@ class Act:
             raise Failure(f"the publisher did not start: {stage.words(f'publisher-{self.mode}')}")
         self.letters = stage.broker.letters()
         self.began = began = time.time()
-        environment = {**os.environ, "OUTAGE_FROM": str(began + OUTAGE_FROM), "OUTAGE_TO": str(began + OUTAGE_TO)}
+        environment = {**os.environ, "OUTAGE_FROM": str(began + OUTAGE_FROM), "OUTAGE_TO": str(began + self.outage_to)}
         sidecar = stage.start(
             f"stormfuse-{self.mode}",
             [
@@ -200,16 +202,16 @@ class Act:
                 say(line(event, self.began))
                 if "transition" in event:
                     closed_at = elapsed if event["transition"]["to"] == "closed" else None
-            phase = "healthy" if elapsed < OUTAGE_FROM else "outage" if elapsed < OUTAGE_TO else "recovered"
+            phase = "healthy" if elapsed < OUTAGE_FROM else "outage" if elapsed < self.outage_to else "recovered"
             status = f"{elapsed:5.1f} s  consumer {phase:<9}  backlog {backlog:>4}  dead letters {dead:>4}"
             if TERMINAL:
                 print("\r\033[K" + paint(status, RED if phase == "outage" else DIM), end="", flush=True)
             elif elapsed >= told:
                 say(status)
                 told += 2
-            if elapsed > OUTAGE_TO and closed_at is not None and elapsed > closed_at + SETTLED_S:
+            if elapsed > self.outage_to and closed_at is not None and elapsed > closed_at + SETTLED_S:
                 return
-            if elapsed > LONGEST:
+            if elapsed > self.outage_to + LONGEST_AFTER:
                 return
             time.sleep(0.1)
 
@@ -349,6 +351,7 @@ def main():
     parser.add_argument("stormfuse")
     parser.add_argument("--broker", choices=list(KINDS), default="rabbitmq")
     parser.add_argument("--prefetch", type=int, default=20, metavar="N", help="of RabbitMQ's consumer (default 20)")
+    parser.add_argument("--outage", type=int, default=OUTAGE, metavar="SECONDS", help=f"how long (default {OUTAGE})")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the comparison there as well")
     arguments = parser.parse_args()
 
@@ -360,15 +363,15 @@ def main():
     heading("stormfuse, live: a consumer turns bad and recovers, twice (about two minutes; Ctrl-C ends it)")
     say(paint(CONFIGURATION.read_text().rstrip(), DIM))
     say()
-    problem = own_network()
     stage = Stage(arguments.stormfuse, arguments.broker, arguments.prefetch)
     try:
+        problem = own_network()
         where = "a network namespace of its own" if problem is None else f"loopback (a network of its own: {problem})"
         say(f"starting a private {stage.broker.title} in {where} …")
         stage.start_broker()
         say(f"publisher: {stage.broker.per_second} orders a second into {stage.broker.where}; {stage.broker.how}; under stormfuse run")
-        say(f"after {OUTAGE_FROM} s a service that the consumer needs is down, for {OUTAGE_TO - OUTAGE_FROM} s")
-        acts = [Act(stage, "observe"), Act(stage, "enforce")]
+        say(f"after {OUTAGE_FROM} s a service that the consumer needs is down, for {arguments.outage} s")
+        acts = [Act(stage, mode, arguments.outage) for mode in ("observe", "enforce")]
         for act in acts:
             act.play()
             if act.mode == "observe":

@@ -134,6 +134,9 @@ package struct Breaker: Sendable {
     state == .halfOpen ? probe(outcome, at: now) : nil
   }
 
+  /// By itself or by an operator.
+  package var isClosed: Bool { state == .closed || state == .forcedClosed }
+
   /// A fact of an earlier generation, as somebody else found.
   mutating func drop() { dropped &+= 1 }
 

@@ -57,19 +57,20 @@ package struct GroupMonitor {
 
   /// A delivery was settled. Answers whether the breaker moved; `lastTransition` is then how. (An optional `Transition`
   /// would cost every ack a few nanoseconds to say nil.)
+  ///
+  /// An answer from before the breaker closed, which was held until then, says nothing of the time that begins with the
+  /// closing: it is dropped, or the old storm would open it again.
   package mutating func record(_ outcome: Outcome, partition: Int? = nil, at now: Timestamp) -> Bool {
-    windows.record(outcome, partition: partition, at: now)
-    if outcome.settlement.isFailure {
-      if judgement.kind != .storm { needsJudging = true }
-      if !poison.list.isEmpty { poison.failed(outcome.message) }
+    if outcome.settlement.isFailure, !poison.list.isEmpty { poison.failed(outcome.message) }
+    if outcome.wasHeld, breaker.isClosed {
+      breaker.drop()
+      return false
     }
+    windows.record(outcome, partition: partition, at: now)
+    if outcome.settlement.isFailure, judgement.kind != .storm { needsJudging = true }
     guard breaker.state == .halfOpen, !outcome.isForetold else { return false }
     return probe(outcome, at: now)
   }
-
-  /// A delivery was settled by an answer from before the breaker closed, which was held until then: it says nothing of the
-  /// time that begins with the closing, or the old storm would open it again.
-  mutating func drop() { breaker.drop() }
 
   /// An ack that was recorded at that moment was no success; record the failure next.
   package mutating func revokeAck(recordedAt at: Timestamp, partition: Int? = nil) {

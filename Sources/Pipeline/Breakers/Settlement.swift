@@ -37,6 +37,8 @@ package struct Outcome: Sendable {
   package var isUntimed = false
   /// Half-open has heard of it already (`GroupMonitor.foretell`).
   package var isForetold = false
+  /// The answer was seen while the breaker held it back, and passed since.
+  package var wasHeld = false
   /// The how-manieth try this was; 1 is the first. Retries are one less.
   package var attempt: Int32
   /// Enqueue time to settlement, deliberate delay taken off; nil when unknown or skewed.

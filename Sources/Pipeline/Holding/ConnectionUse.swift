@@ -10,6 +10,8 @@ struct ConnectionUse {
   var isUnanswered = false
   /// A span of the protocol's within which the connection must be heard of; 0 if there is none, nil if it is not known.
   var heartbeat_ns: Int64?
+  /// It is heard of by requests of its own, which wait behind all others; else any byte will do.
+  var isHeardByRequests = false
   /// The client is about to take its leave (said, though perhaps not yet heard by the broker): not to be kept waiting.
   var isLeaving = false
 }

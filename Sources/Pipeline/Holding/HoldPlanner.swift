@@ -73,7 +73,7 @@ struct HoldPlanner {
       case .hold(let terms, let groups)?:
         var entry = held[connection.cookie] ?? Held(terms: terms, group: groups[0])
         if held[connection.cookie]?.terms != terms, let why = kernel.hold(connection.cookie, terms) {
-          connection.holdFailure = (why, now)
+          if !groups.allSatisfy({ wants[$0]?.phase == .singly }) { connection.holdFailure = (why, now) }
           count(groups) { $0.leftAlone[why, default: 0] += 1 }
           continue
         }
@@ -183,10 +183,10 @@ struct HoldPlanner {
   ) -> Decision? {
     var groups = use.groups.filter { wants[$0] != nil }
     let firm = groups.filter { wants[$0]?.phase != .singly }
-    // One that is on its way to its probes is to get them, whoever else is held on the connection.
-    let isSingly = firm.isEmpty && !groups.isEmpty
-    if !isSingly { groups = firm }
     let isBlocked = blocked.contains(connection.server)
+    // What is let go one at a time was held until now.
+    let isSingly = firm.isEmpty && !isBlocked && held[connection.cookie] != nil
+    if !isSingly { groups = firm }
     guard !groups.isEmpty || isBlocked else { return nil }
     if let failure = connection.holdFailure {
       if now - failure.at < Self.retry_ns { return .leave(groups, why: failure.why) }
@@ -196,7 +196,8 @@ struct HoldPlanner {
     let trickle_ns = Trickle.forProtocol(heartbeat_ns: use.heartbeat_ns)
     if isBlocked {
       let whose = groups.isEmpty ? wants.filter { $0.value.action == .block }.map(\.key) : groups
-      return .hold(HoldTerms(action: .block, trickle_ns: trickle_ns, holdsAcks: use.isUnanswered), whose)
+      return .hold(
+        HoldTerms(action: .block, trickle_ns: trickle_ns, whole_ns: trickle_ns, holdsAcks: use.isUnanswered), whose)
     }
     if let unholdable = use.unholdable { return .leave(groups, why: unholdable) }
     let sharesFreely = groups.allSatisfy { wants[$0]?.sharesFreely == true }
@@ -210,8 +211,9 @@ struct HoldPlanner {
         isSingly
         ? Trickle.single_ns
         : strictest.allSatisfy { $0.phase == .probesOut } ? Trickle.probing_ns : Trickle.longest_ns
+      let whole_ns = use.isHeardByRequests ? trickle_ns : Trickle.whole(trickle_ns)
       return .hold(
-        HoldTerms(action: .pause, trickle_ns: min(trickle_ns, phase_ns), whole_ns: Trickle.whole(trickle_ns)), groups)
+        HoldTerms(action: .pause, trickle_ns: min(trickle_ns, phase_ns), whole_ns: whole_ns), groups)
     }
     let rate_bytes_s = strictest.map(\.rate_bytes_s).min() ?? 0
     return .hold(HoldTerms(action: .throttle, trickle_ns: trickle_ns, rate_bytes_s: rate_bytes_s), groups)

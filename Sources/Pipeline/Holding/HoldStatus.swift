@@ -4,7 +4,7 @@ struct HoldStatus {
   var held = 0
   /// Connections of the group that are left alone although it is to be held, by reason.
   var leftAlone: [String: Int] = [:]
-  /// Since when something is held without a break because the breaker says so.
+  /// Since when something is held without a break because the breaker says so. Half-open is one: requests pass.
   private(set) var since: Timestamp?
   /// The breaker's revision at which the longest hold was reached: nothing is held until it has moved on.
   private(set) var cappedRevision: UInt64?

@@ -11,7 +11,7 @@ package struct HoldTerms: Equatable, Sendable {
   /// Bare acknowledgements are held as well: nothing else stops a consumer whose messages need no answer.
   package var holdsAcks: Bool
 
-  /// `whole_ns`: nil for what goes with the trickle.
+  /// `whole_ns`: nil for a quarter longer than the trickle.
   package init(
     action: HoldAction, trickle_ns: Int64, whole_ns: Int64? = nil, rate_bytes_s: UInt64 = 0, holdsAcks: Bool = false
   ) {

@@ -7,7 +7,7 @@ package enum Trickle {
   package static let probing_ns: Int64 = .seconds(1)
   /// While half-open lets requests pass one at a time: the next segment, sent when the one before it was acknowledged,
   /// waits for the next try, and by then it is known whether more probes are needed. A consumer that takes messages one by
-  /// one is not slowed by it.
+  /// one is not slowed by it, unless it is faster than that.
   package static let single_ns: Int64 = .milliseconds(1)
   /// No sooner than the kernel's own retries would have a use for.
   private static let shortest_ns: Int64 = .milliseconds(100)

@@ -21,14 +21,15 @@ extension Ledger {
   }
 
   /// The consumer has answered, and the answer is being held: what it says of a probe counts at once, or a probe could
-  /// not be judged without letting its answer, and so the next deliveries, through. It is settled when it passes.
-  func foretell(_ id: DeliveryID, as settlement: Settlement, at: Timestamp) {
+  /// not be judged without letting its answer, and so the next deliveries, through. It is settled when it passes; nil: as
+  /// what will show then.
+  func answeredHeld(_ id: DeliveryID, as settlement: Settlement?, at: Timestamp) {
     let at = advance(to: at)
     let delivery = deliveries[id]
     let group = groups[Int(delivery.group)]
     // A rate that holds while it is closed makes no difference to the breaker.
-    if group.monitor.breaker.state != .closed { deliveries[id].flags.insert(.answeredHeld) }
-    guard group.monitor.breaker.state == .halfOpen, delivery.at > group.monitor.breaker.since,
+    if !group.monitor.breaker.isClosed { deliveries[id].flags.insert(.answeredHeld) }
+    guard let settlement, group.monitor.breaker.state == .halfOpen, delivery.at > group.monitor.breaker.since,
       delivery.flags.isDisjoint(with: [.foretold, .paired, .credit])
     else { return }
     deliveries[id].flags.insert(.foretold)

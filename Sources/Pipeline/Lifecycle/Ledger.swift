@@ -264,14 +264,13 @@ final class Ledger {
       deliveries.remove(id)
     }
     assert(group.totals.delivered == group.totals.settled + UInt64(group.inFlight), "the equation of \(group.key)")
-    // An answer that was seen but never passed is none: a crash counts, whatever was foretold.
-    let passedLate = delivery.flags.contains(.answeredHeld) && settlement != .crashed
-    if passedLate, group.monitor.breaker.state == .closed { return group.monitor.drop() }
     var outcome = Outcome(
       settlement: settlement, causeUnknown: causeUnknown, attempt: delivery.attempt, delay_ns: delay_ns,
       delayIsLowerBound: delivery.flags.contains(.lowerBound), settleLatency_ns: latency_ns, message: delivery.message,
       deliveredAt: delivery.at)
+    // An answer that was seen but never passed is none: a crash counts, whatever was foretold.
     outcome.isForetold = delivery.flags.contains(.foretold) && settlement != .crashed
+    outcome.wasHeld = delivery.flags.contains(.answeredHeld) && settlement != .crashed
     record(outcome, group, delivery.group, partition: inBatch ? nil : group.window(of: partition), at: at)
   }
 
@@ -289,9 +288,10 @@ final class Ledger {
     dropPaired(id)
     group.count(consumers[delivery.consumer].partition) { $0.ackedPaired += 1 }
     group.lastActive = at
-    let outcome = Outcome(
+    var outcome = Outcome(
       settlement: .acked, paired: true, attempt: delivery.attempt, delay_ns: nil, settleLatency_ns: 0,
       message: delivery.message, deliveredAt: delivery.at)
+    outcome.wasHeld = delivery.flags.contains(.answeredHeld)
     record(outcome, group, delivery.group, partition: nil, at: at)
   }
 

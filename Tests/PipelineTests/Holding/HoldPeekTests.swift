@@ -85,6 +85,29 @@ import Testing
     #expect(try hold.state().state == .open)
   }
 
+  @Test func `copies and their acks that were held over the closing are of the storm before`() throws {
+    let hold = HoldBench()
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q")
+    let old = (0..<60).map { link.deliver("old\($0)") }
+    hold.flood(link)
+    for tag in old {
+      hold.peek(link, AMQPWire.publish(1, exchange: "", key: "q.dlq") + AMQPWire.content(1, [1]) + AMQPWire.ack(1, tag))
+    }
+    hold.pass(0.3)
+    link.deliver("p")
+    hold.pass(31)
+    #expect(try hold.state().state == .closed)
+    for (i, tag) in old.enumerated() {
+      link.publish("old\(i)", key: "q.dlq")
+      link.ack(tag)
+    }
+    hold.pass(0.2)
+    #expect(try hold.state().state == .closed)
+    let counts = try hold.bench.counts("q")
+    #expect(counts["dead_lettered"] == 60 && counts["acked_paired"] == 60)
+  }
+
   @Test func `held answers to deliveries from before half-open decide nothing`() throws {
     let hold = HoldBench()
     let link = hold.bench.connect(cookie: 7)

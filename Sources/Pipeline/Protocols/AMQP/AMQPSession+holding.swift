@@ -67,18 +67,20 @@ extension AMQPSession {
       }
     case .basicAck(let tag, let multiple):
       // Behind a copy to a dead-letter or retry destination an ack says nothing good: its fact will tell.
-      if !publishesCopies { foretell(number, tag, multiple, .acked, at: at) }
+      answered(number, tag, multiple, publishesCopies ? nil : .acked, at: at)
     case .basicNack(let tag, let multiple, let requeue):
-      foretell(number, tag, multiple, requeue ? .requeued : .rejected, at: at)
-    case .basicReject(let tag, let requeue): foretell(number, tag, false, requeue ? .requeued : .rejected, at: at)
+      answered(number, tag, multiple, requeue ? .requeued : .rejected, at: at)
+    case .basicReject(let tag, let requeue): answered(number, tag, false, requeue ? .requeued : .rejected, at: at)
     default: break
     }
   }
 
-  private func foretell(_ number: UInt16, _ tag: UInt64, _ multiple: Bool, _ settlement: Settlement, at: Timestamp) {
-    guard let channel = known(number), channel.phase == .open, !channel.isTransactional else { return }
+  /// `settlement` nil: what becomes of them is not certain.
+  private func answered(_ number: UInt16, _ tag: UInt64, _ multiple: Bool, _ settlement: Settlement?, at: Timestamp) {
+    guard let channel = known(number), channel.phase == .open else { return }
+    let settlement = channel.isTransactional ? nil : settlement
     channel.tags.forEach(multiple && tag == 0 ? channel.tags.last : tag, multiple: multiple) { id in
-      if ledger.deliveries.isLive(id) { ledger.foretell(id, as: settlement, at: at) }
+      if ledger.deliveries.isLive(id) { ledger.answeredHeld(id, as: settlement, at: at) }
     }
   }
 

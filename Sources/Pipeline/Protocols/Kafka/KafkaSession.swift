@@ -228,7 +228,8 @@ final class KafkaSession {
     let lock_ns = fetches ? lock_ns : nil
     return ConnectionUse(
       groups: fetches ? groupsServed : [], publishes: publishes,
-      heartbeat_ns: [session_ns, lock_ns].compactMap { $0 }.min() ?? 0)
+      heartbeat_ns: [session_ns, lock_ns].compactMap { $0 }.min() ?? 0,
+      isHeardByRequests: session_ns != nil || lock_ns != nil)
   }
 }
 
