@@ -77,7 +77,10 @@ let package = Package(
     .testTarget(name: "TracesTests", dependencies: ["Traces", "Pipeline"], swiftSettings: settings),
     .testTarget(
       name: "ReplayTests", dependencies: ["Traces", "Pipeline"],
-      exclude: ["captures", "generate.py", "generate_kafka.py", "record.py", "record_kafka.py", "scenarios.json"],
+      exclude: [
+        "captures", "franz_client.py", "generate.py", "generate_franz.py", "generate_kafka.py", "kafka_messages.py",
+        "record.py", "record_kafka.py", "scenarios.json",
+      ],
       swiftSettings: settings),
     .testTarget(
       name: "ConfigurationFileTests", dependencies: ["ConfigurationFile", "AdminAPI", "Pipeline"],

@@ -66,11 +66,13 @@ def batch(base, stamp_ms, records):
 class Link(generate.Connection):
     """One TCP connection of a Kafka client."""
 
+    BROKER = bytes([10, 0, 0, 2])
+
     def __init__(self, capture, at, client_id="app", client="10.0.0.7"):
         generate.Connection.count += 1
         self.capture, self.client_id, self.correlation = capture, client_id, 0
         self.client = (bytes(int(part) for part in client.split(".")), 20000 + generate.Connection.count)
-        self.server = (bytes([10, 0, 0, 2]), PORT)
+        self.server = (self.BROKER, PORT)
         self.client_next, self.server_next = 1000 * generate.Connection.count, 0x7FFFFF00
         self.last = {True: at, False: at}
         self._packet(at, True, self.SYN, b"", acknowledged=False)
