@@ -194,6 +194,22 @@ import Testing
     #expect(try bench.counts() == ["delivered": 40, "acked": 38, "abandoned": 2])
   }
 
+  @Test func `a topic that was made anew begins anew where it was assigned by its id before its name was told`() throws {
+    let link = bench.connect()
+    link.metadata("orders", id: 7)
+    link.heartbeat("g", "m", epoch: 0, answered: 1, assigned: ["#7-0"])
+    link.fetch("#7-0@0")
+    link.answer("#7-0@0...9")
+    link.commit("g", "m", generation: 1, ["#7-0@10"])
+    link.heartbeat("g", "m", epoch: 1, answered: 2, assigned: [])
+    link.heartbeat("g", "m", epoch: 2, answered: 3, assigned: ["#8-0"])
+    link.metadata("orders", id: 8)
+    link.fetch("#8-0@0")
+    link.answer("#8-0@0...4")
+    link.commit("g", "m", generation: 3, ["#8-0@5"])
+    #expect(try bench.counts() == ["delivered": 15, "acked": 15, "rebalances": 2])
+  }
+
   @Test func `records that a gap swallowed are skipped, and no return`() throws {
     let consumer = bench.consumer()
     consumer.poll("orders-0@0...4")

@@ -192,13 +192,18 @@ final class KafkaState {
       for group in groups.values {
         if let id = group.id, ledger.isCurrent(id) { ledger.groups[Int(id.index)].rename(was, to: now) }
       }
-    case .merged(let from, let to): merged(from, to)
-    case .remade(let topic):
-      for group in groups.values {
-        for partition in group.list where partition.place >> 32 == KafkaPlace(topic) {
-          beginAnew(partition, from: -1, at: ledger.now)
-          partition.isReassigned = true
-        }
+    case .merged(let from, let to, let isRemade):
+      if isRemade { remade(to) }
+      merged(from, to)
+    case .remade(let topic): remade(topic)
+    }
+  }
+
+  private func remade(_ topic: Int32) {
+    for group in groups.values {
+      for partition in group.list where partition.place >> 32 == KafkaPlace(topic) {
+        beginAnew(partition, from: -1, at: ledger.now)
+        partition.isReassigned = true
       }
     }
   }

@@ -23,8 +23,8 @@ struct KafkaTopics {
     case nothing
     /// It has a name by now.
     case named(was: String, now: String)
-    /// Two were one: `from` is known as `to` from now on.
-    case merged(from: Int32, to: Int32)
+    /// Two were one: `from` is known as `to` from now on; or `from` is the id of what was made anew under the name of `to`.
+    case merged(from: Int32, to: Int32, isRemade: Bool)
     /// The topic of that name was deleted and made anew: its offsets begin anew as well.
     case remade(Int32)
   }
@@ -88,9 +88,10 @@ struct KafkaTopics {
       byID[topic.id] = named
       // A topic that was deleted and made anew has another id, but it had a name all the time.
       guard !entries[Int(known)].hasName else { return .nothing }
+      let isRemade = entries[Int(named)].id != .none
       entries[Int(known)].successor = named
       entries[Int(named)].id = topic.id
-      return .merged(from: known, to: named)
+      return .merged(from: known, to: named, isRemade: isRemade)
     }
     return .nothing
   }
