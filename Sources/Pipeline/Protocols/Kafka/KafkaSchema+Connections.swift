@@ -1,13 +1,15 @@
 /// Messages about the connection and the cluster.
 extension KafkaSchema {
-  /// ApiVersionsRequest, ApiVersionsResponse. Software name: KIP-511 (3). The answer's header is always of version 0, and
-  /// a broker that does not know the version answers as in version 0.
+  /// ApiVersionsRequest, ApiVersionsResponse. Software name: KIP-511 (3). Whom the client means to speak with: KIP-1242 (5).
+  /// The answer's header is always of version 0, and a broker that does not know the version answers as in version 0.
   static var apiVersions: KafkaMessage {
     KafkaMessage(
-      .apiVersions, 0...4, flexible: 3, keepsRequest: false,
+      .apiVersions, 0...5, flexible: 3, keepsRequest: false,
       request: [
         .string("ClientSoftwareName", from: 3, .softwareName),
         .string("ClientSoftwareVersion", from: 3, .softwareVersion),
+        .string("ClusterId", from: 5),
+        .int32("NodeId", from: 5),
         .emit(.apiVersionsRequested),
       ],
       response: [

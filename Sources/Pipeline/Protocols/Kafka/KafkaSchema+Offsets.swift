@@ -47,10 +47,10 @@ extension KafkaSchema {
       ])
   }
 
-  /// TxnOffsetCommitRequest, TxnOffsetCommitResponse. Generation and member: KIP-447 (3).
+  /// TxnOffsetCommitRequest, TxnOffsetCommitResponse. Generation and member: KIP-447 (3). Topic ids: KIP-1319 (6).
   static var txnOffsetCommit: KafkaMessage {
     KafkaMessage(
-      .txnOffsetCommit, 0...5, flexible: 3,
+      .txnOffsetCommit, 0...6, flexible: 3,
       request: [
         .string("TransactionalId", .transactionalID),
         .string("GroupId", .group),
@@ -63,7 +63,8 @@ extension KafkaSchema {
         .array(
           "Topics",
           [
-            .string("Name", .topic),
+            .string("Name", to: 5, .topic),
+            .topicID(from: 6),
             .array(
               "Partitions",
               [
@@ -80,7 +81,8 @@ extension KafkaSchema {
         .array(
           "Topics",
           [
-            .string("Name", .topic),
+            .string("Name", to: 5, .topic),
+            .topicID(from: 6),
             .array(
               "Partitions",
               [

@@ -4,8 +4,8 @@
     python3 -m venv v && v/bin/pip install kafka-python==3.0.12 && v/bin/python generate.py > messages.txt
 
 kafka-python encodes what it knows (its tables are Kafka's own message definitions, read by its own code). What it does not
-know (KIP-848, KIP-932, KIP-1071) is packed by hand below, field by field as the definitions have them. The facts that are
-expected are written from the values that went in, never from what the decoder says.
+know (KIP-848, KIP-932, KIP-1071, KIP-1242, KIP-1319) is packed by hand below, field by field as the definitions have them.
+The facts that are expected are written from the values that went in, never from what the decoder says.
 
 Each exchange: a line "key version name", the request's frame (>), its facts (+), the answer's frame (<), its facts (-).
 """
@@ -647,6 +647,33 @@ def streams_group_heartbeat():
         f"memberHeartbeatEnded({who}, hasAssignment: true)"])
 
 
+def api_versions_routed():
+    """Version 5 says whom the client means to speak with; its answer is as that of version 4."""
+    keys = ca([i16(0) + i16(3) + i16(13) + TAGS, i16(18) + i16(0) + i16(5) + TAGS])
+    told = ["apiVersion(key: 0, versions: 3...13)", "apiVersion(key: 18, versions: 0...5)", "apiVersionsAnswered(error: 0)"]
+    refusal = i16(35) + i32(1) + i16(18) + i16(0) + i16(4)
+    refused = ["apiVersion(key: 18, versions: 0...4)", "apiVersionsAnswered(error: 35)"]
+    for note, whom, answer, facts in (("", cs("Q-abc") + i32(2), i16(0) + keys + i32(0) + UNKNOWN_TAG, told),
+                                      (" refused", cs(None) + i32(-1), refusal, refused)):
+        body = (i16(18) + i16(5) + i32(correlation) + i16(5) + b"app-1" + TAGS + cs("lib") + cs("1.2") + whom + TAGS)
+        reply = i32(correlation) + answer
+        show(18, 5, "ApiVersions" + note, i32(len(body)) + body,
+             ["apiVersionsRequested(softwareName: 'lib', softwareVersion: '1.2')"], i32(len(reply)) + reply, facts)
+
+
+def txn_offset_commit_by_id():
+    who = "'g1'/'m-1'/'i-1'#7"
+    request = (cs("tx-1") + cs("g1") + i64(5) + i16(1) + i32(7) + cs("m-1") + cs("i-1")
+               + ca([TID.bytes + ca([i32(3) + i64(1001) + i32(9) + cs(None) + TAGS]) + TAGS]) + TAGS)
+    answer = i32(0) + ca([TID.bytes + ca([i32(3) + i16(0) + TAGS]) + TAGS]) + TAGS
+    place = f"{TID_TEXT}-3@1001/9"
+    by_hand(28, 6, "TxnOffsetCommit", request, [
+        f"offsetCommitRequested({who}, transactionalID: 'tx-1')",
+        f"offsetCommitPositionRequested({who}, transactionalID: 'tx-1', {place})"], answer, [
+        f"offsetCommitAnswered({who}, transactionalID: 'tx-1', producerID: 5, {place}, error: 0)",
+        f"offsetCommitEnded({who})"])
+
+
 for make, module, name in (
         (fetch, consumer, "Fetch"), (produce, producer, "Produce"), (list_offsets, consumer, "ListOffsets"),
         (leader_epoch, consumer, "OffsetForLeaderEpoch"), (api_versions, metadata, "ApiVersions"),
@@ -666,3 +693,5 @@ for version in (1, 2):
     share_fetch(version)
     share_acknowledge(version)
 streams_group_heartbeat()
+api_versions_routed()
+txn_offset_commit_by_id()
