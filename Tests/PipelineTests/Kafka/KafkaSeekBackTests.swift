@@ -81,6 +81,40 @@ import Testing
     #expect(counts["acked"] == 180)
   }
 
+  /// Of other clients it may have been a seek.
+  @Test(arguments: [("kgo", 0), ("apache-kafka-java", 3)])
+  func `what franz-go's session forgot and asks for again was paused`(software: String, failures: Int) throws {
+    let fetcher = bench.consumer().fetcher
+    fetcher.request(.apiVersions)
+    fetcher.say(.apiVersionsRequested(softwareName: bench.text(software), softwareVersion: bench.text("1")))
+    fetcher.fetch(["orders-0@0"], epoch: 0)
+    fetcher.answer("orders-0@0...4")
+    for epoch: Int32 in [1, 3, 5] {
+      fetcher.fetch([], epoch: epoch, forgotten: ["orders-0"])
+      fetcher.answer()
+      fetcher.fetch(["orders-0@0"], epoch: epoch + 1)
+      fetcher.answer("orders-0@0...4")
+    }
+    #expect(try bench.failures() == failures)
+  }
+
+  @Test func `franz-go's seeks are returns, also of what is paused`() throws {
+    let fetcher = bench.consumer().fetcher
+    fetcher.request(.apiVersions)
+    fetcher.say(.apiVersionsRequested(softwareName: bench.text("kgo"), softwareVersion: bench.text("1")))
+    fetcher.fetch(["orders-0@0"], epoch: 0)
+    fetcher.answer("orders-0@0...4")
+    for _ in 0..<2 {
+      fetcher.fetch([], epoch: 1, forgotten: ["orders-0"])
+      // Another session, without what is paused until its delay is over.
+      fetcher.fetch([], epoch: 0)
+      fetcher.answer()
+      fetcher.fetch(["orders-0@0"], epoch: 1)
+      fetcher.answer("orders-0@0...4")
+    }
+    #expect(try bench.failures() == 2)
+  }
+
   @Test func `unread prefetch that is dropped is refetched`() throws {
     let consumer = bench.consumer()
     consumer.poll("orders-0@0...99")

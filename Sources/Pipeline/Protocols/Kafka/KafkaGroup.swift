@@ -214,6 +214,9 @@ final class KafkaProcess {
   var recordsRead = 0
   /// Some of it to dead-letter or retry topics.
   var publishesCopies = false
+  /// Client ids of franz-go's clients, hashed. Their fetch sessions forget what is paused, and they drop what they had of it;
+  /// whoever seeks with one begins another session. Other clients forget also what they have yet to hand over.
+  var franzClients: Set<UInt64> = []
   /// Copies to dead-letter and retry topics that do not say what they are copies of.
   var copies: [Copy] = []
   /// Where a record of that key and value was delivered last, if it publishes copies.
@@ -255,6 +258,7 @@ final class KafkaProcess {
   }
 
   private static let groupBound = 1_024
+  static let clientBound = 64
   static let sequenceBound = 4_096
   static let bodyBound = 65_536
   static let copyBound = 65_536

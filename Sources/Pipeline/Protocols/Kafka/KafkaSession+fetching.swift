@@ -46,7 +46,10 @@ extension KafkaSession {
     fetching.latest = .init(sentAt: at)
     // Of a full request only what it lists is fetched; one within a session lists what changed.
     fetching.isFull = request.sessionEpoch <= 0
-    if fetching.isFull { fetching.fullRequests &+= 1 }
+    if fetching.isFull {
+      fetching.fullRequests &+= 1
+      paused.removeAll()
+    }
     fetching.listed = 0
     fetching.isReplica = request.replica >= 0
   }
@@ -74,7 +77,9 @@ extension KafkaSession {
     }
     positions[place] = position
     // Another owner's position is not this one's.
+    let wasPaused = paused.remove(place) != nil
     if let partition = position.partition, partition.serial == position.serial {
+      if wasPaused { partition.isExcused = true }
       requested(partition, asked.offset, at: exchange.requestedAt)
     }
   }
@@ -84,6 +89,7 @@ extension KafkaSession {
       return
     }
     moved(from: position.partition, to: nil)
+    if process.franzClients.contains(client), paused.count < KafkaGroup.partitionBound { paused.insert(place) }
   }
 
   /// Which group it is that fetches. By the assignments of this process; where several groups have the partition, by the

@@ -26,6 +26,8 @@ final class KafkaSession {
   /// How many of them belong to each group: clients drop and list partitions all the time, and only a group that comes or
   /// goes changes what is held.
   private var fetched: [ObjectIdentifier: Int] = [:]
+  /// Of franz-go's: what it forgot and may ask for again where it stood.
+  var paused: Set<KafkaPlace> = []
   var fetching = Fetching()
   var producing = Producing()
   var sharing = Sharing()
@@ -245,6 +247,11 @@ extension KafkaSession: KafkaFactSink {
     case .request(let clientID):
       client = clientID.isEmpty ? 0 : hash(clientID, in: frame)
       followTopics()
+
+    case .apiVersionsRequested(let software, _):
+      if software.equals("kgo", in: frame), process.franzClients.count < KafkaProcess.clientBound {
+        process.franzClients.insert(client)
+      }
 
     case .fetchRequested(let request): fetchRequested(request, at: exchange.requestedAt)
     case .fetchPartitionRequested(let position): fetchPartitionRequested(position, of: exchange, in: frame)
