@@ -20,8 +20,14 @@ package final class Discovery: Sendable {
   /// Apart from the rest, since the polling thread asks while a search may be under way. Taken after `state`, never before.
   private let membership = Mutex(Membership())
   private let state: Mutex<State>
-  /// By cookie. Apart as well, and for the same reason.
-  private let limits = Mutex([UInt64: SocketLimits]())
+  /// Apart as well, and for the same reason.
+  private let limits = Mutex(Limits())
+
+  private struct Limits {
+    var byCookie = [UInt64: SocketLimits]()
+    /// Of a connection that no search has found yet: its network namespace is one of those that the processes are in.
+    var usual = SocketLimits.assumed
+  }
 
   private struct State {
     /// By the cgroup's path.
@@ -176,8 +182,11 @@ package final class Discovery: Sendable {
       case .gone: break
       }
     }
-    guard !owners.isEmpty else { return }
     var spaces = NetworkSpaces()
+    if let retries = processes.compactMap({ spaces.retries(of: $0) }).min() {
+      limits.withLock { $0.usual.tcpRetries2 = retries }
+    }
+    guard !owners.isEmpty else { return }
     let (sockets, error) = spaces.sockets(of: processes)
     if error != 0 {
       state.unreached.append(
@@ -192,12 +201,19 @@ package final class Discovery: Sendable {
         found[socket.cookie] = spaces.limits(of: socket, process: owner.process, descriptor: owner.descriptor)
       }
     }
-    limits.withLock { $0 = found }
+    limits.withLock { limits in
+      // What could be read once is not assumed again because its descriptor was not there for a moment.
+      for (cookie, known) in limits.byCookie where found[cookie]?.isDefault == true && !known.isDefault {
+        found[cookie] = known
+      }
+      limits.byCookie = found
+    }
   }
 
-  /// What its own kernel would end a connection for, as of the last search for sockets: at most two seconds old, and assumed
-  /// for a connection that is newer. Answers from memory.
-  package func limits(cookie: UInt64) -> SocketLimits { limits.withLock { $0[cookie] } ?? .assumed }
+  /// What its own kernel would end a connection for, as of the last search for sockets: at most two seconds old. For a
+  /// connection that is newer: the least retries of the namespaces that the target's processes are in, and no user timeout.
+  /// Ask again. Answers from memory.
+  package func limits(cookie: UInt64) -> SocketLimits { limits.withLock { $0.byCookie[cookie] ?? $0.usual } }
 
   private func follow(
     _ socket: OpenSockets.Socket, of process: Int32, _ state: inout State, _ paths: inout [UInt64: String?]

@@ -6,6 +6,8 @@
   final class CaptureSwitch: HoldSwitch {
     private let capture: Capture
     private let longest_ns: Int64
+    /// Of what is held: what was asked for, and what the kernel was told in the light of the socket's limits.
+    private var held: [UInt64: (asked: HoldTerms, told: HoldTerms)] = [:]
 
     /// `longest_ns`: of one hold without a break, as the engine sees to; the kernel's own bound lies a little above.
     init(_ capture: Capture, longest_ns: Int64) {
@@ -14,21 +16,36 @@
     }
 
     func hold(_ cookie: UInt64, _ terms: HoldTerms) -> String? {
-      var terms = terms
-      let limits = capture.socketLimits(cookie: cookie)
-      let socket_ns = Trickle.forSocket(
-        tcpRetries2: limits.tcpRetries2, userTimeout_ns: .milliseconds(Int64(limits.userTimeout_ms)))
-      terms.trickle_ns = min(terms.trickle_ns, socket_ns)
-      terms.whole_ns = min(terms.whole_ns, Trickle.whole(socket_ns))
+      let told = bounded(terms, cookie)
       do throws(KernelError) {
-        try capture.hold(cookie, terms, for_ns: longest_ns + Self.margin_ns)
+        try capture.hold(cookie, told, for_ns: longest_ns + Self.margin_ns)
+        held[cookie] = (terms, told)
         return nil
       } catch {
         return error.description
       }
     }
 
-    func release(_ cookie: UInt64) -> HoldCounters? { capture.release(cookie) }
+    /// Limits of a connection that had just been made are known by now, or the application has set others: to be called
+    /// more often than the shortest of them ends a connection.
+    func followLimits() {
+      for (cookie, terms) in held where bounded(terms.asked, cookie) != terms.told { _ = hold(cookie, terms.asked) }
+    }
+
+    private func bounded(_ terms: HoldTerms, _ cookie: UInt64) -> HoldTerms {
+      var terms = terms
+      let limits = capture.socketLimits(cookie: cookie)
+      let socket_ns = Trickle.forSocket(
+        tcpRetries2: limits.tcpRetries2, userTimeout_ns: .milliseconds(Int64(limits.userTimeout_ms)))
+      terms.trickle_ns = min(terms.trickle_ns, socket_ns)
+      terms.whole_ns = min(terms.whole_ns, Trickle.whole(socket_ns))
+      return terms
+    }
+
+    func release(_ cookie: UInt64) -> HoldCounters? {
+      held[cookie] = nil
+      return capture.release(cookie)
+    }
 
     func refuse(_ endpoint: Endpoint) -> String? {
       do throws(KernelError) {

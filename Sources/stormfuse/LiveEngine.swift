@@ -111,6 +111,7 @@
         // Whoever is stopped, hung or blind renews nothing: then the kernel lets everything pass.
         if ContinuousClock.now - renewed >= Self.renewEvery {
           capture.renewLease()
+          holds.followLimits()
           renewed = .now
           // Whoever stood in the way may have gone, or come.
           let why = capture.heldConnections == 0 ? capture.whyCannotHold : capture.leftOut
