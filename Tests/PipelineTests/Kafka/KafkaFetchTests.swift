@@ -194,7 +194,8 @@ import Testing
     #expect(try bench.counts() == ["delivered": 40, "acked": 38, "abandoned": 2])
   }
 
-  @Test func `a topic that was made anew begins anew where it was assigned by its id before its name was told`() throws {
+  @Test func `a topic that was made anew begins anew where it was assigned by its id before its name was told`() throws
+  {
     let link = bench.connect()
     link.metadata("orders", id: 7)
     link.heartbeat("g", "m", epoch: 0, answered: 1, assigned: ["#7-0"])

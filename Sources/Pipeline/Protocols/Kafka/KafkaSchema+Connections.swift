@@ -1,6 +1,6 @@
 /// Messages about the connection and the cluster.
 extension KafkaSchema {
-  /// ApiVersionsRequest, ApiVersionsResponse. Software name: KIP-511 (3). Whom the client means to speak with: KIP-1242 (5).
+  /// ApiVersionsRequest, ApiVersionsResponse. Software name: KIP-511 (3). Cluster and node: KIP-1242 (5).
   /// The answer's header is always of version 0, and a broker that does not know the version answers as in version 0.
   static var apiVersions: KafkaMessage {
     KafkaMessage(
@@ -8,9 +8,9 @@ extension KafkaSchema {
       request: [
         .string("ClientSoftwareName", from: 3, .softwareName),
         .string("ClientSoftwareVersion", from: 3, .softwareVersion),
-        .string("ClusterId", from: 5),
-        .int32("NodeId", from: 5),
         .emit(.apiVersionsRequested),
+        // Whom it means to speak with, from 5 on.
+        .rest,
       ],
       response: [
         .int16("ErrorCode", .error),
