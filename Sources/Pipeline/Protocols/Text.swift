@@ -49,7 +49,13 @@ extension RawSpan {
 
   package func equals(_ other: RawSpan) -> Bool {
     guard byteCount == other.byteCount else { return false }
-    for i in 0..<byteCount
+    var i = 0
+    while byteCount &- i >= 8 {
+      let word = unsafeLoadUnaligned(fromUncheckedByteOffset: i, as: UInt64.self)
+      guard word == other.unsafeLoadUnaligned(fromUncheckedByteOffset: i, as: UInt64.self) else { return false }
+      i &+= 8
+    }
+    for i in i..<byteCount
     where unsafeLoad(fromUncheckedByteOffset: i, as: UInt8.self)
       != other.unsafeLoad(fromUncheckedByteOffset: i, as: UInt8.self)
     { return false }

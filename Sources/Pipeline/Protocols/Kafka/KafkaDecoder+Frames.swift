@@ -147,7 +147,7 @@ extension KafkaDecoder {
     counters.requests &+= 1
     let exchange = KafkaExchange(
       key: head.key, version: head.version, correlation: head.correlation, requestedAt: at)
-    client.clientHash = KeyedHash.hash(head.clientID, in: bytes, client.reader.records.hashKey)
+    client.noteClient(head.clientID, in: bytes)
     sink.fact(.request(clientID: head.clientID), of: exchange, in: bytes, at: at)
     client.isInFlight = inFlight.append(exchange)
     if !client.isInFlight { forget(at, sink) }

@@ -69,6 +69,9 @@ package final class KafkaDecoder {
     return self[role].reader.carry.count
   }
 
+  /// Hash of the client id that the latest request carries.
+  var clientHash: UInt64 { client.clientHash }
+
   func giveUp(_ count: Int, _ role: KafkaRole) {
     counters.skippedBytes &+= UInt64(count)
     self[role].skippedSinceDesync &+= count
@@ -107,7 +110,8 @@ final class KafkaSide {
   /// Where a frame was found last while out of sync.
   var resyncedAt = -1
   /// Hash of the client id that requests carry; 0: not known.
-  var clientHash: UInt64 = 0
+  private(set) var clientHash: UInt64 = 0
+  private var lastClient = KafkaLastName<UInt64>()
 
   init(_ role: KafkaRole, _ hashKey: KeyedHash.Key) {
     self.role = role
@@ -115,4 +119,14 @@ final class KafkaSide {
   }
 
   var heldBytes: Int { head.count + reader.carry.count + reader.kept.count }
+
+  /// A request carries that client id.
+  func noteClient(_ id: Text, in bytes: RawSpan) {
+    if let known = lastClient.find(id, in: bytes) {
+      clientHash = known
+    } else {
+      clientHash = KeyedHash.hash(id, in: bytes, reader.records.hashKey)
+      lastClient.remember(clientHash, id, in: bytes)
+    }
+  }
 }

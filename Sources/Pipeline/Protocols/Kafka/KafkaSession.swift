@@ -13,6 +13,8 @@ final class KafkaSession {
   private let decoder: KafkaDecoder
   /// Hash of the client id that requests carry.
   private(set) var client: UInt64 = 0
+  private var lastTopic = KafkaLastName<Int32>()
+  private var lastGroup = KafkaLastName<KafkaGroup>()
   /// The group that this connection fetches for, once a partition told that fits only one.
   var boundGroup: KafkaGroup? {
     didSet {
@@ -138,7 +140,13 @@ final class KafkaSession {
 
   func group(_ name: Text, in frame: RawSpan) -> KafkaGroup? {
     guard !name.isEmpty else { return nil }
+    let cluster = cluster
+    if let known = lastGroup.find(name, in: frame, cluster: cluster, version: state.groupsVersion) {
+      process.has(known)
+      return known
+    }
     guard let group = state.group(name, in: frame, cluster: cluster) else { return nil }
+    lastGroup.remember(group, name, in: frame, cluster: cluster, version: state.groupsVersion)
     process.has(group)
     return group
   }
@@ -168,11 +176,25 @@ final class KafkaSession {
   }
 
   func place(_ topic: KafkaTopic, _ partition: Int32, in frame: RawSpan) -> KafkaPlace? {
-    guard partition >= 0, let number = state.topics.number(of: topic, in: frame, cluster: cluster) else {
+    guard partition >= 0, let number = number(of: topic, in: frame) else {
       ledger.dropped.topics += 1
       return nil
     }
-    return state.topics.current(KafkaTopics.place(number, partition))
+    return KafkaTopics.place(number, partition)
+  }
+
+  /// The number that the topic has by now, made if need be; nil where there is no room.
+  private func number(of topic: KafkaTopic, in frame: RawSpan) -> Int32? {
+    let cluster = cluster
+    // Where both are said, the name decides.
+    let id = topic.name.isEmpty ? topic.id : .none
+    if let known = lastTopic.find(topic.name, id, in: frame, cluster: cluster, version: state.topics.version) {
+      return known
+    }
+    guard let filed = state.topics.number(of: topic, in: frame, cluster: cluster) else { return nil }
+    let number = state.topics.current(filed)
+    lastTopic.remember(number, topic.name, id, in: frame, cluster: cluster, version: state.topics.version)
+    return number
   }
 
   // MARK: Use
@@ -245,7 +267,7 @@ extension KafkaSession: KafkaFactSink {
     case .batch(let batch): self.batch(batch, of: exchange, at: at)
     case .recordHeader(_, let value): recordHeader(value, in: frame)
     case .request(let clientID):
-      client = clientID.isEmpty ? 0 : hash(clientID, in: frame)
+      client = clientID.isEmpty ? 0 : decoder.clientHash
       followTopics()
 
     case .apiVersionsRequested(let software, _):

@@ -10,7 +10,9 @@ final class KafkaState {
   private(set) var topicsVersion: UInt64 = 0
   private var processes: [UInt64: KafkaProcess] = [:]
   /// By hash of cluster and name.
-  private var groups: [UInt64: KafkaGroup] = [:]
+  private var groups: [UInt64: KafkaGroup] = [:] { didSet { groupsVersion &+= 1 } }
+  /// Counts changes of which groups there are: one that was looked up before must be looked up again.
+  private(set) var groupsVersion: UInt64 = 0
   /// How many of the ledger's unions of clusters were followed.
   private var clustersFollowed = 0
   private var idleGroupsMissedAt = Timestamp(ns: .min)

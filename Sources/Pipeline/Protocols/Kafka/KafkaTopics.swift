@@ -29,11 +29,13 @@ struct KafkaTopics {
     case remade(Int32)
   }
 
-  private(set) var entries: [Entry] = []
+  private(set) var entries: [Entry] = [] { didSet { version &+= 1 } }
   private let key: KeyedHash.Key
   private let settings: DestinationSettings
-  private var byName: [UInt64: Int32] = [:]
-  private var byID: [KafkaTopicID: Int32] = [:]
+  private var byName: [UInt64: Int32] = [:] { didSet { version &+= 1 } }
+  private var byID: [KafkaTopicID: Int32] = [:] { didSet { version &+= 1 } }
+  /// Counts changes of any kind: a number that was looked up before must be looked up again.
+  private(set) var version: UInt64 = 0
 
   init(key: KeyedHash.Key, settings: DestinationSettings) {
     self.key = key
@@ -100,6 +102,12 @@ struct KafkaTopics {
   func current(_ place: KafkaPlace) -> KafkaPlace {
     let successor = entries[Int(place >> 32)].successor
     return successor < 0 ? place : Self.place(successor, Self.partition(of: place))
+  }
+
+  /// The number by which a topic goes by now.
+  func current(_ topic: Int32) -> Int32 {
+    let successor = entries[Int(topic)].successor
+    return successor < 0 ? topic : successor
   }
 
   /// Two clusters are one: topics of `from` go by their names in `to`. Those that are known there already are these from
