@@ -4,7 +4,9 @@ final class KafkaGroup {
   var cluster: ClusterID
   /// Its members in the target, by hash of their ids.
   var members: [UInt64: KafkaMember] = [:]
-  private(set) var partitions: [KafkaPlace: KafkaPartition] = [:]
+  private(set) var partitions: [KafkaPlace: KafkaPartition] = [:] { didSet { latest = nil } }
+  /// The one that was looked up last, which is mostly the next one, too.
+  private var latest: KafkaPartition?
   /// The same in the order in which they were seen.
   private(set) var list: [KafkaPartition] = []
   /// What OffsetFetch answered last (−1: nothing was committed yet), and what was committed last.
@@ -28,6 +30,12 @@ final class KafkaGroup {
   init(name: String, cluster: ClusterID) {
     self.name = name
     self.cluster = cluster
+  }
+
+  func partition(_ place: KafkaPlace) -> KafkaPartition? {
+    if let latest, latest.place == place { return latest }
+    latest = partitions[place]
+    return latest
   }
 
   func add(_ partition: KafkaPartition) {
@@ -54,11 +62,11 @@ final class KafkaGroup {
   }
 
   func noteFetched(_ place: KafkaPlace, _ offset: Int64) {
-    if offsetsFetched[place] != nil || offsetsFetched.count < Self.partitionBound { offsetsFetched[place] = offset }
+    if offsetsFetched.count < Self.partitionBound || offsetsFetched[place] != nil { offsetsFetched[place] = offset }
   }
 
   func noteCommitted(_ place: KafkaPlace, _ offset: Int64) {
-    if offsetsCommitted[place] != nil || offsetsCommitted.count < Self.partitionBound {
+    if offsetsCommitted.count < Self.partitionBound || offsetsCommitted[place] != nil {
       offsetsCommitted[place] = offset
     }
   }

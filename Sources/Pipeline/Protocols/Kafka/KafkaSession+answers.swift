@@ -29,7 +29,7 @@ extension KafkaSession {
     fetching.handedOver = 0
     followTopics()
     guard !fetching.isReplica, let place = place(answer.topic, answer.partition, in: frame),
-      var position = positions[place]
+      let position = positions[place]
     else { return }
     fetching.place = place
     fetching.offset = position.offset
@@ -41,8 +41,7 @@ extension KafkaSession {
         && self.fetching.requestedAt > partition.takenAt
     }
     if position.version != process.version, position.partition.map(isRetaken) ?? true {
-      attribute(&position, place, offset: position.offset)
-      positions[place] = position
+      attribute(position, place, offset: position.offset)
       if let partition = position.partition { requested(partition, position.offset, at: at) }
     }
     guard let partition = position.partition else {

@@ -68,14 +68,15 @@ extension KafkaSession {
     guard !fetching.isReplica, positions.count < KafkaGroup.partitionBound,
       let place = place(asked.topic, asked.partition, in: frame)
     else { return }
-    var position = positions[place] ?? Position()
-    if position.version != process.version { attribute(&position, place, offset: asked.offset) }
+    let known = positions[place]
+    let position = known ?? Position()
+    if position.version != process.version { attribute(position, place, offset: asked.offset) }
     position.offset = asked.offset
     if fetching.isFull, position.fullRequest != fetching.fullRequests {
       position.fullRequest = fetching.fullRequests
       fetching.listed += 1
     }
-    positions[place] = position
+    if known == nil { positions[place] = position }
     // Another owner's position is not this one's.
     let wasPaused = paused.remove(place) != nil
     if let partition = position.partition, partition.serial == position.serial {
@@ -95,7 +96,7 @@ extension KafkaSession {
   /// Which group it is that fetches. By the assignments of this process; where several groups have the partition, by the
   /// group that the connection fetches other partitions for, by the offset that OffsetFetch answered, by the client id.
   /// Outside of every assignment, by the offset that OffsetFetch answered (`assign()`). Never by a guess.
-  func attribute(_ position: inout Position, _ place: KafkaPlace, offset: Int64) {
+  func attribute(_ position: Position, _ place: KafkaPlace, offset: Int64) {
     position.version = process.version
     let before = position.partition
     var fitting = process.groups.filter { group in

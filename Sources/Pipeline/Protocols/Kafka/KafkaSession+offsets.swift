@@ -6,7 +6,7 @@ extension KafkaSession {
     guard let group = group(membership.group, in: frame), !group.isForeign,
       let place = place(position.topic, position.partition, in: frame)
     else { return }
-    if group.partitions[place]?.member != nil { return }
+    if group.partition(place)?.member != nil { return }
     guard !membership.member.isEmpty else {
       if membership.generation < 0 { group.noteStandalone(place, process) }
       return
@@ -61,7 +61,7 @@ extension KafkaSession {
   /// Every delivery below the offset is acknowledged.
   private func committed(_ group: KafkaGroup, _ place: KafkaPlace, _ offset: Int64, at: Timestamp) {
     group.noteCommitted(place, offset)
-    guard let partition = group.partitions[place] else { return }
+    guard let partition = group.partition(place) else { return }
     endCopied(partition, below: offset, at: at)
     let inBatch = partition.deliveries.count(below: offset) > 1
     while let first = partition.deliveries.first, first.offset < offset {
