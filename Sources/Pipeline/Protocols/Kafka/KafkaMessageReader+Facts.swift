@@ -14,7 +14,7 @@ extension KafkaMessageReader {
   func int16(_ number: KafkaNumber) -> Int16 { Int16(truncatingIfNeeded: self[number]) }
 
   mutating func tell(_ fact: KafkaFact, _ sink: some KafkaFactSink) {
-    sink.fact(fact, of: exchange, in: kept.span.bytes, at: at)
+    sink.fact(fact, of: exchange, in: kept.storage.span.bytes, at: at)
   }
 
   /// One step that states a fact.
@@ -35,7 +35,7 @@ extension KafkaMessageReader {
     case .fetchPartitionAnswered, .sharePartitionAnswered, .producePartition:
       records.aborted.removeAll(keepingCapacity: true)
       records.abortedLost = false
-      records.detail = sink.detail(topic, partition: partition, of: exchange, in: kept.span.bytes)
+      records.detail = sink.detail(topic, partition: partition, of: exchange, in: kept.storage.span.bytes)
     case .abortedTransaction:
       if records.aborted.count < KafkaRecordsState.abortedLimit {
         records.aborted.append(.init(producerID: self[.producerID], firstOffset: self[.firstOffset]))

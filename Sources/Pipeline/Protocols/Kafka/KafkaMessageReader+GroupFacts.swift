@@ -58,7 +58,7 @@ extension KafkaMessageReader {
   }
 
   private var isLeader: Bool {
-    let span = kept.span.bytes
+    let span = kept.storage.span.bytes
     return !self[.leader].isEmpty && self[.leader].equals(self[.assignedMember], in: span, of: span)
   }
 

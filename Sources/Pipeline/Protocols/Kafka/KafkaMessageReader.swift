@@ -26,7 +26,7 @@ struct KafkaMessageReader: ~Copyable {
   /// How many bytes the next step needs at once.
   var need = 0
   var carry: [UInt8] = []
-  var kept: [UInt8] = []
+  var kept = KafkaKeptBytes()
   private var numbers = FlatArray<Int64>(repeating: -1, count: KafkaNumber.allCases.count)
   private var texts = FlatArray<Text>(repeating: .empty, count: KafkaText.allCases.count)
   var topicID = KafkaTopicID.none
@@ -203,7 +203,7 @@ struct KafkaMessageReader: ~Copyable {
       case .again:
         guard scopes.count > 0 else { return fail(i) }
         let last = scopes.count &- 1
-        if !isPrelude, kept.count > scopes[last].mark { kept.removeLast(kept.count &- scopes[last].mark) }
+        if !isPrelude { kept.cut(to: scopes[last].mark) }
         scopes[last].count &-= 1
         if scopes[last].count > 0 {
           pc = Int(op.next)
@@ -350,7 +350,7 @@ struct KafkaMessageReader: ~Copyable {
     }
     let start = i &+ length.size
     texts[Int(op.slot)] = Text(offset: UInt32(kept.count), count: UInt32(count))
-    bytes.extracting(unchecked: start..<start &+ count).withUnsafeBytes { kept.append(contentsOf: $0) }
+    kept.append(bytes.extracting(unchecked: start..<start &+ count))
     take(length.size &+ count, &i)
     return true
   }
