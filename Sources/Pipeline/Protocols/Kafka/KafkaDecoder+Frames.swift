@@ -163,7 +163,7 @@ extension KafkaDecoder {
     client.isKept = entry.keepsRequest && client.isInFlight
     client.reader.reset()
     client.reader.exchange = exchange
-    client.reader.begin(entry.requests[Int(head.version - entry.versions.lowerBound)], size: left)
+    client.reader.begin(program.request(entry, head.version), size: left)
     client.state = .message
     // What the head alone decides, and messages of no length.
     if left == 0 { _ = readRequest(RawSpan(), 0, at, sink) }
@@ -211,18 +211,17 @@ extension KafkaDecoder {
     _ at: Timestamp,
     _ sink: some KafkaFactSink
   ) {
-    let index = Int(version - entry.versions.lowerBound)
     broker.reader.reset()
     broker.reader.exchange = request.exchange
     if entry.keepsRequest {
       broker.reader.isPrelude = true
-      broker.reader.begin(entry.requests[index], size: request.body.count)
+      broker.reader.begin(program.request(entry, version), size: request.body.count)
       _ = broker.reader.read(request.body.span.bytes, from: 0, at: at, into: sink)
       broker.reader.isPrelude = false
       inFlight.reuse(&request.body)
     }
     broker.reader.terms = request.terms
-    broker.reader.begin(entry.responses[index], size: left)
+    broker.reader.begin(program.response(entry, version), size: left)
     broker.state = .message
     if left == 0 { _ = readAnswer(RawSpan(), 0, at, sink) }
   }

@@ -120,14 +120,14 @@ extension KafkaDecoder {
       guard let entry = program.entry(exchange.key), entry.versions.contains(exchange.version) else {
         return Candidate(head: head)
       }
-      return Candidate(head: head, step: entry.responses[Int(exchange.version - entry.versions.lowerBound)])
+      return Candidate(head: head, step: program.response(entry, exchange.version))
     }
     guard case .head(let head) = KafkaHead.request(bytes, at: i), let entry = program.entry(head.key),
       entry.versions.contains(head.version)
     else { return nil }
     let isKnown = client.clientHash == KeyedHash.hash(head.clientID, in: bytes, client.reader.records.hashKey)
     guard isKnown || client.clientHash == 0 && !head.clientID.isEmpty else { return nil }
-    return Candidate(head: head, step: entry.requests[Int(head.version - entry.versions.lowerBound)])
+    return Candidate(head: head, step: program.request(entry, head.version))
   }
 
   /// Whether what is there of the message can be read as one.

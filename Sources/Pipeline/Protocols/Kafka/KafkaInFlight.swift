@@ -95,15 +95,20 @@ struct KafkaInFlight: Sendable {
   }
 
   private mutating func take(at index: Int) -> Entry {
-    let entry = entries[index]
+    // Part by part: a copy of the entry would share its body for a moment.
+    var entry = Entry(
+      exchange: entries[index].exchange, isToken: entries[index].isToken, isWhole: entries[index].isWhole,
+      terms: entries[index].terms)
+    swap(&entry.body, &entries[index].body)
     bodyBytes &-= entry.body.count
-    entries[index].body = []
     entries[index].isDone = true
     for i in head..<index where entries[i].passed < .max { entries[i].passed &+= 1 }
     // Behind those that answers have long gone past lies what is still answered.
     while head < entries.count, entries[head].isDone || entries[head].passed >= Self.passedLimit {
-      bodyBytes &-= entries[head].body.count
-      entries[head].body = []
+      if !entries[head].body.isEmpty {
+        bodyBytes &-= entries[head].body.count
+        entries[head].body = []
+      }
       head &+= 1
     }
     return entry

@@ -5,12 +5,13 @@ struct KafkaProgram: Sendable {
     var versions: ClosedRange<Int16>
     var flexible: Int16
     var keepsRequest: Bool
-    /// First steps by version, from the lowest on.
-    var requests: [Int32]
-    var responses: [Int32]
+    /// Where its lowest version's first steps lie in `starts`.
+    fileprivate var starts: Int
   }
 
   private(set) var ops: [KafkaOp] = []
+  /// First steps of all messages' versions, of each the request's and the answer's.
+  private var starts: [Int32] = []
   /// By key; nil: not understood.
   private(set) var entries: [Entry?]
 
@@ -19,16 +20,16 @@ struct KafkaProgram: Sendable {
   init(_ messages: [KafkaMessage]) {
     entries = Array(repeating: nil, count: Int(KafkaKey.limit))
     for message in messages {
-      var entry = Entry(
-        versions: message.versions, flexible: message.flexible, keepsRequest: message.keepsRequest, requests: [],
-        responses: [])
+      let entry = Entry(
+        versions: message.versions, flexible: message.flexible, keepsRequest: message.keepsRequest,
+        starts: starts.count)
       for version in message.versions {
         let isFlexible = version >= message.flexible
-        entry.requests.append(start(message.request, version, isFlexible, hasTags: isFlexible))
+        starts.append(start(message.request, version, isFlexible, hasTags: isFlexible))
         // Whoever does not know the broker yet must be able to read this one's head (KIP-511).
         let hasTags = isFlexible && message.key != .apiVersions
-        entry.responses.append(start(message.response, version, isFlexible, hasTags: hasTags))
-        fallBack(from: entry.responses[entry.responses.count - 1], to: entry.responses[0])
+        starts.append(start(message.response, version, isFlexible, hasTags: hasTags))
+        fallBack(from: response(entry, version), to: response(entry, message.versions.lowerBound))
       }
       entries[Int(message.key.rawValue)] = entry
     }
@@ -36,6 +37,16 @@ struct KafkaProgram: Sendable {
 
   func entry(_ key: KafkaKey) -> Entry? {
     key.rawValue >= 0 && key.rawValue < KafkaKey.limit ? entries[Int(key.rawValue)] : nil
+  }
+
+  /// The first step of a request. The version must be one of the entry's.
+  func request(_ entry: Entry, _ version: Int16) -> Int32 {
+    starts[entry.starts &+ 2 &* Int(version &- entry.versions.lowerBound)]
+  }
+
+  /// The same of its answer.
+  func response(_ entry: Entry, _ version: Int16) -> Int32 {
+    starts[entry.starts &+ 2 &* Int(version &- entry.versions.lowerBound) &+ 1]
   }
 
   /// `hasTags`: the header ends in tagged fields (RequestHeader 2, ResponseHeader 1).

@@ -38,7 +38,7 @@ enum KafkaTrial {
     guard let entry = program.entry(head.key), entry.versions.contains(head.version) else {
       return head.key == .apiVersions && head.version <= 8
     }
-    return reads(entry.requests[Int(head.version - entry.versions.lowerBound)], of: head, span, i)
+    return reads(program.request(entry, head.version), of: head, span, i)
   }
 
   /// Whether what is there of the message can be read by those steps. Its head begins at `i`.
