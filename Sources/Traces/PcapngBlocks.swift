@@ -56,13 +56,14 @@ struct PcapngBlocks {
 
   /// Type (4 bytes), total length (4), body, total length again (4).
   private mutating func openBlock(_ file: ByteView) -> Block? {
-    guard let rawType = file.be32(offset), file.has(12, at: offset) else {
+    guard file.has(12, at: offset) else {
       problem = .cut(at: offset, "the last block has only \(file.count - offset) bytes")
       return nil
     }
+    let rawType = file.checked32(offset)
     if rawType == BlockType.section, !readByteOrder(file) { return nil }
     let type = isBig ? rawType : rawType.byteSwapped
-    guard let length = file.u32(offset + 4, big: isBig) else { return nil }
+    let length = file.checked32(offset + 4, big: isBig)
     let least: UInt32 = type == BlockType.section ? 28 : 12
     guard length >= least, length % 4 == 0, length <= Self.largestBlock else {
       problem = .damaged(at: offset, "a block claims a length of \(length) bytes")
@@ -73,7 +74,7 @@ struct PcapngBlocks {
       problem = .cut(at: offset, "the last block has only \(file.count - offset) of its \(size) bytes")
       return nil
     }
-    guard file.u32(offset + size - 4, big: isBig) == length else {
+    guard file.checked32(offset + size - 4, big: isBig) == length else {
       problem = .damaged(at: offset, "a block's two lengths differ")
       return nil
     }
@@ -125,11 +126,11 @@ struct PcapngBlocks {
   }
 
   private mutating func enhanced(_ file: ByteView, _ block: Block) -> PacketRecord? {
-    guard block.bodyEnd - block.body >= 20, let id = file.u32(block.body, big: isBig) else {
+    guard block.bodyEnd - block.body >= 20 else {
       malformed &+= 1
       return nil
     }
-    return timed(file, block, interface: Int(id))
+    return timed(file, block, interface: Int(file.checked32(block.body, big: isBig)))
   }
 
   private mutating func obsolete(_ file: ByteView, _ block: Block) -> PacketRecord? {
@@ -141,7 +142,7 @@ struct PcapngBlocks {
   }
 
   /// Both kinds continue alike after the interface: time stamp in two halves, captured and original length, packet.
-  private mutating func timed(_ file: ByteView, _ block: Block, interface id: Int) -> PacketRecord? {
+  @inline(__always) private mutating func timed(_ file: ByteView, _ block: Block, interface id: Int) -> PacketRecord? {
     // The callers have checked for the 20 bytes.
     let high = file.checked32(block.body + 4, big: isBig)
     let low = file.checked32(block.body + 8, big: isBig)

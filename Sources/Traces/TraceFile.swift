@@ -39,7 +39,7 @@ struct TraceFile {
   /// Hands on the segments of the packets that are not later than `until`, up to the end or until `body` returns false.
   /// - Returns: what `body` returned last, true if it was not called.
   mutating func handOn(until: Timestamp, _ body: (Segment, RawSpan) -> Bool) -> Bool {
-    while let record = ahead, record.at <= until {
+    while let record = ahead, record.at.ns <= until.ns {
       guard handOn(record, body) else { return false }
     }
     return true
@@ -86,7 +86,7 @@ struct TraceFile {
     statistics.packets &+= 1
     statistics.bytes &+= UInt64(record.captured)
     if let last = statistics.last {
-      if record.at < last { statistics.backward_steps &+= 1 }
+      if record.at.ns < last.ns { statistics.backward_steps &+= 1 }
     } else {
       statistics.first = record.at
     }
