@@ -390,11 +390,11 @@ final class Ledger {
     return transitions
   }
 
-  /// Bytes of a connection that serves these groups, understood or lost.
-  func cover(_ covered: [GroupID], understood: UInt64, lost: UInt64, at: Timestamp) {
-    for id in covered where isCurrent(id) {
-      groups[Int(id.index)].quietUntil = .zero
-      groups[Int(id.index)].monitor.record(understood_bytes: understood, lost_bytes: lost, at: at)
-    }
+  /// Bytes of a connection that serves this group, understood or lost.
+  func cover(_ id: GroupID, understood: UInt64, lost: UInt64, at: Timestamp) {
+    guard isCurrent(id) else { return }
+    let group = groups[Int(id.index)]
+    group.quietUntil = .zero
+    group.monitor.record(understood_bytes: understood, lost_bytes: lost, at: at)
   }
 }

@@ -71,10 +71,10 @@ final class AMQPSession {
     let server = fromServer.counters
     let understood = client.understoodBytes &+ server.understoodBytes
     let lost = client.skippedBytes &+ server.skippedBytes &+ client.lostBytes &+ server.lostBytes
-    if !served.isEmpty {
+    // By index: a list that is held on to is counted up and down for every chunk.
+    for i in served.indices {
       ledger.cover(
-        served, understood: understood &- covered.understood,
-        lost: lost &- covered.lost, at: at)
+        served[i], understood: understood &- covered.understood, lost: lost &- covered.lost, at: at)
     }
     covered = (understood, lost)
   }

@@ -114,11 +114,12 @@ final class KafkaSession {
   private func cover(at: Timestamp) {
     let counters = decoder.counters
     let lost = counters.skippedBytes &+ counters.lostBytes
-    let groups = groupsServed
-    if !groups.isEmpty {
+    noteServed()
+    // By index: a list that is held on to is counted up and down for every chunk.
+    for i in served.groups.indices {
       // A frame that broke is given up as a whole, bytes of it that were reported as understood before among them.
       let understood = max(0, Int64(bitPattern: counters.understoodBytes &- covered.understood))
-      ledger.cover(groups, understood: UInt64(understood), lost: lost &- covered.lost, at: at)
+      ledger.cover(served.groups[i], understood: UInt64(understood), lost: lost &- covered.lost, at: at)
     }
     covered = (counters.understoodBytes, lost)
   }
@@ -212,9 +213,13 @@ final class KafkaSession {
 
   /// Groups whose partitions are fetched here, and those whose members speak here.
   private var groupsServed: [GroupID] {
+    noteServed()
+    return served.groups
+  }
+
+  private func noteServed() {
     let version = process.version &+ positionsVersion
     if served.version != version { served = (servedNow(), version) }
-    return served.groups
   }
 
   private func servedNow() -> [GroupID] {
