@@ -52,6 +52,12 @@ struct FlatArray<Element: BitwiseCopyable>: ~Copyable {
     (base + range.lowerBound).update(repeating: element, count: range.count)
   }
 
+  /// Makes its first elements those of the other.
+  mutating func copy(_ other: borrowing FlatArray) {
+    precondition(other.count <= count, "an index outside of the array")
+    base.update(from: other.base, count: other.count)
+  }
+
   @inline(never) private mutating func grow() {
     let larger = UnsafeMutablePointer<Element>.allocate(capacity: capacity * 2)
     larger.moveInitialize(from: base, count: count)

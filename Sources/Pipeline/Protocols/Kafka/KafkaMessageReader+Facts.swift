@@ -3,17 +3,20 @@ extension KafkaMessageReader {
   var topic: KafkaTopic { KafkaTopic(name: self[.topic], id: topicID) }
   var partition: Int32 { int32(.partition) }
 
-  /// From the request, or of it.
+  /// From the request, or of it. `mutating`, since a call of it would copy the whole reader first otherwise.
   var membership: KafkaMembership {
-    let epoch =
-      exchange.key.rawValue >= KafkaKey.consumerGroupHeartbeat.rawValue ? int32(.memberEpoch) : int32(.generation)
-    return KafkaMembership(group: self[.group], member: self[.member], instance: self[.instance], generation: epoch)
+    mutating get {
+      let epoch =
+        exchange.key.rawValue >= KafkaKey.consumerGroupHeartbeat.rawValue ? int32(.memberEpoch) : int32(.generation)
+      return KafkaMembership(group: self[.group], member: self[.member], instance: self[.instance], generation: epoch)
+    }
   }
 
   func int32(_ number: KafkaNumber) -> Int32 { Int32(truncatingIfNeeded: self[number]) }
   func int16(_ number: KafkaNumber) -> Int16 { Int16(truncatingIfNeeded: self[number]) }
 
-  mutating func tell(_ fact: KafkaFact, _ sink: some KafkaFactSink) {
+  // These four are inlined: a fact is large, and was copied at each return.
+  @inline(__always) mutating func tell(_ fact: KafkaFact, _ sink: some KafkaFactSink) {
     sink.fact(fact, of: exchange, in: kept.storage.span.bytes, at: at)
   }
 
@@ -47,7 +50,7 @@ extension KafkaMessageReader {
     }
   }
 
-  private mutating func fact(_ event: KafkaEvent) -> KafkaFact? {
+  @inline(__always) private mutating func fact(_ event: KafkaEvent) -> KafkaFact? {
     switch event {
     case .apiVersionsRequested, .apiVersion, .apiVersionsAnswered, .saslHandshakeRequested, .saslHandshakeAnswered,
       .saslAuthenticateAnswered, .metadataBroker, .clusterSeen, .metadataTopic, .metadataAnswered, .coordinatorFound:
@@ -102,7 +105,7 @@ extension KafkaMessageReader {
     }
   }
 
-  private mutating func fetchFact(_ event: KafkaEvent) -> KafkaFact? {
+  @inline(__always) private mutating func fetchFact(_ event: KafkaEvent) -> KafkaFact? {
     switch event {
     case .fetchRequested:
       .fetchRequested(

@@ -11,7 +11,7 @@ extension KafkaMessageReader {
       topic: topic, partition: partition, offset: self[offset], leaderEpoch: int32(.committedLeaderEpoch))
   }
 
-  mutating func offsetFact(_ event: KafkaEvent) -> KafkaFact? {
+  @inline(__always) mutating func offsetFact(_ event: KafkaEvent) -> KafkaFact? {
     switch event {
     case .listOffsetsPartition:
       .offsetListed(

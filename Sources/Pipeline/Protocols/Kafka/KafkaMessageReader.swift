@@ -27,8 +27,11 @@ struct KafkaMessageReader: ~Copyable {
   var need = 0
   var carry: [UInt8] = []
   var kept = KafkaKeptBytes()
-  private var numbers = FlatArray<Int64>(repeating: -1, count: KafkaNumber.allCases.count)
-  private var texts = FlatArray<Text>(repeating: .empty, count: KafkaText.allCases.count)
+  private var numbers = KafkaNumber.unset
+  private var texts = KafkaText.unset
+  /// What both are at a message's beginning.
+  private let unsetNumbers = KafkaNumber.unset
+  private let unsetTexts = KafkaText.unset
   var topicID = KafkaTopicID.none
   var at = Timestamp.zero
   /// A request is read again for its answer: no facts, but `rows`.
@@ -72,10 +75,8 @@ struct KafkaMessageReader: ~Copyable {
 
   /// Forgets the last message's values.
   mutating func reset() {
-    let firstUnset = Int(KafkaNumber.firstUnset.rawValue)
-    numbers.fill(0..<firstUnset, with: 0)
-    numbers.fill(firstUnset..<numbers.count, with: -1)
-    texts.fill(0..<texts.count, with: .empty)
+    numbers.copy(unsetNumbers)
+    texts.copy(unsetTexts)
     topicID = .none
     kept.clear(keeping: Self.keptCapacity)
     rows.clear(keeping: Self.rowsCapacity)
@@ -142,7 +143,6 @@ struct KafkaMessageReader: ~Copyable {
   /// Takes steps while the bytes suffice; sets `need` where they do not.
   private mutating func run(_ bytes: RawSpan, _ start: Int, into sink: some KafkaFactSink) -> Int {
     let end = bytes.byteCount
-    let ops = ops
     var i = start
     while true {
       if skipping > 0 {

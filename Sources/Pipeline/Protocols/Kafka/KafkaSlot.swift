@@ -16,7 +16,14 @@ enum KafkaNumber: UInt8, CaseIterable, Sendable {
   case keyType, nodeID, port, controllerID, apiKey, minVersion, maxVersion
   case producerID, producerEpoch, sessionLifetime_ms
 
-  static let firstUnset = KafkaNumber.partition
+  private static let firstUnset = KafkaNumber.partition
+
+  /// Before a message says otherwise.
+  static var unset: FlatArray<Int64> {
+    var numbers = FlatArray<Int64>(repeating: -1, count: allCases.count)
+    numbers.fill(0..<Int(firstUnset.rawValue), with: 0)
+    return numbers
+  }
 }
 
 /// Where the interpreter puts a string that a fact needs.
@@ -24,6 +31,9 @@ enum KafkaText: UInt8, CaseIterable, Sendable {
   case clientID, softwareName, softwareVersion, topic, rack, clusterID, host, coordinatorKey
   case group, member, assignedMember, instance, protocolType, protocolName, leader, metadata, assignment, reason
   case transactionalID, mechanism, subtopology, regex, acknowledgeTypes
+
+  /// Before a message says otherwise.
+  static var unset: FlatArray<Text> { FlatArray(repeating: .empty, count: allCases.count) }
 }
 
 /// When the interpreter has a fact together: a row of the schema says so, `KafkaMessageReader+Facts` makes it.
