@@ -40,7 +40,11 @@ package struct Engine: ~Copyable {
 
   /// Takes one segment; `payload` holds the first of its `length` bytes.
   package mutating func ingest(_ segment: Segment, _ payload: RawSpan) {
-    let segment = timed(segment)
+    guard segment.at == Self.sane(segment.at) else {
+      var sane = segment
+      sane.at = Self.sane(segment.at)
+      return ingest(sane, payload)
+    }
     advance(to: segment.at)
     capture.segments &+= 1
     capture.bytes &+= UInt64(max(0, segment.length))
@@ -107,13 +111,6 @@ package struct Engine: ~Copyable {
 
   /// Time stamps before 1970 or after 2116 are taken as those: a capture file may say anything.
   private static func sane(_ at: Timestamp) -> Timestamp { max(.zero, min(at, .distantFuture)) }
-
-  @inline(__always) private func timed(_ segment: Segment) -> Segment {
-    if segment.at.ns >= 0, segment.at < .distantFuture { return segment }
-    var segment = segment
-    segment.at = Self.sane(segment.at)
-    return segment
-  }
 
   /// Decides anew what is held, then tells of transitions: what they say of holding is so by then.
   private mutating func collectTransitions(at: Timestamp? = nil) {
