@@ -216,7 +216,7 @@ extension KafkaDecoder {
     if entry.keepsRequest {
       broker.reader.isPrelude = true
       broker.reader.begin(program.request(entry, version), size: request.body.count)
-      _ = broker.reader.read(request.body.span.bytes, from: 0, at: at, into: sink)
+      _ = broker.reader.read(request.body.storage.span.bytes, from: 0, at: at, into: sink)
       broker.reader.isPrelude = false
       inFlight.reuse(&request.body)
     }

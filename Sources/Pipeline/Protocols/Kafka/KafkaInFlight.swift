@@ -12,7 +12,7 @@ struct KafkaInFlight: Sendable {
     var isWhole = false
     var terms: KafkaFetchTerms?
     /// Behind the client id: kept where the answer needs it.
-    var body: [UInt8] = []
+    var body = KafkaKeptBytes()
     /// Answered, and to be removed.
     fileprivate var isDone = false
     /// How many answers went past it.
@@ -22,7 +22,7 @@ struct KafkaInFlight: Sendable {
   private var entries: [Entry] = []
   private var head = 0
   private var bodyBytes = 0
-  private var spareBodies: [[UInt8]] = []
+  private var spareBodies: [KafkaKeptBytes] = []
 
   var count: Int { entries.count &- head }
   var isEmpty: Bool { count == 0 }
@@ -38,7 +38,7 @@ struct KafkaInFlight: Sendable {
       entries.removeFirst(head)
       head = 0
     }
-    entries.append(Entry(exchange: exchange, isToken: isToken, isWhole: isToken, body: spareBodies.popLast() ?? []))
+    entries.append(Entry(exchange: exchange, isToken: isToken, isWhole: isToken, body: spareBodies.popLast() ?? KafkaKeptBytes()))
     return true
   }
 
@@ -48,7 +48,7 @@ struct KafkaInFlight: Sendable {
       entries[last].body.count &+ bytes.byteCount <= Self.bodyLimit,
       bodyBytes &+ bytes.byteCount <= Self.bodiesLimit
     else { return false }
-    bytes.withUnsafeBytes { entries[last].body.append(contentsOf: $0) }
+    entries[last].body.append(bytes)
     bodyBytes &+= bytes.byteCount
     return true
   }
@@ -64,7 +64,7 @@ struct KafkaInFlight: Sendable {
   mutating func dropNewest() {
     guard let last = entries.indices.last, last >= head else { return }
     bodyBytes &-= entries[last].body.count
-    var body: [UInt8] = []
+    var body = KafkaKeptBytes()
     swap(&body, &entries[last].body)
     reuse(&body)
     entries.removeLast()
@@ -74,7 +74,10 @@ struct KafkaInFlight: Sendable {
   func find(_ correlation: Int32) -> KafkaExchange? { index(of: correlation).map { entries[$0].exchange } }
 
   /// The same; it is in flight no longer.
-  mutating func take(_ correlation: Int32) -> Entry? { index(of: correlation).map { take(at: $0) } }
+  mutating func take(_ correlation: Int32) -> Entry? {
+    guard let index = index(of: correlation) else { return nil }
+    return take(at: index)
+  }
 
   private func index(of correlation: Int32) -> Int? {
     for i in head..<entries.count
@@ -87,11 +90,11 @@ struct KafkaInFlight: Sendable {
   mutating func takeToken() { if expectsToken { _ = take(at: head) } }
 
   /// Takes a body, whose memory may be used again.
-  mutating func reuse(_ body: inout [UInt8]) {
-    guard spareBodies.count < 8, body.capacity > 0, body.capacity <= Self.spareCapacity else { return }
-    body.removeAll(keepingCapacity: true)
+  mutating func reuse(_ body: inout KafkaKeptBytes) {
+    guard spareBodies.count < 8, !body.storage.isEmpty, body.storage.count <= Self.spareCapacity else { return }
+    body.clear(keeping: Self.spareCapacity)
     spareBodies.append(body)
-    body = []
+    body = KafkaKeptBytes()
   }
 
   private mutating func take(at index: Int) -> Entry {
@@ -105,9 +108,9 @@ struct KafkaInFlight: Sendable {
     for i in head..<index where entries[i].passed < .max { entries[i].passed &+= 1 }
     // Behind those that answers have long gone past lies what is still answered.
     while head < entries.count, entries[head].isDone || entries[head].passed >= Self.passedLimit {
-      if !entries[head].body.isEmpty {
+      if entries[head].body.count > 0 {
         bodyBytes &-= entries[head].body.count
-        entries[head].body = []
+        entries[head].body = KafkaKeptBytes()
       }
       head &+= 1
     }

@@ -1,5 +1,6 @@
-/// Strings of one message, one behind the other. They lie at the front of an array that grows and is never emptied: an
-/// array's own ways to append a few bytes and to take them off again are calls each, and every message has several.
+/// Strings of one message, or the message itself, one behind the other. They lie at the front of an array that grows and
+/// is never emptied: an array's own ways to append a few bytes and to take them off again are calls each, and every
+/// message has several.
 struct KafkaKeptBytes {
   /// The first `count` bytes are kept; behind them lies what was kept before.
   private(set) var storage: [UInt8] = []

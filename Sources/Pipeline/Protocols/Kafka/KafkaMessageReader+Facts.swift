@@ -15,7 +15,7 @@ extension KafkaMessageReader {
   func int32(_ number: KafkaNumber) -> Int32 { Int32(truncatingIfNeeded: self[number]) }
   func int16(_ number: KafkaNumber) -> Int16 { Int16(truncatingIfNeeded: self[number]) }
 
-  // These four are inlined: a fact is large, and was copied at each return.
+  // Inlined, as are `fact` and the most frequent of what it calls: a fact is large, and was copied at each return.
   @inline(__always) mutating func tell(_ fact: KafkaFact, _ sink: some KafkaFactSink) {
     sink.fact(fact, of: exchange, in: kept.storage.span.bytes, at: at)
   }
@@ -36,7 +36,7 @@ extension KafkaMessageReader {
         readsCommitted: self[.isolation] == 1, sessionID: int32(.sessionID), sessionEpoch: int32(.sessionEpoch),
         replica: int32(.replicaID))
     case .fetchPartitionAnswered, .sharePartitionAnswered, .producePartition:
-      records.aborted.removeAll(keepingCapacity: true)
+      if !records.aborted.isEmpty { records.aborted.removeAll(keepingCapacity: true) }
       records.abortedLost = false
       records.detail = sink.detail(topic, partition: partition, of: exchange, in: kept.storage.span.bytes)
     case .abortedTransaction:

@@ -53,7 +53,8 @@ struct KafkaOffsets {
     guard head < entries.count else { return nil }
     defer {
       head += 1
-      if head == entries.count {
+      // What is in order costs nothing to leave where it is for a while.
+      if head == entries.count, head > 64 {
         entries.removeAll(keepingCapacity: entries.count <= 65_536)
         head = 0
       }
