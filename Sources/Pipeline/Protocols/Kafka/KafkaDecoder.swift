@@ -69,9 +69,6 @@ package final class KafkaDecoder {
     return self[role].reader.carry.count
   }
 
-  /// Hash of the client id that the latest request carries.
-  var clientHash: UInt64 { client.clientHash }
-
   func giveUp(_ count: Int, _ role: KafkaRole) {
     counters.skippedBytes &+= UInt64(count)
     self[role].skippedSinceDesync &+= count

@@ -38,7 +38,8 @@ struct KafkaInFlight: Sendable {
       entries.removeFirst(head)
       head = 0
     }
-    entries.append(Entry(exchange: exchange, isToken: isToken, isWhole: isToken, body: spareBodies.popLast() ?? KafkaKeptBytes()))
+    let body = spareBodies.popLast() ?? KafkaKeptBytes()
+    entries.append(Entry(exchange: exchange, isToken: isToken, isWhole: isToken, body: body))
     return true
   }
 

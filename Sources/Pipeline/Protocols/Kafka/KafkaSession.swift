@@ -15,6 +15,7 @@ final class KafkaSession {
   private(set) var client: UInt64 = 0
   private var lastTopic = KafkaLastName<Int32>()
   private var lastGroup = KafkaLastName<KafkaGroup>()
+  private var lastClient = KafkaLastName<UInt64>()
   /// The group that this connection fetches for, once a partition told that fits only one.
   var boundGroup: KafkaGroup? {
     didSet {
@@ -150,6 +151,13 @@ final class KafkaSession {
 
   func hash(_ text: Text, in frame: RawSpan) -> UInt64 { KeyedHash.hash(text, in: frame, state.key) }
 
+  private func clientHash(_ id: Text, in frame: RawSpan) -> UInt64 {
+    if let known = lastClient.find(id, in: frame) { return known }
+    let hash = hash(id, in: frame)
+    lastClient.remember(hash, id, in: frame)
+    return hash
+  }
+
   func group(_ name: Text, in frame: RawSpan) -> KafkaGroup? {
     guard !name.isEmpty else { return nil }
     let cluster = cluster
@@ -283,7 +291,7 @@ extension KafkaSession: KafkaFactSink {
     case .batch(let batch): self.batch(batch, of: exchange, at: at)
     case .recordHeader(_, let value): recordHeader(value, in: frame)
     case .request(let clientID):
-      client = clientID.isEmpty ? 0 : decoder.clientHash
+      client = clientID.isEmpty ? 0 : clientHash(clientID, in: frame)
       followTopics()
 
     case .apiVersionsRequested(let software, _):
