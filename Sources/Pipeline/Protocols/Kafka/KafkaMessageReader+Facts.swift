@@ -17,7 +17,7 @@ extension KafkaMessageReader {
 
   // Inlined, as are `fact` and the most frequent of what it calls: a fact is large, and was copied at each return.
   @inline(__always) mutating func tell(_ fact: KafkaFact, _ sink: some KafkaFactSink) {
-    sink.fact(fact, of: exchange, in: kept.storage.span.bytes, at: at)
+    sink.fact(fact, of: exchange, in: kept.storage.span.bytes.extracting(first: kept.count), at: at)
   }
 
   /// One step that states a fact.
@@ -38,7 +38,8 @@ extension KafkaMessageReader {
     case .fetchPartitionAnswered, .sharePartitionAnswered, .producePartition:
       if !records.aborted.isEmpty { records.aborted.removeAll(keepingCapacity: true) }
       records.abortedLost = false
-      records.detail = sink.detail(topic, partition: partition, of: exchange, in: kept.storage.span.bytes)
+      records.detail = sink.detail(
+        topic, partition: partition, of: exchange, in: kept.storage.span.bytes.extracting(first: kept.count))
     case .abortedTransaction:
       if records.aborted.count < KafkaRecordsState.abortedLimit {
         records.aborted.append(.init(producerID: self[.producerID], firstOffset: self[.firstOffset]))

@@ -58,7 +58,7 @@ extension KafkaMessageReader {
   }
 
   private var isLeader: Bool {
-    let span = kept.storage.span.bytes
+    let span = kept.storage.span.bytes.extracting(first: kept.count)
     return !self[.leader].isEmpty && self[.leader].equals(self[.assignedMember], in: span, of: span)
   }
 

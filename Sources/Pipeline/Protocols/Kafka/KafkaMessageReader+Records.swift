@@ -98,7 +98,7 @@ extension KafkaMessageReader {
     records.batch = magic == 2 ? batch(bytes, i, size) : message(bytes, i, magic, size)
     let batch = records.batch
     took(headerSize, &i)
-    sink.fact(.batch(batch), of: exchange, in: kept.storage.span.bytes, at: at)
+    sink.fact(.batch(batch), of: exchange, in: kept.storage.span.bytes.extracting(first: kept.count), at: at)
     records.recordsLeft = batch.count
     if batch.isControl {
       records.stage = .marker

@@ -62,7 +62,7 @@ extension KafkaMessageReader {
   /// Answers mostly keep the request's order, so the search begins where the last one ended; it is given up after
   /// `searchLimit` rows.
   private mutating func findRow() -> Int? {
-    let span = kept.storage.span.bytes
+    let span = kept.storage.span.bytes.extracting(first: kept.count)
     for step in 0..<min(rows.count, Self.searchLimit) {
       let i = (nextRow &+ step) % rows.count
       guard !rows[i].isAnswered, rows[i].partition == partition, rows[i].topic.id == topicID,
