@@ -55,6 +55,11 @@ extension RawSpan {
       guard word == other.unsafeLoadUnaligned(fromUncheckedByteOffset: i, as: UInt64.self) else { return false }
       i &+= 8
     }
+    if byteCount &- i >= 4 {
+      let word = unsafeLoadUnaligned(fromUncheckedByteOffset: i, as: UInt32.self)
+      guard word == other.unsafeLoadUnaligned(fromUncheckedByteOffset: i, as: UInt32.self) else { return false }
+      i &+= 4
+    }
     for i in i..<byteCount
     where unsafeLoad(fromUncheckedByteOffset: i, as: UInt8.self)
       != other.unsafeLoad(fromUncheckedByteOffset: i, as: UInt8.self)

@@ -215,8 +215,10 @@ extension KafkaDecoder {
     broker.reader.exchange = request.exchange
     if entry.keepsRequest {
       broker.reader.isPrelude = true
-      broker.reader.begin(program.request(entry, version), size: request.body.count)
-      _ = broker.reader.read(request.body.storage.span.bytes, from: 0, at: at, into: sink)
+      let count = request.body.count
+      broker.reader.begin(program.request(entry, version), size: count)
+      _ = broker.reader.read(
+        request.body.storage.span.bytes.extracting(first: count), from: 0, at: at, into: sink)
       broker.reader.isPrelude = false
       inFlight.reuse(&request.body)
     }
