@@ -72,7 +72,8 @@ package final class Capture {
   ///   - body: Takes a segment with the payload that was captured, which is valid during the call only.
   ///   - loss: Takes what the kernel has counted as lost since the last poll, at most every 5 ms.
   ///   - held: Takes bytes that are held and have not been handed on, each at most once: up to 4096 at a time and 64 KB after
-  ///     each change of a hold's terms, if there was room in the ring. They are no fact; they come to `body` when they pass. They count as handed on.
+  ///     each change of a hold's terms, if there was room in the ring. They are no fact; they come to `body` when they
+  ///     pass. They count as handed on.
   package func poll(
     timeout_ms: Int, body: (Segment, RawSpan) -> Void, loss: (CaptureLoss) -> Void,
     held: (Segment, RawSpan) -> Void = { _, _ in }
