@@ -40,7 +40,7 @@ class Link(classic.Link):
     def __init__(self, client, at, node, asks):
         self.BROKER = bytes(int(part) for part in HOSTS[node].split("."))
         super().__init__(client.scene.capture, at, client.client_id, client.host)
-        self.correlation = -1
+        self.correlation, self.waiting = -1, []
         self.is_open = True
         known = client.scene.versions[kafka.API_VERSIONS]
         self.request(at + 0.0003, kafka.API_VERSIONS, asks, kafka.api_versions(asks, "kgo", "v1.21.6"))
@@ -51,11 +51,13 @@ class Link(classic.Link):
 
     def request(self, at, key, version, body):
         self.correlation += 1
+        self.waiting.append(self.correlation)
         head = struct.pack(">hhi", key, version, self.correlation) + classic.string(self.client_id) + kafka.tags()
         self.to_server(at, classic.data(head + body))
 
     def answer(self, at, body, plain=False):
-        self.to_client(at, classic.data(struct.pack(">i", self.correlation) + (b"" if plain else kafka.tags()) + body))
+        """Brokers answer the requests of a connection in their order."""
+        self.to_client(at, classic.data(struct.pack(">i", self.waiting.pop(0)) + (b"" if plain else kafka.tags()) + body))
 
     def end(self, at):
         self._fin(at, True)

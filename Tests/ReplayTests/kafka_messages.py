@@ -114,13 +114,15 @@ def snappy(raw):
     return bytes(out)
 
 
-def batch(records, stamp_ms, base=0, epoch=-1, producer=(-1, -1, -1), codec=SNAPPY, transactional=False):
-    """A record batch of magic 2. As clients do, it is left uncompressed where the codec makes it no shorter."""
+def batch(records, stamp_ms, base=0, epoch=-1, producer=(-1, -1, -1), codec=SNAPPY, transactional=False, last=None):
+    """A record batch of magic 2. As clients do, it is left uncompressed where the codec makes it no shorter. `last`: the last
+    record's offset in it, where compaction has taken some away."""
     body, count = b"".join(records), len(records)
     packed = snappy(body) if codec == SNAPPY else body
     attributes = (codec if len(packed) < len(body) else NONE) | (16 if transactional else 0)
     body = packed if len(packed) < len(body) else body
-    rest = struct.pack(">hiqqqhii", attributes, count - 1, stamp_ms, stamp_ms, *producer, count) + body
+    last = count - 1 if last is None else last
+    rest = struct.pack(">hiqqqhii", attributes, last, stamp_ms, stamp_ms, *producer, count) + body
     return struct.pack(">qiibI", base, len(rest) + 9, epoch, 2, crc32c(rest)) + rest
 
 
