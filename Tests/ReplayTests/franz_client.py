@@ -15,53 +15,12 @@ What the client was made to do is counted as the truth, here and in the scenario
 """
 
 import collections
-import struct
 
 import generate_kafka as classic
 import kafka_messages as kafka
+from franz_link import HOSTS, INSTANCE, VERSIONS, Link, topic_id
 from generate import EPOCH_S
 from generate_kafka import DEAD, GROUP, TOPIC
-
-VERSIONS = {
-    kafka.PRODUCE: 13, kafka.FETCH: 18, kafka.LIST_OFFSETS: 11, kafka.METADATA: 13, kafka.OFFSET_COMMIT: 10,
-    kafka.OFFSET_FETCH: 10, kafka.FIND_COORDINATOR: 6, kafka.JOIN: 9, kafka.HEARTBEAT: 4, kafka.LEAVE: 5, kafka.SYNC: 5,
-    kafka.API_VERSIONS: 4, kafka.INIT_PRODUCER: 5, kafka.LEADER_EPOCH: 4, kafka.END_TXN: 5, kafka.TXN_OFFSET_COMMIT: 5,
-    kafka.MEMBER_HEARTBEAT: 1, kafka.SUBSCRIPTIONS: 0, kafka.TELEMETRY: 0,
-}
-HOSTS = {1: "10.0.0.2", 2: "10.0.0.3"}
-INSTANCE = b"telemetry-client"
-def topic_id(name, life=1):
-    return (name.encode() * 16)[:15] + bytes([life])
-
-
-class Link(classic.Link):
-    """One connection of the client with a broker. Whoever it asks may know versions 5 of ApiVersions, or only 4."""
-
-    def __init__(self, client, at, node, asks):
-        self.BROKER = bytes(int(part) for part in HOSTS[node].split("."))
-        super().__init__(client.scene.capture, at, client.client_id, client.host)
-        self.correlation, self.waiting = -1, []
-        self.is_open = True
-        known = client.scene.versions[kafka.API_VERSIONS]
-        self.request(at + 0.0003, kafka.API_VERSIONS, asks, kafka.api_versions(asks, "kgo", "v1.21.6"))
-        if asks > known:
-            self.answer(at + 0.0004, kafka.api_versions_refused(known), plain=True)
-            self.request(at + 0.0005, kafka.API_VERSIONS, known, kafka.api_versions(known, "kgo", "v1.21.6"))
-        self.answer(at + 0.0006, kafka.api_versions_answer(client.scene.versions), plain=True)
-
-    def request(self, at, key, version, body):
-        self.correlation += 1
-        self.waiting.append(self.correlation)
-        head = struct.pack(">hhi", key, version, self.correlation) + classic.string(self.client_id) + kafka.tags()
-        self.to_server(at, classic.data(head + body))
-
-    def answer(self, at, body, plain=False):
-        """Brokers answer the requests of a connection in their order."""
-        self.to_client(at, classic.data(struct.pack(">i", self.waiting.pop(0)) + (b"" if plain else kafka.tags()) + body))
-
-    def end(self, at):
-        self._fin(at, True)
-        self.is_open = False
 
 
 class Scene(classic.Scene):
@@ -69,6 +28,8 @@ class Scene(classic.Scene):
 
     def __init__(self):
         self.is_counted = True
+        # The segments that a message goes in.
+        self.cut = lambda payload: [payload]
         super().__init__()
         # These are compared only where the truth has them.
         self.count(redelivered=0, refetched=0, duplicates=0)
@@ -107,6 +68,8 @@ class Scene(classic.Scene):
 class Client:
     """One process with one franz-go client."""
 
+    LINK = Link
+
     def __init__(self, scene, at, host="10.0.0.7", client_id="kgo"):
         self.scene, self.host, self.client_id = scene, host, client_id
         self.links, self.asked_before = {}, set()
@@ -120,23 +83,26 @@ class Client:
             is_known = (kind == "seed", node) in self.asked_before
             self.asked_before.add((kind == "seed", node))
             asks = min(5, self.scene.versions[kafka.API_VERSIONS]) if is_known else 5
-            link = self.links[kind, node] = Link(self, at, node, asks)
+            link = self.links[kind, node] = self.LINK(self, at, node, asks)
         return link
 
     def ask(self, at, kind, key, body, answer, version=None, node=1):
         link = self.link(at, kind, node)
         link.ask(at + 0.001, key, VERSIONS[key] if version is None else version, body, answer)
 
-    def produce(self, at, topic, partition, records, stamp_ms, codec=kafka.SNAPPY, transactional=None):
+    def produce(self, at, topic, partition, records, stamp_ms, codec=kafka.SNAPPY, transactional=None, acks=-1):
         """Idempotently; the answer tells where it went. The bytes as they stand in the broker's log."""
-        if self.producer is None: self.begin_producing(at - 0.004, transactional)
+        if self.producer is None and acks: self.begin_producing(at - 0.004, transactional)
         sequence = self.sequences.get((topic, partition), 0)
         self.sequences[topic, partition] = sequence + len(records)
-        form = dict(producer=(*self.producer, sequence), codec=codec, transactional=transactional is not None)
+        form = dict(producer=(*self.producer, sequence) if acks else (-1, -1, -1), codec=codec, transactional=transactional is not None)
         base = self.scene.ends.get(partition, 0) if topic == TOPIC else sequence
-        body = kafka.produce(self.scene.ids[topic], partition, kafka.batch(records, stamp_ms, **form), transactional)
+        body = kafka.produce(self.scene.ids[topic], partition, kafka.batch(records, stamp_ms, **form), transactional, acks)
         answer = kafka.produce_answer(self.scene.ids[topic], partition, base)
-        self.ask(at, "produce", kafka.PRODUCE, body, answer)
+        if acks:
+            self.ask(at, "produce", kafka.PRODUCE, body, answer)
+        else:
+            self.link(at, "produce").request(at + 0.001, kafka.PRODUCE, VERSIONS[kafka.PRODUCE], body)
         return kafka.batch(records, stamp_ms, base=base, epoch=0, **form)
 
     def begin_producing(self, at, transactional=None):
@@ -238,8 +204,9 @@ class Source:
 class Consumer(Client):
     """A member of GROUP that polls, commits and seeks; what it does is the truth."""
 
-    def __init__(self, scene, at, partitions=(0, 1, 2), rack="", member="kgo-1", **more):
+    def __init__(self, scene, at, partitions=(0, 1, 2), rack="", member="kgo-1", instance=None, **more):
         super().__init__(scene, at, **more)
+        self.instance = instance
         self.member, self.rack, self.topic = member, rack, scene.ids[TOPIC]
         self.assigned, self.paused, self.generation = [], set(), 0
         self.cursors, self.head, self.ready = {}, {}, {}
@@ -254,7 +221,7 @@ class Consumer(Client):
     # Membership.
 
     def enter(self, at, partitions):
-        request = kafka.join(GROUP, "", [TOPIC], {}, -1, "joining")
+        request = kafka.join(GROUP, "", [TOPIC], {}, -1, "joining", self.instance)
         answer = kafka.join_answer(kafka.MEMBER_ID_REQUIRED, -1, "", self.member)
         self.ask(at, "group", kafka.JOIN, request, answer)
         self.rejoin(at + 0.002, 1, partitions)
@@ -262,7 +229,7 @@ class Consumer(Client):
 
     def rejoin(self, at, generation, partitions):
         owned = {TOPIC: self.assigned}
-        request = kafka.join(GROUP, self.member, [TOPIC], owned, self.generation or -1, "rejoining")
+        request = kafka.join(GROUP, self.member, [TOPIC], owned, self.generation or -1, "rejoining", self.instance)
         self.generation = generation
         self.ask(at, "group", kafka.JOIN, request, kafka.join_answer(0, generation, "kgo-0", self.member))
         request = kafka.sync(GROUP, generation, self.member)
@@ -376,14 +343,14 @@ class Consumer(Client):
         moved = {p: o for p, o in offsets.items() if o > self.scene.committed[p] and p in self.assigned}
         if moved: self.commit(at, moved)
 
-    def dead_letter(self, at, partition, offset, names_source=False):
+    def dead_letter(self, at, partition, offset, names_source=False, **more):
         """With the headers that this application gives it, uncompressed; or without any, as the client compresses it."""
         if self.producer is None:
             self.ask(at - 0.008, "normal", kafka.METADATA, kafka.metadata([DEAD]), self.scene.metadata(DEAD))
         headers = [("source-partition", b"%d" % partition), ("source-offset", b"%d" % offset)] if names_source else ()
         record = classic.record(0, value(partition, offset), 0, headers)
         stamp = int((EPOCH_S + at) * 1000)
-        self.produce(at, DEAD, 0, [record], stamp, kafka.NONE if names_source else kafka.SNAPPY)
+        self.produce(at, DEAD, 0, [record], stamp, kafka.NONE if names_source else kafka.SNAPPY, **more)
         self.scene.count(dead_lettered=1)
         self.dead.add((partition, offset))
 

@@ -19,14 +19,11 @@ a new leader, which knows nothing of them.
 import generate_kafka as classic
 import kafka_messages as kafka
 import kafka_share_messages as share
-from franz_client import HOSTS, INSTANCE, VERSIONS, Client, Scene, value
+from franz_client import Client, Scene, value
+from franz_link import HOSTS, INSTANCE, VERSIONS
 from generate import EPOCH_S
 from generate_kafka import DEAD, GROUP, TOPIC
 
-VERSIONS.update({
-    share.SHARE_HEARTBEAT: 1, share.SHARE_FETCH: 2, share.SHARE_ACKNOWLEDGE: 2, share.SASL_HANDSHAKE: 1,
-    share.SASL_AUTHENTICATE: 2,
-})
 MOST_DELIVERIES = 5
 
 

@@ -10,7 +10,8 @@ import sys
 import generate
 import generate_kafka as classic
 import kafka_messages as kafka
-from franz_client import Consumer, Publisher, Scene, Source, topic_id
+from franz_client import Consumer, Publisher, Scene, Source
+from franz_link import topic_id
 from generate import EPOCH_S
 from generate_kafka import GROUP, TOPIC
 

@@ -138,6 +138,22 @@ def kafka_franz_share_dlt_compressed(scene):
 
 
 @scenario
+def kafka_franz_share_dlt_late(scene):
+    """It is accepted, and put aside, with headers that name it, only when that has been answered: the client produces in the
+    background."""
+    def give_up(consumer, at, place):
+        consumer.mark(share.ACCEPT, place)
+        consumer.answered(at + 0.001)
+        consumer.answered(at + 0.005)
+        headers = [("source-partition", b"%d" % place[0]), ("source-offset", b"%d" % place[1])]
+        consumer.dead_letter(at + 0.02, place, kafka.NONE, headers)
+        consumer.dead.remove(place)
+        scene.count(acked=-1, acked_paired=1)
+
+    storm(scene, give_up)
+
+
+@scenario
 def kafka_franz_share_deploy(scene):
     """Four members, one after another, each with records that it has polled and not acknowledged, and some that were only
     fetched, when it leaves; the next one gets them. Nobody has tried them: nothing failed."""

@@ -170,14 +170,16 @@ def find_coordinator_answer(key, node, host):
 # --- Groups -------------------------------------------------------------------------------------------------------
 
 
-def join(group, member, topics, owned, generation, reason):
+def join(group, member, topics, owned, generation, reason, instance=None):
     """With what a member of the consumer protocol's version 3 tells the leader (not flexible)."""
     old = lambda value: struct.pack(">h", len(value)) + value.encode()
     subscription = i16(3) + i32(len(topics)) + b"".join(map(old, topics)) + i32(0)
     held = [old(topic) + i32(len(parts)) + b"".join(map(i32, parts)) for topic, parts in owned.items() if parts]
     subscription += i32(len(held)) + b"".join(held) + i32(generation) + i16(-1)
     protocols = rows([row(text("cooperative-sticky"), blob(subscription))])
-    return row(text(group), i32(45_000), i32(60_000), text(member), text(None), text("consumer"), protocols, text(reason))
+    return row(
+        text(group), i32(45_000), i32(60_000), text(member), text(instance), text("consumer"), protocols, text(reason)
+    )
 
 
 def join_answer(error, generation, leader, member):
@@ -316,8 +318,8 @@ def fetch_answer(session, topics, brokers=()):
     return row(i32(0), i16(0), i32(session), rows(listed), tagged={0: nodes} if brokers else None)
 
 
-def produce(topic, partition, content, transactional=None):
-    return row(text(transactional), i16(-1), i32(10_000), rows([row(topic, rows([row(i32(partition), blob(content))]))]))
+def produce(topic, partition, content, transactional=None, acks=-1):
+    return row(text(transactional), i16(acks), i32(10_000), rows([row(topic, rows([row(i32(partition), blob(content))]))]))
 
 
 def produce_answer(topic, partition, base):
