@@ -54,10 +54,12 @@ struct KafkaReturns {
 
   /// A position returned, by a request that was sent at `at`. `before`: the request before that, on the same connection. If
   /// its answer was still waited for when the latest round began, or the same request began it, this return could not show
-  /// any sooner: it was due to the same cause.
+  /// any sooner: it was due to the same cause. Nothing was waited for on a connection that this request is the first of:
+  /// franz-go ends the one before with each seek.
   mutating func returned(_ place: KafkaPlace, to offset: Int64, before: Request, at: Timestamp) {
     let hadToWait = rounds.last.map { last in
-      at == last.began || before.sentAt < last.began && (before.answeredAt.map { $0 >= last.began } ?? true)
+      at == last.began
+        || before.sentAt > .zero && before.sentAt < last.began && (before.answeredAt.map { $0 >= last.began } ?? true)
     }
     if let last = rounds.last, !last.isHandedOver || (last.returns[place] == nil && hadToWait == true) {
       guard last.returns[place] != nil || last.returns.count < Self.totalBound else { return }
