@@ -17,7 +17,7 @@ extension KafkaSession {
   }
 
   /// By its source's headers, else by a header whose value is the offset of just one record that is in flight, or was
-  /// until lately.
+  /// until lately; of several, of just one whose partition is the value of a header, too.
   private func origin(of record: KafkaRecord, in frame: RawSpan) -> Origin {
     let marks = record.marks
     if marks.sourceOffset >= 0, marks.sourcePartition >= 0, !marks.sourceTopic.isEmpty {
@@ -60,7 +60,7 @@ extension KafkaSession {
   }
 
   private var byNumbers: Source? {
-    var found: Source?
+    var found: [Source] = []
     var left = Self.numberSearchBound
     for number in producing.numbers {
       for group in process.groups {
@@ -68,12 +68,19 @@ extension KafkaSession {
         left -= group.list.count
         guard left >= 0 else { return nil }
         for partition in group.list where isOpen(partition, number) {
-          if let found, found.partition !== partition || found.offset != number { return nil }
-          found = Source(partition: partition, offset: number)
+          if found.contains(where: { $0.partition === partition && $0.offset == number }) { continue }
+          guard found.count < Self.candidateBound else { return nil }
+          found.append(Source(partition: partition, offset: number))
         }
       }
     }
-    return found
+    // Partitions stand at like offsets: another header tells which one it was.
+    if found.count > 1 {
+      found.removeAll { source in
+        !producing.numbers.contains { $0 == Int64(KafkaTopics.partition(of: source.partition.place)) }
+      }
+    }
+    return found.count == 1 ? found[0] : nil
   }
 
   /// By key and value, where the name of where it goes extends that of where it came from (nil: where it came from a retry
@@ -207,6 +214,8 @@ extension KafkaSession {
   private static var searchBound: Int { 4_096 }
   /// Partitions that are looked at for all numbers in the headers of one copy; the most fail the first comparison.
   private static var numberSearchBound: Int { 16_384 }
+  /// Records that the numbers of one copy may mean.
+  private static var candidateBound: Int { 1_024 }
   /// The first of each partition, however many there are.
   private static var leastSearched: Int { 8 }
 }
