@@ -172,9 +172,11 @@ extension KafkaSession {
     if partition.isReassigned {
       partition.isReassigned = false
       partition.abortedAt = -1
-      // Where it goes on behind what was handed over, it was the same consumer's all along (cooperative rebalancing).
-      if partition.end < 0 || offset < partition.end { state.abandon(partition, at: at) }
-      partition.end = offset
+      // Where it goes on behind what was handed over, it was the same consumer's all along (cooperative rebalancing); also
+      // where it goes on behind what is in work: then it dropped only what it had fetched ahead, which comes again.
+      let goesOn = partition.end >= 0 && partition.deliveries.count(below: offset) > 0
+      if !goesOn, partition.end < 0 || offset < partition.end { state.abandon(partition, at: at) }
+      partition.end = goesOn ? max(partition.end, offset) : offset
     } else if offset > partition.end {
       // Skipped, or handed over in a gap.
       partition.end = offset
