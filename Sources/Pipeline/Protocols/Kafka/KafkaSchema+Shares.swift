@@ -81,6 +81,7 @@ extension KafkaSchema {
         .string("MemberId", .member),
         .int32("ShareSessionEpoch", .sessionEpoch),
         .bool("IsRenewAck", from: 2, .renew),
+        .emit(.shareFetchRequested),
         .array(
           "Topics",
           [

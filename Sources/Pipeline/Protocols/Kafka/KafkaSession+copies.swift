@@ -132,7 +132,8 @@ extension KafkaSession {
     {
       return true
     }
-    return offset < partition.ackedThrough && partition.recent.contains { $0.offset == offset }
+    return (offset < partition.ackedThrough || partition.group.isShare)
+      && partition.recent.contains { $0.offset == offset }
   }
 
   /// A copy was published. If it says of what, that delivery ends with it, even if it was acknowledged a moment ago: client
@@ -191,7 +192,15 @@ extension KafkaSession {
     guard let member = partition.member else { return }
     let process = member.process == self.process.id ? self.process : state.process(member.process)
     guard !process.copies.isEmpty else { return }
-    let committed = partition.deliveries.within(0...max(0, offset - 1)).filter {
+    endCopied(partition, partition.deliveries.within(0...max(0, offset - 1)), of: process, at: at)
+  }
+
+  /// The same of those that are about to be acknowledged.
+  func endCopied(
+    _ partition: KafkaPartition, _ deliveries: [(offset: Int64, id: DeliveryID)], of process: KafkaProcess,
+    at: Timestamp
+  ) {
+    let committed = deliveries.filter {
       ledger.deliveries.isLive($0.id) && !ledger.deliveries[$0.id].flags.contains(.paired)
     }.sorted { (ledger.deliveries[$0.id].attempt, $1.offset) > (ledger.deliveries[$1.id].attempt, $0.offset) }
     let copies = process.copies.prefix(committed.count)

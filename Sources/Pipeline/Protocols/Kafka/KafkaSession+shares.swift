@@ -9,6 +9,8 @@ extension KafkaSession {
     var partition: KafkaPartition?
     /// Offsets that the answer has records of, ascending: what is acquired may have holes.
     var offsets: [ClosedRange<Int64>] = []
+    /// What those contain, where it is looked at.
+    var bodies: [Int64: UInt64] = [:]
     var timestamps: [(through: Int64, ms: Int64, isLogAppendTime: Bool)] = []
   }
 
@@ -23,6 +25,7 @@ extension KafkaSession {
       guard let group = boundGroup, group.isShare, let place = place(topic, number, in: frame),
         let partition = state.partition(place, of: group)
       else { return }
+      paused.remove(place)
       _ = state.enrol(partition)
       if positions[place] == nil {
         positions[place] = Position(partition: partition, serial: partition.serial, version: process.version)
@@ -41,6 +44,7 @@ extension KafkaSession {
     case .sharePartition(let topic, let number, let error):
       sharing.partition = nil
       sharing.offsets.removeAll(keepingCapacity: true)
+      sharing.bodies.removeAll(keepingCapacity: true)
       sharing.timestamps.removeAll(keepingCapacity: true)
       guard error == KafkaError.none, let group = sharing.group, let place = place(topic, number, in: frame) else {
         return
@@ -49,7 +53,8 @@ extension KafkaSession {
     case .acquired(_, _, let offsets, let count): acquired(offsets, count: count, at: at)
     case .sharePartitionEnded: sharing.partition = nil
     case .acknowledged(let membership, let acknowledgement, let error):
-      if error == KafkaError.none { acknowledged(membership, acknowledgement, in: frame, at: at) }
+      guard error == KafkaError.none else { return }
+      acknowledged(membership, acknowledgement, isLast: sharesClosing == exchange.correlation, in: frame, at: at)
     case .shareAnswered(let membership, _):
       guard sharesClosing == exchange.correlation else { return }
       sharesClosing = nil
@@ -62,6 +67,18 @@ extension KafkaSession {
     guard let member = member(membership, in: frame) else { return nil }
     state.noteShare(member.group)
     return member
+  }
+
+  var shareDetail: KafkaDetail {
+    if sharing.partition == nil { return [] }
+    // As `fetchDetail`.
+    return process.publishesCopies || process.recordsRead < KafkaProcess.recordsHashed ? [.records, .hashes] : [.records]
+  }
+
+  func sharedRecord(_ record: KafkaRecord) {
+    sharing.offsets.append(record.offset...record.offset)
+    let body = contents(record)
+    if body != 0 { sharing.bodies[record.offset] = body }
   }
 
   func sharedBatch(_ batch: KafkaBatch) {
@@ -82,22 +99,25 @@ extension KafkaSession {
     ledger.consumers[partition.consumer].process = member.process
     for known in sharing.offsets where known.overlaps(range) {
       for offset in known.clamped(to: range) {
-        endLock(partition, offset, at: at)
+        let isKnown = endLock(partition, offset, count: count, at: at)
         let stamp = sharing.timestamps.first { $0.through >= offset }
         var arrival = Arrival(
           group: group.index, consumer: partition.consumer, at: at, message: message(partition.place, offset))
         arrival.isSelfTracked = true
         arrival.attempt = Int32(max(1, count))
         arrival.attemptSource = .shareCount
-        arrival.redelivered = count > 1
+        arrival.redelivered = count > 1 || isKnown
         arrival.isDuplicate = false
         if let stamp, stamp.ms > 0, stamp.ms < Int64.max / 1_000_000 {
           arrival.enqueued = Timestamp(ns: stamp.ms * 1_000_000)
           arrival.enqueuedResolution_ns = .milliseconds(1)
           arrival.delaySource = stamp.isLogAppendTime ? .logAppendTime : .createTime
         }
+        arrival.body = sharing.bodies[offset] ?? 0
         let id = ledger.deliver(arrival, noAck: false, isStream: false)
         partition.deliveries.insert(offset, id)
+        process.recordsRead &+= 1
+        if arrival.body != 0 { process.noteBody(arrival.body, partition, offset) }
         partition.locks.append(.init(offset: offset, id: id, until: at + sharing.lock_ns, member: member.id)) {
           ledger.deliveries.isLive($0)
         }
@@ -106,34 +126,55 @@ extension KafkaSession {
     }
   }
 
-  /// It is acquired anew: whoever had it before has failed, even if its lock had run out already.
-  private func endLock(_ partition: KafkaPartition, _ offset: Int64, at: Timestamp) {
+  /// It is acquired anew: whoever had it before has failed, even if its lock had run out already. Not so if this counts for
+  /// no further try: brokers take back the tries of a share session that is over, and a new leader knows nothing of those
+  /// under way. Whether anybody had it.
+  private func endLock(_ partition: KafkaPartition, _ offset: Int64, count: Int16, at: Timestamp) -> Bool {
     if let id = partition.deliveries.find(offset) {
       partition.deliveries.remove(offset)
-      guard ledger.deliveries.isLive(id) else { return }
+      guard ledger.deliveries.isLive(id) else { return false }
+      partition.locks.settled(id)
       if ledger.deliveries[id].flags.contains(.paired) {
         ledger.dropPaired(id)
+      } else if Int32(count) <= ledger.deliveries[id].attempt {
+        ledger.settle(id, as: .abandoned, at: at)
       } else {
         label(partition, offset, ledger.deliveries[id].message)
         ledger.settle(id, as: .requeued, at: at)
       }
-    } else if let lapsed = partition.lapsed.removeValue(forKey: offset), state.isFiled(partition) {
+      return true
+    }
+    guard let lapsed = partition.lapsed.removeValue(forKey: offset), state.isFiled(partition) else { return false }
+    if Int32(count) > lapsed.attempt {
       label(partition, offset, lapsed.message)
       ledger.requeueExpired(lapsed, at: at)
     }
+    return true
   }
 
+  /// `isLast`: by the request that ends the share session.
   private func acknowledged(
-    _ membership: KafkaMembership, _ acknowledgement: KafkaAcknowledgement, in frame: RawSpan, at: Timestamp
+    _ membership: KafkaMembership, _ acknowledgement: KafkaAcknowledgement, isLast: Bool, in frame: RawSpan,
+    at: Timestamp
   ) {
     guard let member = shareMember(membership, in: frame),
       let place = place(KafkaTopic(name: .empty, id: acknowledgement.topic), acknowledgement.partition, in: frame),
       let partition = member.group.partitions[place], acknowledgement.lastOffset >= acknowledgement.firstOffset
     else { return }
+    // franz-go releases also what it only gives back: at its end, and of a partition that the same request forgets, as it is
+    // paused, or another's now. Other clients leave that to the broker.
+    let givesBack = (isLast || paused.contains(place)) && process.franzClients.contains(client)
     // Only what is in flight can be acknowledged, however long the range is.
-    for (offset, id) in partition.deliveries.within(acknowledgement.firstOffset...acknowledgement.lastOffset) {
+    let deliveries = partition.deliveries.within(acknowledgement.firstOffset...acknowledgement.lastOffset)
+    if !process.copies.isEmpty {
+      // What copies are made of is accepted next.
+      var accepted: [(offset: Int64, id: DeliveryID)] = []
+      for one in deliveries where acknowledgement.type(of: one.offset, in: frame) == .accept { accepted.append(one) }
+      endCopied(partition, accepted, of: process, at: at)
+    }
+    for (offset, id) in deliveries {
       guard let type = acknowledgement.type(of: offset, in: frame) else { continue }
-      settle(partition, offset, id, type, lock_ns: sharing.lock_ns, at: at)
+      settle(partition, offset, id, givesBack && type == .release ? .gap : type, lock_ns: sharing.lock_ns, at: at)
     }
   }
 
@@ -159,10 +200,13 @@ extension KafkaSession {
     switch type {
     case .accept where isPaired: ledger.acknowledgePaired(id, at: at)
     case _ where isPaired: ledger.dropPaired(id)
-    case .accept: ledger.settle(id, as: .acked, at: at)
+    case .accept:
+      let delivery = ledger.deliveries[id]
+      keepRecent(partition, offset, .init(delivery: delivery, at: ledger.advance(to: at), inBatch: false))
+      ledger.settle(id, as: .acked, at: at)
     case .release: ledger.settle(id, as: .requeued, at: at)
     case .reject: ledger.settle(id, as: .rejected, at: at)
-    // No record was there after all.
+    // No record was there after all; or it is given back.
     case .gap, .renew: ledger.settle(id, as: .abandoned, at: at)
     }
   }

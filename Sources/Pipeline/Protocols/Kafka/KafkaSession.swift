@@ -339,7 +339,7 @@ extension KafkaSession: KafkaFactSink {
     switch exchange.key {
     case .produce: producing.mayHoldCopies ? [.records, .headers, .hashes] : []
     case .fetch: fetchDetail
-    case .shareFetch: sharing.partition == nil ? [] : [.records]
+    case .shareFetch: shareDetail
     default: []
     }
   }
@@ -359,7 +359,7 @@ extension KafkaSession: KafkaFactSink {
     switch exchange.key {
     case .fetch: fetchedRecord(record, at: at)
     case .produce: producedRecord(record, in: frame, at: at)
-    case .shareFetch: sharing.offsets.append(record.offset...record.offset)
+    case .shareFetch: sharedRecord(record)
     default: break
     }
   }

@@ -623,7 +623,8 @@ def share_acknowledge(v):
               + ca([TID.bytes + ca([i32(2) + i16(6) + cs(None) + i32(1) + i32(6) + TAGS + TAGS]) + TAGS])
               + ca([]) + TAGS)
     by_hand(79, v, "ShareAcknowledge", request,
-            [f"acknowledgementRequested({who}, {a})" for a in ACKS] + ["shareRequestEnded"], answer,
+            [f"shareFetchRequested({who}, sessionEpoch: 5)"]
+            + [f"acknowledgementRequested({who}, {a})" for a in ACKS] + ["shareRequestEnded"], answer,
             [f"shareFetchAnswered({who}, lockTimeout_ms: {30000 if v >= 2 else -1}, error: 0)"]
             + [f"acknowledged({who}, {a}, error: 6)" for a in ACKS] + [f"shareAnswered({who}, error: 0)"])
 
