@@ -52,7 +52,15 @@ extension KafkaSession {
     }
     fetching.listed = 0
     fetching.isReplica = request.replica >= 0
+    // Joined midway: of the clients with fetch sessions only franz-go waits so long unless told otherwise (Java's: 500 ms).
+    if !isNamed, request.sessionEpoch > 0, request.maxWait_ms == Self.franzWait_ms { noteFranz(client) }
   }
+
+  func noteFranz(_ client: UInt64) {
+    if process.franzClients.count < KafkaProcess.clientBound { process.franzClients.insert(client) }
+  }
+
+  private static var franzWait_ms: Int32 { 5_000 }
 
   func fetchRequestEnded(replica: Int32) {
     // A broker that replicates is no consumer; from version 15 on that is said at the end.

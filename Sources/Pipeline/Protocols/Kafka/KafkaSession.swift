@@ -36,6 +36,8 @@ final class KafkaSession {
   var sharing = Sharing()
   /// The request that ends the share session, until it is answered.
   var sharesClosing: Int32?
+  /// The client has said on it what software it is.
+  private(set) var isNamed = false
   /// It publishes elsewhere than to dead-letter and retry topics.
   var publishes = false
   /// Members that were seen on it.
@@ -154,6 +156,8 @@ final class KafkaSession {
   private func clientHash(_ id: Text, in frame: RawSpan) -> UInt64 {
     if let known = lastClient.find(id, in: frame) { return known }
     let hash = hash(id, in: frame)
+    // What franz-go calls itself unless told otherwise; ApiVersions may have passed before we came.
+    if id.equals("kgo", in: frame) { noteFranz(hash) }
     lastClient.remember(hash, id, in: frame)
     return hash
   }
@@ -295,9 +299,8 @@ extension KafkaSession: KafkaFactSink {
       followTopics()
 
     case .apiVersionsRequested(let software, _):
-      if software.equals("kgo", in: frame), process.franzClients.count < KafkaProcess.clientBound {
-        process.franzClients.insert(client)
-      }
+      isNamed = true
+      if software.equals("kgo", in: frame) { noteFranz(client) }
 
     case .fetchRequested(let request): fetchRequested(request, at: exchange.requestedAt)
     case .fetchPartitionRequested(let position): fetchPartitionRequested(position, of: exchange, in: frame)
