@@ -1,6 +1,7 @@
 """Figures, their spread, and the machine they come from."""
 
 import datetime
+import math
 import os
 import pathlib
 import platform
@@ -23,6 +24,7 @@ class Row:
         self.case, self.figure, self.unit = case, figure, unit
         self.value = statistics.median(values) if centre is None else centre
         self.low, self.high, self.runs = min(values), max(values), len(values)
+        self.interval = median_interval(values)
         # Medians of the two sides of a ratio, as text; empty for a plain figure.
         self.base, self.treated = base, treated
         self.aim = aim  # ("≤" or "≥", number), or None where there is none
@@ -35,13 +37,13 @@ class Row:
 
     @property
     def is_undecided(self):
-        """A ratio whose runs lie on both sides of the aim: the median says little about it."""
-        return self.aim is not None and self.unit == RATIO and self.low <= self.aim[1] <= self.high
+        """A ratio whose median, for all that these runs tell, may lie on either side of the aim."""
+        return self.aim is not None and self.unit == RATIO and self.interval[0] <= self.aim[1] <= self.interval[1]
 
     def object(self):
         return {
             "case": self.case, "figure": self.figure, "unit": self.unit, "value": self.value, "low": self.low,
-            "high": self.high, "runs": self.runs, "base": self.base, "treated": self.treated,
+            "high": self.high, "median_interval": self.interval, "runs": self.runs, "base": self.base, "treated": self.treated,
             "aim": None if self.aim is None else f"{self.aim[0]} {self.aim[1]}", "meets_aim": self.meets_aim,
             "undecided": self.is_undecided,
         }
@@ -51,13 +53,27 @@ class Row:
         word = "undecided" if self.is_undecided else "met" if self.meets_aim else "missed"
         aim = "" if self.aim is None else f"{self.aim[0]} {self.aim[1]:g} {word}"
         spread = f"{number(self.low)} – {number(self.high)}" if self.runs > 1 else ""
-        return [self.case, self.figure, sides, f"{number(self.value)} {self.unit}", spread, str(self.runs), aim]
+        value = f"{number(self.value)} {self.unit}"
+        if self.unit == RATIO and self.interval != (self.low, self.high):
+            value += f" ({number(self.interval[0])} – {number(self.interval[1])})"
+        return [self.case, self.figure, sides, value, spread, str(self.runs), aim]
 
 
 def number(value):
     """Three decimals for ratios, fewer the larger it is."""
     size = abs(value)
     return f"{value:,.0f}" if size >= 1000 else f"{value:.1f}" if size >= 10 else f"{value:.3f}"
+
+
+def median_interval(values):
+    """Where the median of all runs that there could be lies, with a confidence of at least 95 %: between two of the values,
+    by their rank alone (each falls below it as often as not). With fewer than six, the whole spread, which is less sure."""
+    ordered, count = sorted(values), len(values)
+    outside, below = 0, 0.0  # values left out at each end, and how likely the median is beyond what is left
+    while (below := below + math.comb(count, outside) / 2**count) <= 0.025:
+        outside += 1
+    outside = max(0, outside - 1)
+    return ordered[outside], ordered[count - 1 - outside]
 
 
 def amount(value, unit):
