@@ -2,7 +2,7 @@ import Foundation
 import Pipeline
 import Testing
 
-/// Long scenarios that `generate.py`, `generate_kafka.py` and `generate_franz.py` write byte by byte, and the verdicts that
+/// Long scenarios that `generate.py`, `generate_kafka.py` and `generate_franz*.py` write byte by byte, and the verdicts that
 /// `scenarios.json` works out by hand.
 @Suite struct ScenarioTests {
   struct Expectation: Decodable, Sendable {
@@ -42,7 +42,10 @@ import Testing
   static let directory = Result<URL, any Error> {
     let directory = FileManager.default.temporaryDirectory.appending(path: "stormfuse-scenarios-\(getpid())")
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-    for generator in ["generate.py", "generate_kafka.py", "generate_franz.py"] {
+    for generator in [
+      "generate.py", "generate_kafka.py", "generate_franz.py", "generate_franz_more.py", "generate_franz_share.py",
+      "generate_franz_wire.py",
+    ] {
       let python = Process()
       python.executableURL = URL(filePath: "/usr/bin/env")
       python.arguments = ["python3", "-B", Replayed.folder.appending(path: generator).path, directory.path]
@@ -56,7 +59,7 @@ import Testing
 
   struct Failed: Error {}
 
-  @Test func `the table was read`() { #expect(Self.expectations.count >= 37) }
+  @Test func `the table was read`() { #expect(Self.expectations.count >= 66) }
 
   @Test(arguments: expectations.keys.sorted())
   func `a scenario's verdict and first opening are as worked out by hand`(name: String) throws {

@@ -127,11 +127,11 @@ class Publisher(Client):
         self.producer = (self.producer[0], self.producer[1] + 1)
         self.sequences.clear()
 
-    def publish(self, at, partition, count, age_s=0):
+    def publish(self, at, partition, count, age_s=0, codec=kafka.SNAPPY):
         scene = self.scene
         base, stamp = scene.ends[partition], int((EPOCH_S + at - age_s) * 1000)
         values = [value(partition, base + i) for i in range(count)]
-        raw = self.produce(at, TOPIC, partition, [classic.record(i, v) for i, v in enumerate(values)], stamp)
+        raw = self.produce(at, TOPIC, partition, [classic.record(i, v) for i, v in enumerate(values)], stamp, codec)
         scene.log[partition].append((base, count, raw))
         scene.ends[partition] += count
 

@@ -10,11 +10,10 @@ import sys
 import generate
 import generate_kafka as classic
 import kafka_messages as kafka
-import kafka_share_messages as share
 from franz_client import Consumer, Publisher, Scene
-from franz_link import INSTANCE, VERSIONS, Link, topic_id
+from franz_link import topic_id
 from generate import EPOCH_S
-from generate_franz import Member848, back_to, everywhere, seeks
+from generate_franz import back_to, everywhere, seeks
 from generate_kafka import DEAD, GROUP, TOPIC
 
 scenarios = {}
@@ -60,10 +59,35 @@ def kafka_franz_storm_others(scene):
 
 
 @scenario
+def kafka_franz_storm_two(scene):
+    """Each second two old records of three fail, of two partitions: each is sought back to five times, in turns, and put
+    aside. Every seek ends the connection on which a Fetch was under way."""
+    scene.stands_at(5000)
+    for places in (scene.committed, scene.ends, scene.reached): places[0] += 10_000
+    publisher, consumer = Publisher(scene, 0), Consumer(scene, 0.1)
+    for k in range(60):
+        at = scene.START_S + k
+        publisher.publish(at, 1, 2, age_s=90)
+        publisher.publish(at + 0.002, 0, 1, age_s=90)
+        consumer.answered(at + 0.01)
+        polled = consumer.poll(at + 0.012)
+        for i in range(5):
+            for turn, partition in enumerate((1, 0)):
+                seeks(scene, consumer, at + 0.1 + i * 0.1 + turn * 0.05, partition, polled[partition][0], 1)
+        for turn, partition in enumerate((1, 0)):
+            consumer.dead_letter(at + 0.62 + turn * 0.01, partition, polled[partition][0], names_source=True)
+        consumer.commit_polled(at + 0.7, consumer.head)
+        if k % 3 == 0: consumer.heartbeat(at + 0.9)
+    consumer.leave(scene.START_S + 60)
+
+
+@scenario
 def kafka_franz_storm_midway(scene):
     """The same, seen from its middle on: no ApiVersions, no assignment, and names only 30 s later, with Metadata. Until then
-    nothing tells that what is published are dead letters; the consumer's group is told by its first commit."""
+    nothing tells that what is published are dead letters; the consumer's group is told by its first commit. The connection
+    that publishes shows with an invoice: what is seen first of one is held back for a moment, as earlier bytes may come."""
     scene.stands_at(5000)
+    scene.ids["invoices"] = topic_id("invoices")
     publisher, consumer = Publisher(scene, 0), Consumer(scene, 0.1)
     begins_s = scene.START_S + 29.95
     scene.rearrange = lambda packets: [packet for packet in packets if packet[0] >= begins_s * 1e9]
@@ -76,6 +100,7 @@ def kafka_franz_storm_midway(scene):
     consumer.poll(at + 0.012)
     topics = [TOPIC, DEAD]
     answer = kafka.metadata_answer([(1, "10.0.0.2")], [(t, scene.ids[t]) for t in topics], [(p, 1, 0) for p in range(3)])
+    consumer.produce(at + 0.5, "invoices", 0, [classic.record(0, b"invoice")], int((EPOCH_S + at) * 1000))
     consumer.ask(at + 0.6, "normal", kafka.METADATA, kafka.metadata(topics), answer)
     consumer.commit_polled(at + 0.7, consumer.head)
     scene.is_counted = True
@@ -91,9 +116,11 @@ def kafka_franz_pause_midway(scene):
     begins_s = scene.START_S + 0.05
     scene.rearrange = lambda packets: [packet for packet in packets if packet[0] >= begins_s * 1e9]
     scene.is_counted = False
-    everywhere(publisher, scene.START_S, 2)
-    consumer.answered(scene.START_S + 0.01)
-    consumer.poll(scene.START_S + 0.012)
+    # A session's requests list only positions that changed: each partition is known with the second answer.
+    for at in (scene.START_S, scene.START_S + 0.06):
+        everywhere(publisher, at, 2)
+        consumer.answered(at + 0.01)
+        consumer.poll(at + 0.012)
     consumer.ask(scene.START_S + 0.1, "normal", kafka.METADATA, kafka.metadata([TOPIC]), scene.metadata(TOPIC))
     consumer.commit_polled(scene.START_S + 0.2, consumer.head)
     consumer.answered(scene.START_S + 0.3)
@@ -117,171 +144,7 @@ def kafka_franz_pause_midway(scene):
     consumer.leave(scene.START_S + 50.02)
 
 
-# --- SASL ---------------------------------------------------------------------------------------------------------
-
-
-class SaslLink(Link):
-    """Logs in, and again when the session's lifetime is nearly over, right before the next request; what was asked before
-    is answered meanwhile."""
-
-    LIFETIME_S = 10
-
-    def __init__(self, client, at, node, asks):
-        super().__init__(client, at, node, asks)
-        self.login(at + 0.0007, client.scene.cut)
-
-    def login(self, at, _):
-        super().request(at, share.SASL_HANDSHAKE, 1, share.sasl_handshake("OAUTHBEARER"), flexible=False)
-        while len(self.waiting) > 1: self.answer(at + 0.00001, *self.due.pop(0))
-        self.answer(at + 0.00002, share.sasl_handshake_answer("OAUTHBEARER"), plain=True)
-        token = share.sasl_authenticate(b"n,,\x01auth=Bearer " + b"x" * 700 + b"\x01\x01")
-        super().request(at + 0.00003, share.SASL_AUTHENTICATE, 2, token)
-        self.answer(at + 0.00004, share.sasl_authenticate_answer(b"", self.LIFETIME_S * 1000))
-        self.until = at + self.LIFETIME_S * 0.96
-        self.due = []
-
-    def request(self, at, key, version, body, flexible=True):
-        if self.is_open and hasattr(self, "until") and at > self.until: self.login(at - 0.0002, None)
-        super().request(at, key, version, body, flexible)
-
-
-class SaslConsumer(Consumer):
-    LINK = SaslLink
-
-    def pipelined(self, at):
-        """A heartbeat is not answered yet when the session's lifetime is over, and a commit is to be sent."""
-        link, body = self.link(at, "normal"), kafka.heartbeat(GROUP, self.generation, self.member)
-        link.until = at + 1
-        link.request(at, kafka.HEARTBEAT, VERSIONS[kafka.HEARTBEAT], body)
-        link.until = at
-        link.due = [(kafka.row(kafka.i32(0), kafka.i16(0)),)]
-
-
-@scenario
-def kafka_franz_reauth(scene):
-    """A storm over connections that log in again every ten seconds (KIP-368), on the group's with a heartbeat that is still
-    to be answered."""
-    scene.stands_at(5000)
-    publisher, consumer = Publisher(scene, 0), SaslConsumer(scene, 0.1)
-
-    def between(k, at):
-        if k % 7 == 3: consumer.pipelined(at + 0.695)
-
-    storm(scene, publisher, consumer, range(60), between=between)
-    consumer.leave(scene.START_S + 60)
-
-
-class KerberosLink(Link):
-    """Kerberos without a handshake: tokens as they are, right behind ApiVersions."""
-
-    def __init__(self, client, at, node, asks):
-        super().__init__(client, at, node, asks)
-        for i, (ours, theirs) in enumerate([(1900, 160), (0, 32), (32, None)]):
-            when = at + 0.0007 + i * 0.00002
-            self.to_server(when, classic.data((b"\x60\x82" + bytes([7]) * 1900)[:ours]))
-            if theirs: self.to_client(when + 0.00001, classic.data((b"\x60\x81" + bytes([9]) * 1900)[:theirs]))
-
-
-class KerberosConsumer(Consumer):
-    LINK = KerberosLink
-
-
-@scenario
-def kafka_franz_kerberos(scene):
-    scene.stands_at(5000)
-    publisher, consumer = Publisher(scene, 0), KerberosConsumer(scene, 0.1)
-    storm(scene, publisher, consumer, range(60))
-    consumer.leave(scene.START_S + 60)
-
-
-# --- Other traffic, and how it is cut -----------------------------------------------------------------------------
-
-
-def chatter(consumer):
-    """Telemetry, and what an administrator's client asks, on the connection of the heartbeats: two requests before the first
-    is answered."""
-    asked = [
-        (kafka.TELEMETRY, 0, kafka.telemetry(INSTANCE, False, b"m" * 9000), kafka.row(kafka.i32(0), kafka.i16(0))),
-        (60, 2, kafka.row(b"\x00", b"\x01", b"\x00"), kafka.row(kafka.i32(0), kafka.i16(0), b"c" * 60)),
-        (69, 1, kafka.row(kafka.rows([kafka.text(GROUP)]), b"\x00"), bytes(400)),
-        (75, 0, kafka.row(kafka.rows([kafka.row(kafka.text(TOPIC))]), kafka.i32(2000), b"\xff"), bytes(3000)),
-        (kafka.SUBSCRIPTIONS, 0, kafka.row(INSTANCE), kafka.subscriptions_answer(INSTANCE, ["org.apache.kafka."])),
-        (93, 3, bytes(77), bytes(2222)),
-    ]
-
-    def between(k, at):
-        link = consumer.link(at, "normal")
-        for i in range(2): link.request(at + 0.602 + i * 0.001, *asked[(2 * k + i) % 6][:3])
-        for i in range(2): link.answer(at + 0.605 + i * 0.001, asked[(2 * k + i) % 6][3])
-
-    return between
-
-
-@scenario
-def kafka_franz_chatter(scene):
-    scene.stands_at(5000)
-    scene.versions.update({60: 2, 69: 1, 75: 0, 93: 3})
-    publisher, consumer = Publisher(scene, 0), Consumer(scene, 0.1)
-    storm(scene, publisher, consumer, range(60), between=chatter(consumer))
-    consumer.leave(scene.START_S + 60)
-
-
-def pieces(sizes):
-    """Cuts each message into segments of these sizes, one after another."""
-    state = [0]
-
-    def cut(payload):
-        found, start = [], 0
-        while start < len(payload):
-            size = sizes[state[0] % len(sizes)]
-            state[0] += 1
-            found.append(payload[start : start + size])
-            start += size
-        return found
-
-    return cut
-
-
-@scenario
-def kafka_franz_pieces(scene):
-    """A storm, with that chatter, in segments of one byte to some hundred."""
-    scene.cut = pieces([1, 3, 2, 130, 7, 61, 4, 250, 5, 33, 8, 500])
-    scene.stands_at(5000)
-    scene.versions.update({60: 2, 69: 1, 75: 0, 93: 3})
-    publisher, consumer = Publisher(scene, 0), Consumer(scene, 0.1)
-    storm(scene, publisher, consumer, range(60), others=(0, 2), between=chatter(consumer))
-    consumer.leave(scene.START_S + 60)
-
-
-@scenario
-def kafka_franz_large(scene):
-    """Answers of a quarter of a megabyte, in full segments, of which the next request's follows without a break."""
-    scene.cut = pieces([1448])
-    publisher, consumer = Publisher(scene, 0), Consumer(scene, 0.1)
-    for k in range(20):
-        at = scene.START_S + k
-        for i in range(4):
-            for partition in range(3): publisher.publish(at + i * 0.02 + partition * 0.005, partition, 150)
-        consumer.answered(at + 0.1)
-        consumer.poll(at + 0.12)
-        consumer.commit_polled(at + 0.2)
-        if k % 3 == 0: consumer.heartbeat(at + 0.3)
-    consumer.answered(scene.START_S + 20)
-    consumer.poll(scene.START_S + 20.02)
-    consumer.commit_polled(scene.START_S + 20.1, consumer.head)
-    consumer.leave(scene.START_S + 20.2)
-
-
-# --- Producing ----------------------------------------------------------------------------------------------------
-
-
-@scenario
-def kafka_franz_acks_0(scene):
-    """A storm whose dead letters are sent without waiting for an answer (acks 0)."""
-    scene.stands_at(5000)
-    publisher, consumer = Publisher(scene, 0), Consumer(scene, 0.1)
-    storm(scene, publisher, consumer, range(60), acks=0)
-    consumer.leave(scene.START_S + 60)
+# --- Transactions ---------------------------------------------------------------------------------------------------
 
 
 @scenario

@@ -160,11 +160,7 @@ extension AMQPSession {
   private func beginAnew(_ channel: AMQPChannel, at: Timestamp) {
     while case let id = channel.tags.takeFirst(through: .max), id != 0 {
       guard ledger.deliveries.isLive(id) else { continue }
-      if ledger.deliveries[id].flags.contains(.paired) {
-        ledger.dropPaired(id)
-      } else {
-        ledger.settle(id, as: .abandoned, at: at)
-      }
+      ledger.abandon(id, at: at)
     }
     channel.tags = AMQPTags()
   }

@@ -270,7 +270,8 @@ final class KafkaProcess {
   static let sequenceBound = 4_096
   static let bodyBound = 65_536
   static let copyBound = 65_536
-  /// A process that has read so many and published nothing is taken for one that does not: its records' contents are
-  /// looked at again once it does.
+  /// Copies without headers are told by their contents. A process that has read so many and published nothing is taken for
+  /// one that does not: its records' contents are looked at again once it does.
+  var readsContents: Bool { publishesCopies || recordsRead < Self.recordsHashed }
   static let recordsHashed = 16_384
 }

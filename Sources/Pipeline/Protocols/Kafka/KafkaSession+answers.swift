@@ -6,10 +6,7 @@ extension KafkaSession {
     var detail: KafkaDetail = []
     // Headers of these topics say how often a record was tried.
     if state.topics[partition.place].kind != .normal { detail.insert(.records) }
-    // Copies without headers are told by their contents.
-    if process.publishesCopies || process.recordsRead < KafkaProcess.recordsHashed {
-      detail.formUnion([.records, .hashes])
-    }
+    if process.readsContents { detail.formUnion([.records, .hashes]) }
     fetching.detail = detail
     return detail
   }

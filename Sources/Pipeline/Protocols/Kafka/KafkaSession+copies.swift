@@ -62,13 +62,12 @@ extension KafkaSession {
   private var byNumbers: Source? {
     var found: [Source] = []
     var left = Self.numberSearchBound
-    for number in producing.numbers {
+    for (i, number) in producing.numbers.enumerated() where !producing.numbers[..<i].contains(number) {
       for group in process.groups {
         // Beyond the bound nobody can tell that there is just one.
         left -= group.list.count
         guard left >= 0 else { return nil }
         for partition in group.list where isOpen(partition, number) {
-          if found.contains(where: { $0.partition === partition && $0.offset == number }) { continue }
           guard found.count < Self.candidateBound else { return nil }
           found.append(Source(partition: partition, offset: number))
         }

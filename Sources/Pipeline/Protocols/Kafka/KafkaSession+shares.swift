@@ -71,8 +71,7 @@ extension KafkaSession {
 
   var shareDetail: KafkaDetail {
     if sharing.partition == nil { return [] }
-    // As `fetchDetail`.
-    return process.publishesCopies || process.recordsRead < KafkaProcess.recordsHashed ? [.records, .hashes] : [.records]
+    return process.readsContents ? [.records, .hashes] : [.records]
   }
 
   func sharedRecord(_ record: KafkaRecord) {
@@ -134,10 +133,8 @@ extension KafkaSession {
       partition.deliveries.remove(offset)
       guard ledger.deliveries.isLive(id) else { return false }
       partition.locks.settled(id)
-      if ledger.deliveries[id].flags.contains(.paired) {
-        ledger.dropPaired(id)
-      } else if Int32(count) <= ledger.deliveries[id].attempt {
-        ledger.settle(id, as: .abandoned, at: at)
+      if ledger.deliveries[id].flags.contains(.paired) || Int32(count) <= ledger.deliveries[id].attempt {
+        ledger.abandon(id, at: at)
       } else {
         label(partition, offset, ledger.deliveries[id].message)
         ledger.settle(id, as: .requeued, at: at)
@@ -174,7 +171,13 @@ extension KafkaSession {
     }
     for (offset, id) in deliveries {
       guard let type = acknowledgement.type(of: offset, in: frame) else { continue }
-      settle(partition, offset, id, givesBack && type == .release ? .gap : type, lock_ns: sharing.lock_ns, at: at)
+      if givesBack, type == .release, ledger.deliveries.isLive(id) {
+        partition.deliveries.remove(offset)
+        partition.locks.settled(id)
+        ledger.abandon(id, at: at)
+      } else {
+        settle(partition, offset, id, type, lock_ns: sharing.lock_ns, at: at)
+      }
     }
   }
 
@@ -206,8 +209,8 @@ extension KafkaSession {
       ledger.settle(id, as: .acked, at: at)
     case .release: ledger.settle(id, as: .requeued, at: at)
     case .reject: ledger.settle(id, as: .rejected, at: at)
-    // No record was there after all; or it is given back.
-    case .gap, .renew: ledger.settle(id, as: .abandoned, at: at)
+    // No record was there after all: compacted batches tell only where they end.
+    case .gap, .renew: ledger.withdraw(id)
     }
   }
 
@@ -237,11 +240,7 @@ extension KafkaState {
     for partition in member.group.list where !partition.locks.isEmpty {
       for lock in partition.locks.take(of: member.id) where ledger.deliveries.isLive(lock.id) {
         partition.deliveries.remove(lock.offset)
-        if ledger.deliveries[lock.id].flags.contains(.paired) {
-          ledger.dropPaired(lock.id)
-        } else {
-          ledger.settle(lock.id, as: .abandoned, at: at)
-        }
+        ledger.abandon(lock.id, at: at)
       }
     }
   }

@@ -254,11 +254,7 @@ final class KafkaState {
   func abandon(_ partition: KafkaPartition, at: Timestamp) {
     while let (_, id) = partition.deliveries.removeFirst() {
       guard ledger.deliveries.isLive(id) else { continue }
-      if ledger.deliveries[id].flags.contains(.paired) {
-        ledger.dropPaired(id)
-      } else {
-        ledger.settle(id, as: .abandoned, at: at)
-      }
+      ledger.abandon(id, at: at)
     }
     partition.awaited.removeAll()
     partition.seekBacks.removeAll()
