@@ -14,13 +14,12 @@
 What the client was made to do is counted as the truth, here and in the scenarios.
 """
 
-import collections
-
 import generate_kafka as classic
 import kafka_messages as kafka
 from franz_link import HOSTS, INSTANCE, VERSIONS, Link, topic_id
 from generate import EPOCH_S
 from generate_kafka import DEAD, GROUP, TOPIC
+from kafka_held import Held
 
 
 class Scene(classic.Scene):
@@ -201,7 +200,7 @@ class Source:
         )
 
 
-class Consumer(Client):
+class Consumer(Held, Client):
     """A member of GROUP that polls, commits and seeks; what it does is the truth."""
 
     def __init__(self, scene, at, partitions=(0, 1, 2), rack="", member="kgo-1", instance=None, **more):
@@ -212,8 +211,7 @@ class Consumer(Client):
         self.cursors, self.head, self.ready = {}, {}, {}
         self.reads = {p: scene.leaders[p][0] for p in scene.leaders}
         self.sources = {1: Source(self, 1)}
-        self.open, self.dead, self.again = {p: set() for p in range(3)}, set(), set()
-        self.tries = collections.Counter()
+        self.holds_nothing(scene)
         found = kafka.find_coordinator_answer(GROUP, 1, HOSTS[1])
         self.ask(at + 0.01, "normal", kafka.FIND_COORDINATOR, kafka.find_coordinator(GROUP), found)
         self.enter(at + 0.02, list(partitions))
@@ -276,7 +274,7 @@ class Consumer(Client):
         self.finish(at + 0.002)
 
     def finish(self, at):
-        self.scene.count(abandoned=sum(len(offsets) for offsets in self.open.values()) - len(self.dead))
+        self.given_back()
         for source in self.sources.values(): source.close(at)
         push = kafka.telemetry(INSTANCE, True, b"metrics")
         self.ask(at + 0.005, "normal", kafka.TELEMETRY, push, kafka.row(kafka.i32(0), kafka.i16(0)))
@@ -286,17 +284,6 @@ class Consumer(Client):
 
     def request(self, at):
         for source in self.sources.values(): source.request(at)
-
-    def arrived(self, partition, offset):
-        """A copy of a record has come: its first, or that of one that failed and was sought back to, or none of these."""
-        if (partition, offset) in self.again:
-            self.again.remove((partition, offset))
-            return self.scene.count(delivered=1, redelivered=1)
-        if offset < self.scene.reached[partition] and offset in self.open[partition]:
-            return self.scene.count(refetched=1)
-        self.scene.count(delivered=1, redelivered=offset < self.scene.reached[partition])
-        self.open[partition].add(offset)
-        self.scene.reached[partition] = max(self.scene.reached[partition], offset + 1)
 
     def answered(self, at):
         for source in self.sources.values(): source.answer(at)
@@ -315,10 +302,7 @@ class Consumer(Client):
 
     def seek_back(self, at, partition, offset):
         """The record failed: SetOffsets."""
-        self.scene.count(requeued=1)
-        self.tries[partition, offset] += 1
-        self.scene.truth["attempts_max"] = max(self.scene.truth["attempts_max"], 1 + self.tries[partition, offset])
-        self.again.add((partition, offset))
+        self.failed(partition, offset)
         for source in self.sources.values(): source.stop(at)
         self.cursors[partition] = self.head[partition] = offset
         self.request(at + 0.002)
@@ -327,15 +311,6 @@ class Consumer(Client):
         request = kafka.commit(GROUP, self.generation, self.member, self.topic, offsets)
         self.ask(at, "normal", kafka.OFFSET_COMMIT, request, kafka.commit_answer(self.topic, offsets))
         self.committed(offsets)
-
-    def committed(self, offsets):
-        for partition, offset in offsets.items():
-            done = {o for o in self.open[partition] if o < offset}
-            put_aside = {o for o in done if (partition, o) in self.dead}
-            self.scene.count(acked=len(done - put_aside), acked_paired=len(put_aside))
-            self.open[partition] -= done
-            self.dead -= {(partition, o) for o in put_aside}
-            self.scene.committed[partition] = offset
 
     def commit_polled(self, at, offsets=None):
         """What was polled before the last poll, as every 5 s; or what `offsets` says."""
@@ -351,9 +326,4 @@ class Consumer(Client):
         record = classic.record(0, value(partition, offset), 0, headers)
         stamp = int((EPOCH_S + at) * 1000)
         self.produce(at, DEAD, 0, [record], stamp, kafka.NONE if names_source else kafka.SNAPPY, **more)
-        self.scene.count(dead_lettered=1)
-        self.dead.add((partition, offset))
-
-    def stays(self):
-        """It is still at it when the capture ends."""
-        self.scene.count(in_flight=sum(len(offsets) for offsets in self.open.values()) - len(self.dead))
+        self.put_aside(partition, offset)

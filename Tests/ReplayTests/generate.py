@@ -669,6 +669,7 @@ def main(scenarios, make_scene, usage):
         scene.capture.write(directory / f"{name}.pcapng", scene.rearrange)
         truth = {"port": scene.PORT, "why": scenarios[name].__doc__ or "", "lost_bytes": scene.capture.lost_bytes}
         truth["groups"] = {scene.KEY: dict(scene.truth) if scene.exact else {}}
+        truth["groups"].update({key: dict(more) for key, more in getattr(scene, "others", {}).items()})
         (directory / f"{name}.truth.json").write_text(json.dumps(truth, indent=2) + "\n")
         print(name)
 

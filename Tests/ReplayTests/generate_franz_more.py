@@ -165,10 +165,7 @@ def kafka_franz_transactions_storm(scene):
         failing = consumer.poll(at + 0.012)[1][0]
         for i in range(4):
             ended(consumer, at + 0.1 + i * 0.1, name, commits=False)
-            scene.count(requeued=1)
-            consumer.tries[1, failing] += 1
-            scene.truth["attempts_max"] = max(scene.truth["attempts_max"], 1 + consumer.tries[1, failing])
-            consumer.again.add((1, failing))
+            consumer.failed(1, failing)
             back_to(consumer, at + 0.13 + i * 0.1, before)
         ended(consumer, at + 0.6, name, commits=True, dead=failing)
         if k % 3 == 0: consumer.heartbeat(at + 0.9)
