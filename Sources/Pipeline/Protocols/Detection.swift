@@ -59,9 +59,10 @@ package struct Detector: Sendable {
     return answer
   }
 
-  /// Nothing follows: the best answer there is.
+  /// Nothing follows: the best answer there is. Where nothing came at all there was nothing to recognise: kafkajs opens two
+  /// connections to each broker and a producer fetches on neither, health checks only connect.
   package mutating func finish() -> Answer {
-    guard answer == .undecided else { return answer }
+    guard answer == .undecided, !events.isEmpty else { return answer }
     if let client = likelyClient { answer = .amqp(clientSide: client) } else { answer = .other(.unrecognised) }
     return answer
   }

@@ -115,6 +115,9 @@ final class HandedOver: ByteSink {
     var unsure = Detector(fromStart: false)
     #expect(feed(&unsure, unknown) == .undecided)
     #expect(unsure.finish() == .other(.unrecognised))
+    // Who says nothing is nothing that was not recognised.
+    var silent = Detector(fromStart: true)
+    #expect(silent.finish() == .undecided)
   }
 
   @Test(arguments: AMQPSide.allCases)
