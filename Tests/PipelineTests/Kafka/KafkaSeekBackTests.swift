@@ -242,6 +242,17 @@ import Testing
     #expect(try bench.failures() == 2)
   }
 
+  @Test func `a record's attempts count on through generations`() throws {
+    let consumer = bench.consumer()
+    consumer.poll("orders-0@0...9")
+    for _ in 0..<2 { consumer.poll("orders-0@3...9") }
+    #expect(try bench.attempt("orders-0@3") == 3)
+    consumer.assign(["orders-0"], generation: 2)
+    consumer.poll("orders-0@0...9")
+    #expect(try bench.attempt("orders-0@3") == 3)
+    #expect(try bench.attempt("orders-0@4") == 1)
+  }
+
   @Test func `an offset out of range cancels`() throws {
     let consumer = bench.consumer()
     consumer.poll("orders-0@0...9")

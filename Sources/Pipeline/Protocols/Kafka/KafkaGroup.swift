@@ -174,7 +174,8 @@ final class KafkaPartition {
   var isOutOfRange = false
   /// A transaction that had read on from here was aborted: its consumer is about to go back; −1: none was.
   var abortedAt: Int64 = -1
-  /// Confirmed returns to exactly these offsets.
+  /// Confirmed returns to exactly these offsets. They count on through generations, until the group is past them: kafkajs
+  /// leaves its group and joins anew when its retries are used up.
   var seekBacks: [Int64: Int32] = [:]
   /// Offsets whose next copy is a delivery again.
   var awaited: Set<Int64> = []

@@ -257,7 +257,6 @@ final class KafkaState {
       ledger.abandon(id, at: at)
     }
     partition.awaited.removeAll()
-    partition.seekBacks.removeAll()
     partition.locks.removeAll()
   }
 
@@ -265,6 +264,7 @@ final class KafkaState {
   /// goes on) was never handed over, and what is in flight is nothing that anybody will commit.
   func beginAnew(_ partition: KafkaPartition, from offset: Int64, at: Timestamp) {
     abandon(partition, at: at)
+    partition.seekBacks.removeAll()
     partition.member?.returns.cancel(partition.place)
     partition.recent.removeAll()
     partition.givenBack.removeAll()
