@@ -11,7 +11,9 @@ class Held:
     def holds_nothing(self, scene):
         self.scene = scene
         self.open, self.dead, self.again = {p: set() for p in range(3)}, set(), set()
-        self.tries = collections.Counter()
+        # How often a record was tried counts on when its consumer is another one.
+        if not hasattr(scene, "tries"): scene.tries = collections.Counter()
+        self.tries = scene.tries
 
     def arrived(self, partition, offset):
         """A copy of a record has come: its first, or that of one that failed and was sought back to, or none of these."""
