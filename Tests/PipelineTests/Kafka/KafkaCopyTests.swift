@@ -44,6 +44,27 @@ import Testing
     #expect(try bench.counts() == ["delivered": 5, "dead_lettered": 1, "acked_paired": 1, "in_flight": 4])
   }
 
+  @Test(arguments: [KafkaBatch.Codec.none, .snappy])
+  func `a copy that the broker refused is the same one when it is sent again`(codec: KafkaBatch.Codec) throws {
+    let consumer = bench.consumer()
+    let producer = publisher()
+    consumer.poll("orders-0@0...4")
+    for error: Int16 in [19, 19, 0] {
+      producer.produce("orders.DLT", value: "orders-0@2", codec: codec, error: error)
+    }
+    consumer.commit("orders-0@5")
+    #expect(try bench.counts() == ["delivered": 5, "acked": 4, "dead_lettered": 1, "acked_paired": 1])
+  }
+
+  @Test func `a copy that is sent again without an answer, or to yet another topic, is the same one`() throws {
+    let consumer = bench.consumer()
+    let producer = publisher()
+    consumer.poll("orders-0@0...4")
+    for topic in ["orders.DLT", "orders.DLT", "audit-dlq"] { producer.produce(topic, value: "orders-0@2") }
+    consumer.commit("orders-0@5")
+    #expect(try bench.counts() == ["delivered": 5, "acked": 4, "dead_lettered": 1, "acked_paired": 1])
+  }
+
   @Test func `Connect's headers name the source`() throws {
     let consumer = bench.consumer()
     consumer.poll("orders-0@0...4")
@@ -77,6 +98,18 @@ import Testing
     #expect(try bench.failures() == 0)
     consumer.commit("orders-1@1")
     #expect(try bench.counts() == ["delivered": 10, "dead_lettered": 1, "acked_paired": 1, "in_flight": 9])
+  }
+
+  @Test func `an offset in a header that has a copy already is the same record's`() throws {
+    let consumer = bench.consumer("g", "m", ["orders-0", "orders-1"])
+    consumer.poll("orders-0@100...104", "orders-1@100...104")
+    let headers = [("partition", Array("1".utf8)), ("offset", Array("102".utf8))]
+    for _ in 0..<3 { bench.connect().produce("failed.dlq", headers: headers) }
+    #expect(try bench.named() == ["orders-1@102"])
+    // Without its partition, the other one's is meant.
+    bench.connect().produce("failed.dlq", headers: [headers[1]])
+    consumer.commit("orders-0@105", "orders-1@105")
+    #expect(try bench.counts() == ["delivered": 10, "acked": 8, "dead_lettered": 2, "acked_paired": 2])
   }
 
   @Test func `equal contents name the source where the topic's name extends its own`() throws {

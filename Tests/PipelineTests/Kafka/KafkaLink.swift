@@ -344,7 +344,7 @@ final class KafkaLink {
   /// One record; `value` is what `KafkaGot.value` gives of its source, if it is a copy.
   func produce(
     _ topic: String, value: String = "", headers: [(String, [UInt8])] = [], codec: KafkaBatch.Codec = .none,
-    count: Int32 = 1, producer: Int64 = -1, sequence: Int32 = -1, isTransactional: Bool = false
+    count: Int32 = 1, producer: Int64 = -1, sequence: Int32 = -1, isTransactional: Bool = false, error: Int16? = nil
   ) {
     request(.produce)
     let destination = KafkaTopic(name: text(topic), id: .none)
@@ -378,5 +378,8 @@ final class KafkaLink {
         KafkaRecordsEnd(
           topic: destination, partition: 0, bytes: 0, batches: 1, endsInPart: false, isIncomplete: false)))
     say(.produceRequestEnded)
+    guard let error else { return }
+    say(.producePartitionAnswered(destination, partition: 0, error: error, baseOffset: 0, appendTime_ms: -1))
+    say(.produceAnswered)
   }
 }

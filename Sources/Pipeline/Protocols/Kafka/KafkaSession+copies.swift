@@ -10,6 +10,9 @@ extension KafkaSession {
   /// What a copy says of its source.
   enum Origin {
     case found(Source)
+    /// A record that has a copy already: the broker refused that, it was sent again because no answer was heard, or it goes
+    /// to yet another topic.
+    case again
     /// Something that is not consumed here.
     case elsewhere
     /// Nothing, or nothing that only one record fits.
@@ -30,7 +33,7 @@ extension KafkaSession {
       guard let partition = fitting.first else { return .elsewhere }
       return fitting.count == 1 ? .found(Source(partition: partition, offset: marks.sourceOffset)) : .unknown
     }
-    return byNumbers.map { .found($0) } ?? .unknown
+    return byNumbers
   }
 
   /// The record that this one is a copy of. What went through retry topics names the topic that it came from first, whose
@@ -38,7 +41,13 @@ extension KafkaSession {
   func copied(_ record: KafkaRecord, _ producer: Int32, in frame: RawSpan, at: Timestamp) {
     switch origin(of: record, in: frame) {
     case .found(let source) where isOpen(source.partition, source.offset): published(source, producer, at: at)
-    case .unknown: published(byContents(record, ledger.producers[producer].name), producer, at: at)
+    case .again: noteSent(producer, waits: false)
+    case .unknown:
+      let source = byContents(record, ledger.producers[producer].name)
+      if source == nil, let last = process.bodies[contents(record)], isPaired(last.partition, last.offset) {
+        return noteSent(producer, waits: false)
+      }
+      published(source, producer, at: at)
     case .found(let source):
       if !isRetried(record, producer, at: at) { published(source, producer, at: at) }
     case .elsewhere: _ = isRetried(record, producer, at: at)
@@ -55,31 +64,34 @@ extension KafkaSession {
 
   /// A copy was written: within a transaction it is one only once that has committed.
   func published(_ source: Source?, _ producer: Int32, at: Timestamp) {
+    noteSent(producer, waits: source == nil)
     guard let transaction = producing.transaction else { return copied(source, producer, at: at) }
     if !state.transactions.add(transaction, .init(source: source, producer: producer)) { ledger.dropped.pairs += 1 }
   }
 
-  private var byNumbers: Source? {
+  private var byNumbers: Origin {
     var found: [Source] = []
     var left = Self.numberSearchBound
     for (i, number) in producing.numbers.enumerated() where !producing.numbers[..<i].contains(number) {
       for group in process.groups {
         // Beyond the bound nobody can tell that there is just one.
         left -= group.list.count
-        guard left >= 0 else { return nil }
-        for partition in group.list where isOpen(partition, number) {
-          guard found.count < Self.candidateBound else { return nil }
+        guard left >= 0 else { return .unknown }
+        for partition in group.list where isOpen(partition, number) || isPaired(partition, number) {
+          guard found.count < Self.candidateBound else { return .unknown }
           found.append(Source(partition: partition, offset: number))
         }
       }
     }
-    // Partitions stand at like offsets: another header tells which one it was.
+    // Partitions stand at like offsets: another header tells which one it was. If none does, none is meant that has a copy.
     if found.count > 1 {
-      found.removeAll { source in
-        !producing.numbers.contains { $0 == Int64(KafkaTopics.partition(of: source.partition.place)) }
+      let named = found.filter { source in
+        producing.numbers.contains { $0 == Int64(KafkaTopics.partition(of: source.partition.place)) }
       }
+      found = named.isEmpty ? found.filter { !isPaired($0.partition, $0.offset) } : named
     }
-    return found.count == 1 ? found[0] : nil
+    guard found.count == 1 else { return .unknown }
+    return isPaired(found[0].partition, found[0].offset) ? .again : .found(found[0])
   }
 
   /// By key and value, where the name of where it goes extends that of where it came from (nil: where it came from a retry
@@ -114,6 +126,13 @@ extension KafkaSession {
       }
     }
     return nil
+  }
+
+  /// A copy was made of it, and its acknowledgement is still to come.
+  private func isPaired(_ partition: KafkaPartition, _ offset: Int64) -> Bool {
+    guard offset < partition.seenThrough, let id = partition.deliveries.find(offset), ledger.deliveries.isLive(id)
+    else { return false }
+    return ledger.deliveries[id].flags.contains(.paired)
   }
 
   private func isMeant(_ source: KafkaTopics.Entry, _ destination: String?) -> Bool {

@@ -13,6 +13,35 @@ extension KafkaSession {
     var comesInRecords = false
     /// Numbers in the headers of the record that follows: one may be its source's offset.
     var numbers: [Int64] = []
+    /// The request that is being read, and whether it will be answered.
+    var correlation: Int32 = 0
+    var isAnswered = false
+    /// The batch is none of an idempotent producer's, whose sequences tell what it sends again.
+    var mayComeAgain = false
+    /// Copies in requests that are not answered yet.
+    var sent: [Sent] = []
+  }
+
+  struct Sent {
+    var correlation: Int32
+    var place: KafkaPlace
+    var producer: Int32
+    /// What it is a copy of was not known: the next record that is acknowledged.
+    var waits: Bool
+  }
+
+  func produceFact(_ fact: KafkaFact, of exchange: KafkaExchange, in frame: RawSpan) {
+    switch fact {
+    case .produceRequested(_, let acks, _):
+      process.hasPublished = true
+      producing.correlation = exchange.correlation
+      producing.isAnswered = acks != 0
+    case .producePartition(let topic, let partition): producePartition(topic, partition, in: frame)
+    case .producePartitionEnded: producing.producer = nil
+    case .producePartitionAnswered(let topic, let partition, let error, _, _):
+      produceAnswered(topic, partition, error: error, of: exchange, in: frame)
+    default: break
+    }
   }
 
   func producePartition(_ topic: KafkaTopic, _ number: Int32, in frame: RawSpan) {
@@ -44,6 +73,7 @@ extension KafkaSession {
   func producedBatch(_ batch: KafkaBatch, at: Timestamp) {
     producing.comesInRecords = false
     producing.transaction = batch.isTransactional && batch.producerID >= 0 ? batch.producerID : nil
+    producing.mayComeAgain = producing.isAnswered && batch.producerID < 0
     guard let producer = producing.producer, !batch.isControl, !isRepeated(batch) else { return }
     // A wrapper message of old tells only its last offset, from 0 on.
     let count = batch.count >= 0 ? Int(batch.count) : Int(min(max(0, batch.lastOffset), Self.wrapperBound) + 1)
@@ -79,6 +109,31 @@ extension KafkaSession {
     return false
   }
 
+  func noteSent(_ producer: Int32, waits: Bool) {
+    guard producing.mayComeAgain else { return }
+    if producing.sent.count >= Self.sentBound { producing.sent.removeFirst(Self.sentBound / 2) }
+    producing.sent.append(
+      Sent(correlation: producing.correlation, place: producing.place, producer: producer, waits: waits))
+  }
+
+  /// What the broker did not take was not published. Its producer sends it again, and then it is the same copy, or gives up;
+  /// the record that it was made of has failed either way.
+  private func produceAnswered(
+    _ topic: KafkaTopic, _ number: Int32, error: Int16, of exchange: KafkaExchange, in frame: RawSpan
+  ) {
+    guard !producing.sent.isEmpty, let place = place(topic, number, in: frame) else { return }
+    let isMeant = { (copy: Sent) in copy.correlation == exchange.correlation && copy.place == place }
+    let copies = producing.sent.filter(isMeant)
+    producing.sent.removeAll(where: isMeant)
+    guard error != KafkaError.none else { return }
+    for copy in copies {
+      if ledger.producers[copy.producer].published > 0 { ledger.producers[copy.producer].published -= 1 }
+      if copy.waits, let i = process.copies.lastIndex(where: { $0.producer == copy.producer }) {
+        process.copies.remove(at: i)
+      }
+    }
+  }
+
   func recordHeader(_ value: Text, in frame: RawSpan) {
     guard producing.comesInRecords, producing.numbers.count < Self.numberBound,
       let number = KafkaRecordMarks.number(value, frame), number >= 0
@@ -97,4 +152,6 @@ extension KafkaSession {
   private static var copiesBound: Int { 65_536 }
   private static var wrapperBound: Int64 { 1 << 20 }
   private static var numberBound: Int { 16 }
+  /// More than producers have in flight.
+  private static var sentBound: Int { 4_096 }
 }

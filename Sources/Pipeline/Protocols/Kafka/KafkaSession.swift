@@ -311,9 +311,8 @@ extension KafkaSession: KafkaFactSink {
     case .fetchPartitionEnded: fetchPartitionEnded()
     case .fetchEnded: fetching.partition = nil
 
-    case .produceRequested: process.hasPublished = true
-    case .producePartition(let topic, let partition): producePartition(topic, partition, in: frame)
-    case .producePartitionEnded: producing.producer = nil
+    case .produceRequested, .producePartition, .producePartitionEnded, .producePartitionAnswered:
+      produceFact(fact, of: exchange, in: frame)
 
     case .offsetCommitPositionRequested(let membership, _, let position):
       commitRequested(membership, position, in: frame)
