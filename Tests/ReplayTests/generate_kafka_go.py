@@ -8,7 +8,9 @@ import sys
 
 import generate
 import kafka_messages as kafka
+import kafka_old_messages as old
 from franz_client import Publisher
+from generate_kafka import TOPIC
 from generate_kafka_js import everywhere
 from kafka_go_client import Reader
 from kafka_old_client import Scene
@@ -162,6 +164,99 @@ def kafka_go_fatal(scene):
         reborn = Joiner(scene, start + 2, member=f"reader-{life + 1}")
         reborn.told(start + 31, 2 + life, [0, 1, 2])
         scene.count(rebalances=1)
+
+
+def streams(reader, at, partition, every_s):
+    """The answer comes as fast as the application takes it: a piece for each of its batches."""
+    link, ((_, cursor),) = reader.readers[partition], reader.asked[reader.readers[partition]]
+    batches = [(base, count, len(raw)) for base, count, raw in scene_of(reader).batches(partition, cursor)]
+    sizes = [size for _, _, size in batches]
+
+    def cut(payload):
+        starts = [len(payload) - sum(sizes[i:]) for i in range(1, len(sizes))]
+        return [payload[i:j] for i, j in zip([0, *starts], [*starts, len(payload)])]
+
+    plain, link.cut, step = link.cut, cut, [0]
+    to_client = link.to_client
+
+    def slowly(at, payload):
+        link.cut = plain
+        for i, piece in enumerate(cut(payload)): to_client(at + i * every_s, piece)
+
+    link.to_client = slowly
+    found = reader.answer_on(at, link)[partition]
+    link.to_client, link.cut = to_client, plain
+    reader.cursors[partition] = found[-1] + 1
+    return found
+
+
+def scene_of(reader):
+    return reader.scene
+
+
+@scenario
+def kafka_go_streams(scene):
+    """Each three seconds an answer of twenty batches, a tenth of a second apart; each record is committed, or put aside if it
+    is the tenth, before the next one has come, over another connection."""
+    publisher, reader = Publisher(scene, 0), Reader(scene, 0.1)
+    for k in range(20):
+        at = scene.START_S + k * 3
+        for i in range(20): publisher.publish(at + i * 0.001, 1, 1)
+        # What is waited for on the other connections comes in between.
+        found = streams(reader, at + 0.1, 1, 0.1)
+        for i, offset in enumerate(found):
+            if i == 9: reader.dead_letter(at + 0.12 + i * 0.1, 1, offset)
+            reader.commit(at + 0.14 + i * 0.1, {1: offset + 1})
+            if i % 9 == 8: reader.heartbeat(at + 0.16 + i * 0.1)
+        reader.request(at + 2.2, 1)
+    reader.leave(scene.START_S + 60)
+
+
+@scenario
+def kafka_go_truncated(scene):
+    """Answers end in the middle of a batch, where the most bytes are reached that were asked for: that batch delivers nothing,
+    and is asked for again."""
+    publisher, reader = Publisher(scene, 0), Reader(scene, 0.1)
+    for k in range(60):
+        at = scene.START_S + k
+        for i in range(3): publisher.publish(at + i * 0.001, 1, 4)
+        link, version = reader.readers[1], reader.VERSIONS[old.FETCH]
+        ((_, cursor),) = reader.asked.pop(link)
+        whole = scene.batches(1, cursor)
+        content = b"".join(raw for _, _, raw in whole)[:-30]
+        found = [o for base, count, _ in whole[:-1] for o in range(max(base, cursor), base + count)]
+        for offset in found: reader.arrived(1, offset)
+        link.answer(at + 0.1, old.fetch_answer(TOPIC, [old.fetched(version, 1, scene.ends[1], content)]))
+        reader.cursors[1] = found[-1] + 1
+        reader.request(at + 0.11, 1)
+        found += reader.fetched(at + 0.12, 1)
+        reader.commit(at + 0.3, {1: found[-1] + 1})
+        if k % 3 == 0: reader.heartbeat(at + 0.9)
+    reader.leave(scene.START_S + 60)
+
+
+@scenario
+def kafka_go_two_readers(scene):
+    """Two readers of one group in one process: the second joins later, and is closed with records read ahead, which the first
+    gets; then the process dies with six."""
+    publisher, first = Publisher(scene, 0), Reader(scene, 0.1, member="reader-a")
+    for k in range(10): one(publisher, first, scene.START_S + k)
+    at = scene.START_S + 10
+    second = Joiner(scene, at, member="reader-b")
+    first.rebalance(at + 0.5, 2, [0, 1], answered=at + 1)
+    second.told(at + 1.002, 2, [2])
+    scene.count(rebalances=1)
+    for k in range(10): one(publisher, first, at + 2 + k, second)
+    everywhere(publisher, at + 13, 5)
+    second.poll(at + 13.1)
+    first.commit(at + 13.5, behind(first.poll(at + 13.1)))
+    second.leave(at + 14)
+    first.rebalance(at + 14.5, 3, [0, 1, 2], answered=at + 14.6)
+    scene.count(rebalances=1)
+    for k in range(10): one(publisher, first, at + 16 + k)
+    everywhere(publisher, at + 27, 2)
+    first.poll(at + 27.1)
+    first.die(at + 28)
 
 
 if __name__ == "__main__":

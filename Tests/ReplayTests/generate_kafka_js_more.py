@@ -9,11 +9,12 @@ import sys
 import generate
 import kafka_messages as kafka
 import kafka_old_messages as old
-from franz_client import Publisher
+from franz_client import Publisher, value
+from generate import EPOCH_S
 from generate_kafka_js import everywhere, storm
-from generate_kafka import DEAD
+from generate_kafka import DEAD, TOPIC, array, data, record, string
 from kafka_js_client import Consumer
-from kafka_old_client import Scene
+from kafka_old_client import Link, Scene
 
 scenarios = {}
 
@@ -161,6 +162,152 @@ def kafka_js_compressed(scene):
         if k % 3 == 0: consumer.heartbeat(at + 0.71)
         consumer.request(at + 0.72)
     consumer.leave(scene.START_S + 60)
+
+
+# --- What goes wrong between client and broker ------------------------------------------------------------------------
+
+
+@scenario
+def kafka_js_expelled(scene):
+    """A handler that takes 40 s for six records and sends no heartbeat meanwhile is put out of the group each time: its commits
+    are refused, it joins anew under another id, and gets the same records again."""
+    publisher = Publisher(scene, 0)
+    consumer = Consumer(scene, 0.1)
+    everywhere(publisher, scene.START_S, 2)
+    for k in range(5):
+        at = scene.START_S + k * 41
+        consumer.work_in_vain(at + 0.01, k)
+    consumer.answered(at + 40.9)
+    for partition in range(3): consumer.resolve(partition, 1)
+    consumer.commit(at + 41)
+    consumer.leave(at + 42)
+
+
+def work_in_vain(self, at, k):
+    self.answered(at)
+    self.heartbeat(at + 40, UNKNOWN_MEMBER)
+    version = self.VERSIONS[old.OFFSET_COMMIT]
+    offsets = {p: 2 for p in range(3)}
+    request = old.commit(version, self.scene.group, self.generation, self.member, TOPIC, offsets)
+    answer = old.commit_answer(version, TOPIC, offsets, UNKNOWN_MEMBER)
+    self.ask(at + 40.01, self.main, old.OFFSET_COMMIT, request, answer)
+    self.scene.count(commit_failures=1, rebalances=1, duplicates=6)
+    self.given_back()
+    self.member = f"kafkajs-again-{k}"
+    self.enter(at + 40.02, self.generation + 2)
+
+
+Consumer.work_in_vain = work_in_vain
+UNKNOWN_MEMBER, OUT_OF_RANGE, NOT_ENOUGH_REPLICAS = 25, 1, 19
+
+
+@scenario
+def kafka_js_sasl(scene):
+    """A storm over connections that begin with a login: the one that fetches says nothing else before its first Fetch."""
+    scene.stands_at(5000)
+    publisher = Publisher(scene, 0)
+    consumer = Secured(scene, 0.1)
+    storm(scene, publisher, consumer, range(60), (0, 2))
+    consumer.leave(scene.START_S + 60)
+
+
+class Secured(Consumer):
+    def pair(self, at, node=1):
+        links = Link(self, at, node), Link(self, at + 0.0001, node)
+        answer = old.api_versions_answer(2, {key: 12 for key in range(37)})
+        self.ask(at + 0.0008, links[0], old.API_VERSIONS, b"", answer)
+        for i, link in enumerate(links):
+            link.ask(at + 0.0016 + i * 0.0001, 17, 1, string("PLAIN"), old.i16(0) + array([string("PLAIN")]))
+            answer = old.i16(0) + string(None) + data(b"") + old.i64(0)
+            link.ask(at + 0.0022 + i * 0.0001, 36, 1, data(b"\x00orders\x00secret"), answer)
+        return links
+
+
+@scenario
+def kafka_js_refused(scene):
+    """Each second one of six records is put aside; its dead letter is refused twice for want of replicas, and taken the third
+    time. The producer is not idempotent: nothing but its contents tells that it is the same one."""
+    publisher, consumer = Publisher(scene, 0), Consumer(scene, 0.1)
+    for k in range(60):
+        at, failing = scene.START_S + k, scene.ends[1]
+        everywhere(publisher, at, 2, codec=kafka.NONE)
+        found = consumer.answered(at + 0.01)
+        for i in range(2): consumer.refused(at + 0.1 + i * 0.1, 1, failing)
+        consumer.dead_letter(at + 0.3, 1, failing, names_source=k % 2 == 0)
+        consumer.work(at + 0.4, found)
+        if k % 3 == 0: consumer.heartbeat(at + 0.5)
+        consumer.request(at + 0.51)
+    consumer.leave(scene.START_S + 60)
+
+
+def refused(self, at, partition, offset):
+    """A dead letter that the broker does not take."""
+    if self.producer is None:
+        self.producer = self.pair(at - 0.008)
+        self.ask_metadata(at - 0.004, self.producer[0], [DEAD])
+    content = kafka.batch([record(0, value(partition, offset))], int((EPOCH_S + at) * 1000), codec=kafka.NONE)
+    answer = old.produce_answer(DEAD, 0, -1, NOT_ENOUGH_REPLICAS)
+    self.ask(at, self.producer[0], old.PRODUCE, old.produce(DEAD, 0, content), answer)
+
+
+Consumer.refused = refused
+
+
+@scenario
+def kafka_js_out_of_range(scene):
+    """What the group was to read next has been deleted: the client commits an offset of -2 for it, asks where the group stands
+    and where the log begins, and goes on there."""
+    publisher, consumer = Publisher(scene, 0), Consumer(scene, 0.1)
+    for k in range(40):
+        at = scene.START_S + k
+        if k == 20:
+            everywhere(publisher, at - 0.5, 50)
+            for partition in range(3): scene.log[partition] = [b for b in scene.log[partition] if b[0] >= scene.ends[partition]]
+            consumer.lost_place(at - 0.4)
+        everywhere(publisher, at, 2)
+        consumer.poll(at + 0.01)
+        if k % 3 == 0: consumer.heartbeat(at + 0.5)
+    consumer.leave(scene.START_S + 40)
+
+
+def lost_place(self, at):
+    """The Fetch that waits is answered OFFSET_OUT_OF_RANGE, of each partition."""
+    link, version = self.nodes[1][1], self.VERSIONS[old.FETCH]
+    rows = [old.fetched(version, p, -1, b"", OUT_OF_RANGE) for p, _ in self.asked.pop(link)]
+    link.answer(at, old.fetch_answer(TOPIC, rows))
+    for partition in range(3):
+        commits = self.VERSIONS[old.OFFSET_COMMIT]
+        request = old.commit(commits, self.scene.group, self.generation, self.member, TOPIC, {partition: -2})
+        answer = old.commit_answer(commits, TOPIC, [partition])
+        self.ask(at + 0.002 + partition * 0.002, self.main, old.OFFSET_COMMIT, request, answer)
+    self.scene.committed = {p: -1 for p in range(3)}
+    self.ask_offsets(at + 0.01, self.main, [0, 1, 2])
+    begins = {p: self.scene.log[p][0][0] if self.scene.log[p] else self.scene.ends[p] for p in range(3)}
+    version = self.VERSIONS[old.LIST_OFFSETS]
+    request = old.list_offsets(version, TOPIC, begins)
+    self.ask(at + 0.012, self.main, old.LIST_OFFSETS, request, old.list_offsets_answer(version, TOPIC, begins))
+    self.cursors.update(begins)
+    self.head.update(begins)
+    self.request(at + 0.014)
+
+
+Consumer.lost_place = lost_place
+
+
+@scenario
+def kafka_js_recreated(scene):
+    """The topic is deleted and made anew while it is consumed: offsets begin at 0 again, and no id tells. Everything is new."""
+    publisher, consumer = Publisher(scene, 0), Consumer(scene, 0.1)
+    for k in range(40):
+        at = scene.START_S + k
+        if k == 20:
+            scene.make_anew()
+            consumer.lost_place(at - 0.4)
+            publisher.begin_anew(at - 0.1)
+        everywhere(publisher, at, 2)
+        consumer.poll(at + 0.01)
+        if k % 3 == 0: consumer.heartbeat(at + 0.5)
+    consumer.leave(scene.START_S + 40)
 
 
 if __name__ == "__main__":

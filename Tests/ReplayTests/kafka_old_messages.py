@@ -161,6 +161,6 @@ def produce(topic, partition, content):
     return string(None) + i16(-1) + i32(30_000) + array([string(topic) + array([i32(partition) + data(content)])])
 
 
-def produce_answer(topic, partition, base):
-    row = i32(partition) + i16(0) + i64(base) + i64(-1) + i64(0)
+def produce_answer(topic, partition, base, error=0):
+    row = i32(partition) + i16(error) + i64(base) + i64(-1) + i64(0)
     return array([string(topic) + array([row])]) + i32(0)
