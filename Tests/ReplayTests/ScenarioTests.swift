@@ -2,8 +2,7 @@ import Foundation
 import Pipeline
 import Testing
 
-/// Long scenarios that `generate.py`, `generate_kafka.py` and `generate_franz*.py` write byte by byte, and the verdicts that
-/// `scenarios.json` works out by hand.
+/// Long scenarios that `generate*.py` write byte by byte, and the verdicts that `scenarios.json` works out by hand.
 @Suite struct ScenarioTests {
   struct Expectation: Decodable, Sendable {
     var verdict: String
@@ -44,7 +43,8 @@ import Testing
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
     for generator in [
       "generate.py", "generate_kafka.py", "generate_franz.py", "generate_franz_more.py", "generate_franz_share.py",
-      "generate_franz_wire.py",
+      "generate_franz_wire.py", "generate_kafka_js.py", "generate_kafka_js_more.py", "generate_kafka_go.py",
+      "generate_sarama.py",
     ] {
       let python = Process()
       python.executableURL = URL(filePath: "/usr/bin/env")
@@ -59,7 +59,7 @@ import Testing
 
   struct Failed: Error {}
 
-  @Test func `the table was read`() { #expect(Self.expectations.count >= 66) }
+  @Test func `the table was read`() { #expect(Self.expectations.count >= 105) }
 
   @Test(arguments: expectations.keys.sorted())
   func `a scenario's verdict and first opening are as worked out by hand`(name: String) throws {

@@ -10,7 +10,7 @@ import generate
 import kafka_messages as kafka
 import kafka_old_messages as old
 from franz_client import Publisher
-from generate_kafka import TOPIC
+from generate_kafka import DEAD, TOPIC
 from generate_kafka_js import everywhere
 from kafka_go_client import Reader
 from kafka_old_client import Scene
@@ -64,8 +64,8 @@ def kafka_go_interval(scene):
 
 @scenario
 def kafka_go_deploy(scene):
-    """Six readers one after another, each closed with a hundred records read ahead: it leaves over a new connection, when the
-    one that it had is closed."""
+    """Six readers one after another, each closed with a hundred records read ahead: it leaves over a new connection,
+    when the one that it had is closed."""
     publisher = Publisher(scene, 0)
     for life in range(6):
         start = scene.START_S + life * 20
@@ -83,8 +83,8 @@ def kafka_go_deploy(scene):
 
 @scenario
 def kafka_go_rebalance(scene):
-    """Another reader joins and leaves, every ten seconds: each time all connections end and are made anew; what was read ahead
-    comes again, to one or the other. Nobody has crashed."""
+    """Another reader joins and leaves, every ten seconds: each time all connections end and are made anew; what was read
+    ahead comes again, to one or the other. Nobody has crashed."""
     publisher, first, generation = Publisher(scene, 0), Reader(scene, 0.1), 1
     for k in range(6):
         at = scene.START_S + k * 10
@@ -127,7 +127,7 @@ class Joiner(Reader):
 @scenario
 def kafka_go_broken(scene):
     """Every other second a partition's read runs out of time in the middle of six records: its connection is made anew, and
-    the rest comes again. Once it stops at the same record for three times."""
+    the rest comes again."""
     publisher, reader = Publisher(scene, 0), Reader(scene, 0.1)
     for k in range(60):
         at, partition = scene.START_S + k, k % 3
@@ -168,36 +168,25 @@ def kafka_go_fatal(scene):
 
 def streams(reader, at, partition, every_s):
     """The answer comes as fast as the application takes it: a piece for each of its batches."""
-    link, ((_, cursor),) = reader.readers[partition], reader.asked[reader.readers[partition]]
-    batches = [(base, count, len(raw)) for base, count, raw in scene_of(reader).batches(partition, cursor)]
-    sizes = [size for _, _, size in batches]
-
-    def cut(payload):
-        starts = [len(payload) - sum(sizes[i:]) for i in range(1, len(sizes))]
-        return [payload[i:j] for i, j in zip([0, *starts], [*starts, len(payload)])]
-
-    plain, link.cut, step = link.cut, cut, [0]
-    to_client = link.to_client
+    link, to_client = reader.readers[partition], reader.readers[partition].to_client
+    ((_, cursor),) = reader.asked[link]
+    sizes = [len(raw) for _, _, raw in reader.scene.batches(partition, cursor)]
 
     def slowly(at, payload):
-        link.cut = plain
-        for i, piece in enumerate(cut(payload)): to_client(at + i * every_s, piece)
+        starts = [0, *(len(payload) - sum(sizes[i:]) for i in range(1, len(sizes))), len(payload)]
+        for i in range(len(sizes)): to_client(at + i * every_s, payload[starts[i] : starts[i + 1]])
 
     link.to_client = slowly
     found = reader.answer_on(at, link)[partition]
-    link.to_client, link.cut = to_client, plain
+    link.to_client = to_client
     reader.cursors[partition] = found[-1] + 1
     return found
 
 
-def scene_of(reader):
-    return reader.scene
-
-
 @scenario
 def kafka_go_streams(scene):
-    """Each three seconds an answer of twenty batches, a tenth of a second apart; each record is committed, or put aside if it
-    is the tenth, before the next one has come, over another connection."""
+    """Each three seconds an answer of twenty batches, a tenth of a second apart; each record is committed, or put aside
+    if it is the tenth, before the next one has come, over another connection."""
     publisher, reader = Publisher(scene, 0), Reader(scene, 0.1)
     for k in range(20):
         at = scene.START_S + k * 3
@@ -214,8 +203,8 @@ def kafka_go_streams(scene):
 
 @scenario
 def kafka_go_truncated(scene):
-    """Answers end in the middle of a batch, where the most bytes are reached that were asked for: that batch delivers nothing,
-    and is asked for again."""
+    """Answers end in the middle of a batch, where the most bytes are reached that were asked for: that batch delivers
+    nothing, and is asked for again."""
     publisher, reader = Publisher(scene, 0), Reader(scene, 0.1)
     for k in range(60):
         at = scene.START_S + k
@@ -237,8 +226,8 @@ def kafka_go_truncated(scene):
 
 @scenario
 def kafka_go_two_readers(scene):
-    """Two readers of one group in one process: the second joins later, and is closed with records read ahead, which the first
-    gets; then the process dies with six."""
+    """Two readers of one group in one process: the second joins later, and is closed with records read ahead, which the
+    first gets; then the process dies with six."""
     publisher, first = Publisher(scene, 0), Reader(scene, 0.1, member="reader-a")
     for k in range(10): one(publisher, first, scene.START_S + k)
     at = scene.START_S + 10
@@ -257,6 +246,51 @@ def kafka_go_two_readers(scene):
     everywhere(publisher, at + 27, 2)
     first.poll(at + 27.1)
     first.die(at + 28)
+
+
+@scenario
+def kafka_go_async(scene):
+    """Each second three of nine records are put aside by a writer that does not wait: it publishes three dead letters at
+    once, most of a second later, when all nine are committed."""
+    for partition in range(3):
+        for places in (scene.committed, scene.ends, scene.reached): places[partition] = partition * 10_000
+    publisher, reader = Publisher(scene, 0), Reader(scene, 0.1)
+    # The writer has published before.
+    reader.dial_writer(0.5)
+    reader.publish_all(0.6, [])
+    for k in range(60):
+        at = scene.START_S + k
+        everywhere(publisher, at, 3)
+        found = reader.poll(at + 0.01)
+        failing = [(p, offsets[1]) for p, offsets in found.items()]
+        reader.commit(at + 0.1, behind(found))
+        reader.publish_all(at + 0.8, failing)
+        scene.count(acked=-3, acked_paired=3)
+        reader.dead.clear()
+        if k % 3 == 0: reader.heartbeat(at + 0.9)
+    reader.leave(scene.START_S + 60)
+
+
+@scenario
+def kafka_go_midway(scene):
+    """Seen from its middle on, each partition over a connection of its own: what is committed tells whose it is. Then every
+    record is put aside."""
+    publisher, reader = Publisher(scene, 0), Reader(scene, 0.1)
+    begins_s = scene.START_S + 29.95
+    scene.rearrange = lambda packets: [packet for packet in packets if packet[0] >= begins_s * 1e9]
+    scene.is_counted = False
+    reader.dial_writer(0.5)
+    for k in range(60):
+        at = scene.START_S + k
+        if k == 31: scene.is_counted = True
+        if k == 30: reader.ask_metadata(at + 0.5, reader.writer, [DEAD])
+        everywhere(publisher, at, 2)
+        found = reader.poll(at + 0.01)
+        for i, (partition, offset) in enumerate((p, o) for p, offsets in found.items() for o in offsets):
+            if k >= 40: reader.dead_letter(at + 0.05 + i * 0.01, partition, offset)
+            reader.commit(at + 0.055 + i * 0.01, {partition: offset + 1})
+        if k % 3 == 0: reader.heartbeat(at + 0.9)
+    reader.leave(scene.START_S + 60)
 
 
 if __name__ == "__main__":

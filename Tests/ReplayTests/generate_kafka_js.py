@@ -28,8 +28,8 @@ def everywhere(publisher, at, count, age_s=0, **more):
 
 @scenario
 def kafka_js(scene):
-    """A minute of six records a second that are fine; then a minute in which each is put aside at the first try, so that only
-    equal contents tell what it is a copy of. Then the client stops."""
+    """A minute of six records a second that are fine; then a minute in which each is put aside at the first try, so that
+    only equal contents tell what it is a copy of. Then the client stops."""
     publisher, consumer = Publisher(scene, 0), Consumer(scene, 0.1)
     for k in range(120):
         at = scene.START_S + k
@@ -127,8 +127,8 @@ def kafka_js_storm_brokers(scene):
 
 @scenario
 def kafka_js_concurrent(scene):
-    """Three partitions at once, of which two fail, each time both: nobody can tell which of them it was until the dead letters
-    do. Both are tried five times more, and a round of both is one failed attempt."""
+    """Three partitions at once, of which two fail, each time both: nobody can tell which of them it was until the dead
+    letters do. Both are tried five times more, and a round of both is one failed attempt."""
     scene.stands_at(5000)
     for places in (scene.committed, scene.ends, scene.reached): places[0] += 10_000
     publisher, consumer = Publisher(scene, 0), Consumer(scene, 0.1)
@@ -191,8 +191,8 @@ def kafka_js_crashes_early(scene):
 
 @scenario
 def kafka_js_pause(scene):
-    """Each second the handler works on the first of three records and pauses their partition for half a second: the other two
-    are dropped, and come again, fine."""
+    """Each second the handler works on the first of three records and pauses their partition for half a second: the
+    other two are dropped, and come again, fine."""
     publisher, consumer = Publisher(scene, 0), Consumer(scene, 0.1)
     for k in range(60):
         at, partition = scene.START_S + k, k % 3
@@ -263,9 +263,10 @@ def kafka_js_each_batch(scene):
 
 @scenario
 def kafka_js_seek(scene):
-    """The handler seeks to the record that fails instead of throwing: the client commits the record as done, commits it as not
-    done, asks where the group stands and fetches from there. After five times it is put aside. What was committed passes for
-    acknowledged, which can't be taken back; of the copies only the first is none until the second return tells it was one."""
+    """The handler seeks to the record that fails instead of throwing: the client commits the record as done, commits it
+    as not done, asks where the group stands and fetches from there. After five times it is put aside. What was
+    committed passes for acknowledged, which can't be taken back; of the copies only the first is none until the
+    second return tells it was one."""
     scene.stands_at(5000)
     publisher, consumer = Publisher(scene, 0), Consumer(scene, 0.1)
     for k in range(60):

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Writes further Kafka scenarios in the dialect of the Node client kafkajs (kafka_js_client.py): what else happens to a group.
+"""Writes further Kafka scenarios in the dialect of the Node client kafkajs (kafka_js_client.py): what else happens to a
+group.
 
     generate_kafka_js_more.py DIR [NAME…]       as generate_kafka.py; scenarios.json has what each must lead to
+
 """
 
 import sys
@@ -16,6 +18,7 @@ from generate_kafka import DEAD, TOPIC, array, data, record, string
 from kafka_js_client import Consumer
 from kafka_old_client import Link, Scene
 
+OUT_OF_RANGE, NOT_ENOUGH_REPLICAS, UNKNOWN_MEMBER = 1, 19, 25
 scenarios = {}
 
 
@@ -26,8 +29,8 @@ def scenario(function):
 
 @scenario
 def kafka_js_deploy(scene):
-    """Six consumers one after another, each stopped with most of sixty records yet to be worked on: what was done is committed,
-    then it leaves."""
+    """Six consumers one after another, each stopped with most of sixty records yet to be worked on: what was done is
+    committed, then it leaves."""
     publisher = Publisher(scene, 0)
     for life in range(6):
         start = scene.START_S + life * 20
@@ -53,8 +56,8 @@ class Joiner(Consumer):
 
 @scenario
 def kafka_js_rebalance(scene):
-    """In the middle of a storm of old records another consumer joins: one record has failed three times then, and fails three
-    times more behind the rebalance. What had come and was not done is given back, and comes again."""
+    """In the middle of a storm of old records another consumer joins: one record has failed three times then, and fails
+    three times more behind the rebalance. What had come and was not done is given back, and comes again."""
     scene.stands_at(5000)
     publisher, first = Publisher(scene, 0), Consumer(scene, 0.1)
     second = None
@@ -111,8 +114,8 @@ def kafka_js_midway(scene):
 
 @scenario
 def kafka_js_groups(scene):
-    """Two groups in one process, of the same topic and with the same client id: the storm is one's alone. Where they stand at
-    the beginning tells them apart."""
+    """Two groups in one process, of the same topic and with the same client id: the storm is one's alone. Where they
+    stand at the beginning tells them apart."""
     scene.stands_at(5000)
     other = scene.beside("audit")
     other.committed, other.reached = {p: 4990 for p in range(3)}, {p: 4990 for p in range(3)}
@@ -130,8 +133,8 @@ def kafka_js_groups(scene):
 
 @scenario
 def kafka_js_groups_alike(scene):
-    """Both begin where the log begins. The first is alone when it asks for its records; of what the other asks for nothing tells
-    whose it is, and nothing is guessed."""
+    """Both begin where the log begins. The first is alone when it asks for its records; of what the other asks for
+    nothing tells whose it is, and nothing is guessed."""
     other = scene.beside("audit")
     publisher, consumer = Publisher(scene, 0), Consumer(scene, 0.1)
     audit = Consumer(other, 0.15, member="kafkajs-audit")
@@ -169,36 +172,32 @@ def kafka_js_compressed(scene):
 
 @scenario
 def kafka_js_expelled(scene):
-    """A handler that takes 40 s for six records and sends no heartbeat meanwhile is put out of the group each time: its commits
-    are refused, it joins anew under another id, and gets the same records again."""
+    """A handler that takes 40 s for six records and sends no heartbeat meanwhile is put out of the group each time: its
+    commits are refused, it joins anew under another id, and gets the same records again."""
     publisher = Publisher(scene, 0)
     consumer = Consumer(scene, 0.1)
     everywhere(publisher, scene.START_S, 2)
     for k in range(5):
         at = scene.START_S + k * 41
-        consumer.work_in_vain(at + 0.01, k)
+        work_in_vain(consumer, at + 0.01, k)
     consumer.answered(at + 40.9)
     for partition in range(3): consumer.resolve(partition, 1)
     consumer.commit(at + 41)
     consumer.leave(at + 42)
 
 
-def work_in_vain(self, at, k):
-    self.answered(at)
-    self.heartbeat(at + 40, UNKNOWN_MEMBER)
-    version = self.VERSIONS[old.OFFSET_COMMIT]
+def work_in_vain(consumer, at, k):
+    consumer.answered(at)
+    consumer.heartbeat(at + 40, UNKNOWN_MEMBER)
+    version = consumer.VERSIONS[old.OFFSET_COMMIT]
     offsets = {p: 2 for p in range(3)}
-    request = old.commit(version, self.scene.group, self.generation, self.member, TOPIC, offsets)
+    request = old.commit(version, consumer.scene.group, consumer.generation, consumer.member, TOPIC, offsets)
     answer = old.commit_answer(version, TOPIC, offsets, UNKNOWN_MEMBER)
-    self.ask(at + 40.01, self.main, old.OFFSET_COMMIT, request, answer)
-    self.scene.count(commit_failures=1, rebalances=1, duplicates=6)
-    self.given_back()
-    self.member = f"kafkajs-again-{k}"
-    self.enter(at + 40.02, self.generation + 2)
-
-
-Consumer.work_in_vain = work_in_vain
-UNKNOWN_MEMBER, OUT_OF_RANGE, NOT_ENOUGH_REPLICAS = 25, 1, 19
+    consumer.ask(at + 40.01, consumer.main, old.OFFSET_COMMIT, request, answer)
+    consumer.scene.count(commit_failures=1, rebalances=1, duplicates=6)
+    consumer.given_back()
+    consumer.member = f"kafkajs-again-{k}"
+    consumer.enter(at + 40.02, consumer.generation + 2)
 
 
 @scenario
@@ -207,6 +206,21 @@ def kafka_js_sasl(scene):
     scene.stands_at(5000)
     publisher = Publisher(scene, 0)
     consumer = Secured(scene, 0.1)
+    storm(scene, publisher, consumer, range(60), (0, 2))
+    consumer.leave(scene.START_S + 60)
+
+
+class Apart(Consumer):
+    """Where several topics are fetched, partitions are listed in any order, and a topic again for each run of its own."""
+
+    APART = True
+
+
+@scenario
+def kafka_js_apart(scene):
+    """A storm, as kafka_js_storm_others, whose requests and answers name the topic once for each partition."""
+    scene.stands_at(5000)
+    publisher, consumer = Publisher(scene, 0), Apart(scene, 0.1)
     storm(scene, publisher, consumer, range(60), (0, 2))
     consumer.leave(scene.START_S + 60)
 
@@ -225,14 +239,14 @@ class Secured(Consumer):
 
 @scenario
 def kafka_js_refused(scene):
-    """Each second one of six records is put aside; its dead letter is refused twice for want of replicas, and taken the third
-    time. The producer is not idempotent: nothing but its contents tells that it is the same one."""
+    """Each second one of six records is put aside; its dead letter is refused twice for want of replicas, and taken the
+    third time. The producer is not idempotent: nothing but its contents tells that it is the same one."""
     publisher, consumer = Publisher(scene, 0), Consumer(scene, 0.1)
     for k in range(60):
         at, failing = scene.START_S + k, scene.ends[1]
         everywhere(publisher, at, 2, codec=kafka.NONE)
         found = consumer.answered(at + 0.01)
-        for i in range(2): consumer.refused(at + 0.1 + i * 0.1, 1, failing)
+        for i in range(2): refused(consumer, at + 0.1 + i * 0.1, 1, failing)
         consumer.dead_letter(at + 0.3, 1, failing, names_source=k % 2 == 0)
         consumer.work(at + 0.4, found)
         if k % 3 == 0: consumer.heartbeat(at + 0.5)
@@ -240,69 +254,64 @@ def kafka_js_refused(scene):
     consumer.leave(scene.START_S + 60)
 
 
-def refused(self, at, partition, offset):
+def refused(consumer, at, partition, offset):
     """A dead letter that the broker does not take."""
-    if self.producer is None:
-        self.producer = self.pair(at - 0.008)
-        self.ask_metadata(at - 0.004, self.producer[0], [DEAD])
+    if consumer.producer is None:
+        consumer.producer = consumer.pair(at - 0.008)
+        consumer.ask_metadata(at - 0.004, consumer.producer[0], [DEAD])
     content = kafka.batch([record(0, value(partition, offset))], int((EPOCH_S + at) * 1000), codec=kafka.NONE)
     answer = old.produce_answer(DEAD, 0, -1, NOT_ENOUGH_REPLICAS)
-    self.ask(at, self.producer[0], old.PRODUCE, old.produce(DEAD, 0, content), answer)
-
-
-Consumer.refused = refused
+    consumer.ask(at, consumer.producer[0], old.PRODUCE, old.produce(DEAD, 0, content), answer)
 
 
 @scenario
 def kafka_js_out_of_range(scene):
-    """What the group was to read next has been deleted: the client commits an offset of -2 for it, asks where the group stands
-    and where the log begins, and goes on there."""
+    """What the group was to read next has been deleted: the client commits an offset of -2 for it, asks where the group
+    stands and where the log begins, and goes on there."""
     publisher, consumer = Publisher(scene, 0), Consumer(scene, 0.1)
     for k in range(40):
         at = scene.START_S + k
         if k == 20:
             everywhere(publisher, at - 0.5, 50)
-            for partition in range(3): scene.log[partition] = [b for b in scene.log[partition] if b[0] >= scene.ends[partition]]
-            consumer.lost_place(at - 0.4)
+            for partition in range(3): scene.log[partition] = []
+            lost_place(consumer, at - 0.4)
         everywhere(publisher, at, 2)
         consumer.poll(at + 0.01)
         if k % 3 == 0: consumer.heartbeat(at + 0.5)
     consumer.leave(scene.START_S + 40)
 
 
-def lost_place(self, at):
+def lost_place(consumer, at):
     """The Fetch that waits is answered OFFSET_OUT_OF_RANGE, of each partition."""
-    link, version = self.nodes[1][1], self.VERSIONS[old.FETCH]
-    rows = [old.fetched(version, p, -1, b"", OUT_OF_RANGE) for p, _ in self.asked.pop(link)]
+    link, version = consumer.nodes[1][1], consumer.VERSIONS[old.FETCH]
+    rows = [old.fetched(version, p, -1, b"", OUT_OF_RANGE) for p, _ in consumer.asked.pop(link)]
     link.answer(at, old.fetch_answer(TOPIC, rows))
     for partition in range(3):
-        commits = self.VERSIONS[old.OFFSET_COMMIT]
-        request = old.commit(commits, self.scene.group, self.generation, self.member, TOPIC, {partition: -2})
+        commits = consumer.VERSIONS[old.OFFSET_COMMIT]
+        request = old.commit(commits, consumer.scene.group, consumer.generation, consumer.member, TOPIC, {partition: -2})
         answer = old.commit_answer(commits, TOPIC, [partition])
-        self.ask(at + 0.002 + partition * 0.002, self.main, old.OFFSET_COMMIT, request, answer)
-    self.scene.committed = {p: -1 for p in range(3)}
-    self.ask_offsets(at + 0.01, self.main, [0, 1, 2])
-    begins = {p: self.scene.log[p][0][0] if self.scene.log[p] else self.scene.ends[p] for p in range(3)}
-    version = self.VERSIONS[old.LIST_OFFSETS]
+        consumer.ask(at + 0.002 + partition * 0.002, consumer.main, old.OFFSET_COMMIT, request, answer)
+    consumer.scene.committed = {p: -1 for p in range(3)}
+    consumer.ask_offsets(at + 0.01, consumer.main, [0, 1, 2])
+    begins = {p: consumer.scene.log[p][0][0] if consumer.scene.log[p] else consumer.scene.ends[p] for p in range(3)}
+    version = consumer.VERSIONS[old.LIST_OFFSETS]
     request = old.list_offsets(version, TOPIC, begins)
-    self.ask(at + 0.012, self.main, old.LIST_OFFSETS, request, old.list_offsets_answer(version, TOPIC, begins))
-    self.cursors.update(begins)
-    self.head.update(begins)
-    self.request(at + 0.014)
-
-
-Consumer.lost_place = lost_place
+    consumer.ask(at + 0.012, consumer.main, old.LIST_OFFSETS, request, old.list_offsets_answer(version, TOPIC, begins))
+    consumer.cursors.update(begins)
+    consumer.head.update(begins)
+    consumer.request(at + 0.014)
 
 
 @scenario
 def kafka_js_recreated(scene):
-    """The topic is deleted and made anew while it is consumed: offsets begin at 0 again, and no id tells. Everything is new."""
+    """The topic is deleted and made anew while it is consumed: offsets begin at 0 again, and no id tells. Everything is
+    new."""
     publisher, consumer = Publisher(scene, 0), Consumer(scene, 0.1)
     for k in range(40):
         at = scene.START_S + k
         if k == 20:
             scene.make_anew()
-            consumer.lost_place(at - 0.4)
+            lost_place(consumer, at - 0.4)
             publisher.begin_anew(at - 0.1)
         everywhere(publisher, at, 2)
         consumer.poll(at + 0.01)

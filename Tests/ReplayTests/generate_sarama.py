@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Writes Kafka scenarios in the dialect of the Go client sarama (a ConsumerGroup), of which an old version was recorded: what the
-newest does as its source tells. None is a recording.
+"""Writes Kafka scenarios in the dialect of the Go client sarama (a ConsumerGroup), of which an old version was recorded:
+what the newest does as its source tells. None is a recording.
 
     generate_sarama.py DIR [NAME…]       as generate_kafka.py; scenarios.json has what each must lead to
 
 - One connection to each broker for everything, also a consumer's Fetch and its heartbeats and commits, which are answered
   behind the Fetch that waits. A producer has a client of its own.
-- A session: Metadata, JoinGroup (twice the first time), SyncGroup, a heartbeat at once, OffsetFetch for each partition, then
-  for each the log's end and beginning and Metadata. What is marked is committed once a second and when the session ends.
+- A session: Metadata, JoinGroup (twice the first time), SyncGroup, a heartbeat at once, OffsetFetch for each partition,
+  then for each the log's end and beginning and Metadata. What is marked is committed once a second and when the session
+  ends.
 - A handler that returns an error ends the session; the application begins another one as the same member. There is no seek.
 - Paused partitions, and those whose handler is slow (MaxProcessingTime), are not asked for, and go on where they stood.
 - Cooperative rebalancing: kept partitions are read all the while; what is revoked is committed under the new generation
@@ -193,8 +194,8 @@ def kafka_sarama_sessions(scene):
 
 @scenario
 def kafka_sarama_pause(scene):
-    """Each second a partition is paused for half a second, and another one's handler is slow: neither is asked for meanwhile,
-    and both go on where they stood."""
+    """Each second a partition is paused for half a second, and another one's handler is slow: neither is asked for
+    meanwhile, and both go on where they stood."""
     publisher, consumer = Publisher(scene, 0), Group(scene, 0.1)
     for k in range(60):
         at = scene.START_S + k
@@ -279,8 +280,9 @@ class Newcomer(Cooperative):
 
 @scenario
 def kafka_sarama_cooperative(scene):
-    """Every ten seconds another member is given partition 2, and leaves again. Records of it that were marked are committed on
-    the way out, one that was not is given back and comes to the other; what is in work of the others stays in work."""
+    """Every ten seconds another member is given partition 2, and leaves again. Records of it that were marked are
+    committed on the way out, one that was not is given back and comes to the other; what is in work of the others
+    stays in work."""
     publisher, first, generation = Publisher(scene, 0), Cooperative(scene, 0.1), 1
     for k in range(6):
         at = scene.START_S + k * 10

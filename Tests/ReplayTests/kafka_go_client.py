@@ -2,18 +2,23 @@
 what its source says (0.4), and what brokers answer. Nothing of it was recorded.
 
 - A connection for each question: one to any broker that asks for the coordinator and ends, then one to the coordinator for
-  JoinGroup, SyncGroup, OffsetFetch, heartbeats and commits. Old versions without ApiVersions; only JoinGroup's is looked up.
+  JoinGroup, SyncGroup, OffsetFetch, heartbeats and commits. Old versions without ApiVersions; only JoinGroup's is looked
+  up.
 - Each partition is read on a connection of its own, behind one that asked for its leader: ListOffsets for the log's
   beginning and its end, twice, then ApiVersions, then one Fetch after another, without sessions.
-- Each generation is a new connection, with new readers. At its end the readers' connections end when their Fetch is answered;
-  what was handed to CommitMessages is committed; then the coordinator's connection ends.
+- Each generation is a new connection, with new readers. At its end the readers' connections end when their Fetch is
+  answered; what was handed to CommitMessages is committed; then the coordinator's connection ends.
 - LeaveGroup comes over yet another connection, when all others are closed.
 - What fails is tried again by the application, of which nothing passes; there is no seek. Commits are at once, or every
   interval.
 - Who dies without Close leaves the group to its session timeout (30 s).
 """
 
+import generate_kafka as classic
+import kafka_messages as kafka
 import kafka_old_messages as old
+from franz_client import value
+from generate import EPOCH_S
 from generate_kafka import DEAD, TOPIC
 from kafka_old_client import Link, Member
 
@@ -133,9 +138,23 @@ class Reader(Member):
         self.cursors[partition] = offset
         self.read(at + 0.1, partition)
 
+    def dial_writer(self, at):
+        self.writer = self.dial(at)
+        self.versions(at + 0.001, self.writer)
+        self.ask_metadata(at + 0.003, self.writer, [DEAD])
+
     def dead_letter(self, at, partition, offset, names_source=True):
-        if self.writer is None:
-            self.writer = self.dial(at - 0.008)
-            self.versions(at - 0.007, self.writer)
-            self.ask_metadata(at - 0.005, self.writer, [DEAD])
+        if self.writer is None: self.dial_writer(at - 0.008)
         self.publish_on(at, self.writer, partition, offset, names_source)
+
+    def publish_all(self, at, failing):
+        """Dead letters in one batch; none: something else, to another topic."""
+        records, topic = [], DEAD if failing else "audit"
+        for i, (partition, offset) in enumerate(failing):
+            headers = [("source-partition", b"%d" % partition), ("source-offset", b"%d" % offset)]
+            records.append(classic.record(i, value(partition, offset), 0, headers))
+            self.put_aside(partition, offset)
+        content = kafka.batch(records or [classic.record(0, b"started")], int((EPOCH_S + at) * 1000), codec=kafka.NONE)
+        answer = old.produce_answer(topic, 0, self.put)
+        self.ask(at, self.writer, old.PRODUCE, old.produce(topic, 0, content), answer)
+        self.put += len(failing)

@@ -1,8 +1,8 @@
-"""The Node client kafkajs as a writer of capture files: what it sends, put together by hand after what its source says (2.2),
-and what brokers answer. Nothing of it was recorded.
+"""The Node client kafkajs as a writer of capture files: what it sends, put together by hand after what its source says
+(2.2), and what brokers answer. Nothing of it was recorded.
 
-- To each broker two connections: one for Fetch alone, which says nothing else, not even ApiVersions; one for all the rest. A
-  producer has two of its own. Correlation ids from 0.
+- To each broker two connections: one for Fetch alone, which says nothing else, not even ApiVersions; one for all the rest.
+  A producer has two of its own. Correlation ids from 0.
 - JoinGroup twice, the first without a member id; the leader asks for Metadata before SyncGroup. Each joining begins with
   FindCoordinator. Then OffsetFetch, and ListOffsets where the group stands nowhere yet.
 - One Fetch at a time to each broker, without a session, the partitions in changing order; the next when all records of all
@@ -40,7 +40,8 @@ class Consumer(Member):
         self.turn, self.producer, self.nodes = 0, None, {1: self.pair(at)}
         self.main = self.nodes[1][0]
         self.ask_metadata(at + 0.003, self.main)
-        for node in {leader for leader, _ in self.scene.leaders.values()} - {1}: self.nodes[node] = self.pair(at + 0.004, node)
+        others = {leader for leader, _ in self.scene.leaders.values()} - {1}
+        for node in others: self.nodes[node] = self.pair(at + 0.004, node)
 
     def disconnect(self, at):
         for links in [*self.nodes.values(), *([self.producer] if self.producer else [])]:

@@ -57,7 +57,6 @@ class Link(classic.Link):
         self.to_client(at, classic.data(struct.pack(">i", self.waiting.pop(0)) + body))
 
     def ask(self, at, key, version, body, answer):
-        """`answer` behind those that are still waited for, if any: then it is the caller's to give."""
         self.request(at, key, version, body)
         self.answer(at + 0.0005, answer)
 
@@ -70,6 +69,7 @@ class Member(Held):
     """A member of a group. `VERSIONS`: of each key what it speaks; `PROTOCOL`: its assignor."""
 
     VERSIONS, PROTOCOL, CLIENT_ID, SESSION_MS, ISOLATION, WAIT_MS = {}, "range", "app", 30_000, 0, 5_000
+    APART = False
 
     def __init__(self, scene, at, partitions=(0, 1, 2), member="member-1", host="10.0.0.7", generation=1):
         self.holds_nothing(scene)
@@ -140,7 +140,8 @@ class Member(Held):
         """Of these, in this order."""
         self.asked[link] = [(p, self.cursors[p]) for p in partitions]
         version = self.VERSIONS[old.FETCH]
-        link.request(at, old.FETCH, version, old.fetch(version, TOPIC, self.asked[link], self.WAIT_MS, self.ISOLATION))
+        body = old.fetch(version, TOPIC, self.asked[link], self.WAIT_MS, self.ISOLATION, self.APART)
+        link.request(at, old.FETCH, version, body)
 
     def answer_on(self, at, link, limit=None):
         """What there is of them, of each at most so many batches; by partition the records' offsets."""
@@ -152,7 +153,7 @@ class Member(Held):
             found[partition] = [o for base, count, _ in batches for o in range(max(base, cursor), base + count)]
         for partition, offsets in found.items():
             for offset in offsets: self.arrived(partition, offset)
-        link.answer(at, old.fetch_answer(TOPIC, rows))
+        link.answer(at, old.fetch_answer(TOPIC, rows, self.APART))
         return {p: offsets for p, offsets in found.items() if offsets}
 
     def publish_on(self, at, link, partition, offset, names_source=True):

@@ -1,5 +1,6 @@
-"""Kafka's messages in the versions before flexible ones, as bytes, put together by hand from Kafka's message definitions: those
-that kafkajs, kafka-go and sarama speak. Each function gives the body behind the header; `version` where several are spoken.
+"""Kafka's messages in the versions before flexible ones, as bytes, put together by hand from Kafka's message
+definitions: those that kafkajs, kafka-go and sarama speak. Each function gives the body behind the header; `version`
+where several are spoken.
 """
 
 from generate_kafka import array, data, string
@@ -139,12 +140,16 @@ def list_offsets_answer(version, topic, offsets):
 # --- Fetch and Produce ----------------------------------------------------------------------------------------------
 
 
-def fetch(version, topic, cursors, wait_ms, isolation=0):
-    """`cursors`: a list of partition and position. No session: id 0, epoch −1."""
+def fetch(version, topic, cursors, wait_ms, isolation=0, apart=False):
+    """`cursors`: a list of partition and position. No session: id 0, epoch −1. `apart`: the topic is named once for each."""
     asked = [i32(p) + i32(-1) + i64(offset) + i64(-1) + i32(1 << 20) for p, offset in cursors]
     body = i32(-1) + i32(wait_ms) + i32(1) + i32(10 << 20) + i8(isolation) + i32(0) + i32(-1)
-    body += array([string(topic) + array(asked)]) + array([])
+    body += topics_of(topic, asked, apart) + array([])
     return body + (string("") if version >= 11 else b"")
+
+
+def topics_of(topic, rows, apart):
+    return array([string(topic) + array(some) for some in ([[row] for row in rows] if apart else [rows] if rows else [])])
 
 
 def fetched(version, partition, end, content, error=0):
@@ -152,8 +157,8 @@ def fetched(version, partition, end, content, error=0):
     return i32(partition) + i16(error) + i64(end) + i64(end) + i64(0) + array([]) + preferred + data(content)
 
 
-def fetch_answer(topic, rows):
-    return i32(0) + i16(0) + i32(0) + array([string(topic) + array(rows)] if rows else [])
+def fetch_answer(topic, rows, apart=False):
+    return i32(0) + i16(0) + i32(0) + topics_of(topic, rows, apart)
 
 
 def produce(topic, partition, content):
