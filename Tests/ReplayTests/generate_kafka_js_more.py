@@ -265,6 +265,26 @@ def refused(consumer, at, partition, offset):
 
 
 @scenario
+def kafka_js_resent(scene):
+    """Each second one of six records is put aside. The first time its dead letter goes out, the connection ends before an
+    answer has come; it is sent again over another one."""
+    publisher, consumer = Publisher(scene, 0), Consumer(scene, 0.1)
+    for k in range(60):
+        at, failing = scene.START_S + k, scene.ends[1]
+        everywhere(publisher, at, 2, codec=kafka.NONE)
+        found = consumer.answered(at + 0.01)
+        consumer.dead_letter(at + 0.1, 1, failing, names_source=k % 2 == 0, answers=False)
+        for link in consumer.producer: link.end(at + 0.15)
+        consumer.producer = None
+        consumer.dead_letter(at + 0.3, 1, failing, names_source=k % 2 == 0)
+        scene.count(dead_lettered=-1)
+        consumer.work(at + 0.4, found)
+        if k % 3 == 0: consumer.heartbeat(at + 0.5)
+        consumer.request(at + 0.51)
+    consumer.leave(scene.START_S + 60)
+
+
+@scenario
 def kafka_js_out_of_range(scene):
     """What the group was to read next has been deleted: the client commits an offset of -2 for it, asks where the group
     stands and where the log begins, and goes on there."""

@@ -136,8 +136,8 @@ class Consumer(Member):
             self.request(at + i * every)
             self.work(at + i * every + 0.012, self.answered(at + i * every + 0.01, node), {(partition, offset), *failing})
 
-    def dead_letter(self, at, partition, offset, names_source=True):
+    def dead_letter(self, at, partition, offset, names_source=True, **more):
         if self.producer is None:
             self.producer = self.pair(at - 0.008)
             self.ask_metadata(at - 0.004, self.producer[0], [DEAD])
-        self.publish_on(at, self.producer[0], partition, offset, names_source)
+        self.publish_on(at, self.producer[0], partition, offset, names_source, **more)

@@ -156,11 +156,12 @@ class Member(Held):
         link.answer(at, old.fetch_answer(TOPIC, rows, self.APART))
         return {p: offsets for p, offsets in found.items() if offsets}
 
-    def publish_on(self, at, link, partition, offset, names_source=True):
+    def publish_on(self, at, link, partition, offset, names_source=True, answers=True):
         """The record's dead letter, as it was, uncompressed; with headers that tell where it came from, or without."""
         headers = [("source-partition", b"%d" % partition), ("source-offset", b"%d" % offset)] if names_source else ()
         record = classic.record(0, value(partition, offset), 0, headers)
         content = kafka.batch([record], int((EPOCH_S + at) * 1000), codec=kafka.NONE)
-        self.ask(at, link, old.PRODUCE, old.produce(DEAD, 0, content), old.produce_answer(DEAD, 0, self.put))
+        link.request(at, old.PRODUCE, self.VERSIONS[old.PRODUCE], old.produce(DEAD, 0, content))
+        if answers: link.answer(at + 0.0005, old.produce_answer(DEAD, 0, self.put))
         self.put += 1
         self.put_aside(partition, offset)
