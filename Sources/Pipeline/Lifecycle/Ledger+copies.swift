@@ -66,6 +66,27 @@ extension Ledger {
     record(outcome, group, delivery.group, partition: window, at: at)
   }
 
+  /// A delivery that was acknowledged is tried again: its client took its acknowledgement back.
+  func requeueAcked(_ ack: SettledAck, at: Timestamp) {
+    let delivery = ack.delivery
+    let at = advance(to: at)
+    let group = groups[Int(delivery.group)]
+    guard group.totals.acked > 0 else { return }
+    group.lastActive = at
+    let partition = consumers[delivery.consumer].partition
+    group.count(partition) {
+      $0.acked -= 1
+      $0.count(.requeued)
+    }
+    let window = group.window(of: partition)
+    group.monitor.revokeAck(recordedAt: ack.at, partition: ack.inBatch ? nil : window)
+    var outcome = Outcome(
+      settlement: .requeued, attempt: delivery.attempt, delay_ns: nil, settleLatency_ns: 0, message: delivery.message,
+      deliveredAt: delivery.at)
+    outcome.isUntimed = true
+    record(outcome, group, delivery.group, partition: window, at: at)
+  }
+
   /// A delivery that was abandoned when an assignment took it away was acknowledged all the same: its consumer did that
   /// on its way out.
   func acknowledgeAbandoned(_ delivery: Delivery, at: Timestamp) {

@@ -299,6 +299,30 @@ import Testing
     #expect(try bench.attempt("orders-0@3") == 4)
   }
 
+  @Test func `what was committed as done and then as not done has failed`() throws {
+    let consumer = bench.consumer()
+    consumer.poll("orders-0@0...4")
+    for n in 1...4 {
+      consumer.commit("orders-0@3")
+      consumer.commit("orders-0@2")
+      consumer.poll("orders-0@2...4")
+      #expect(try bench.attempt("orders-0@2") == n + 1)
+    }
+    #expect(
+      try bench.counts() == [
+        "delivered": 9, "redelivered": 4, "acked": 2, "requeued": 4, "refetched": 8, "in_flight": 3,
+      ])
+  }
+
+  @Test func `commits out of order take nothing back`() throws {
+    let consumer = bench.consumer()
+    consumer.poll("orders-0@0...4")
+    consumer.commit("orders-0@3")
+    consumer.commit("orders-0@2")
+    consumer.poll("orders-0@5...6")
+    #expect(try bench.counts() == ["delivered": 7, "acked": 3, "in_flight": 4])
+  }
+
   @Test func `a return to a hole means the record behind it`() throws {
     let consumer = bench.consumer()
     // Nothing looks at the records one by one any more.

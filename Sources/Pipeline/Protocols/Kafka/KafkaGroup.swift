@@ -184,6 +184,10 @@ final class KafkaPartition {
   var position: Int64 = -1
   var requested: Int64 = -1
   var isAnswered = false
+  /// What was acknowledged last, and whether the latest commit went back to just that record: kafkajs commits what it seeks
+  /// back to, also where it has committed it as done a moment ago.
+  var latestAck: Acked?
+  var isTakenBack = false
   /// The last that were acknowledged, in a process that publishes: a copy of one may come yet.
   var recent: [(offset: Int64, ack: SettledAck)] = []
   /// What was in flight when an assignment took it away: its consumer may commit on its way out.
@@ -197,6 +201,18 @@ final class KafkaPartition {
   init(_ group: KafkaGroup, _ place: KafkaPlace) {
     self.group = group
     self.place = place
+  }
+
+  /// `returns`: confirmed ones to it by then.
+  struct Acked {
+    var offset: Int64
+    var ack: SettledAck
+    var returns: Int32
+  }
+
+  /// That it was acknowledged was taken back already.
+  func isNoAck(_ offset: Int64) {
+    if latestAck?.offset == offset { latestAck = nil }
   }
 
   /// One more try of exactly that record.

@@ -170,6 +170,7 @@ extension KafkaSession {
       let i = source.partition.recent.lastIndex(where: { $0.offset == source.offset })
     {
       let ack = source.partition.recent.remove(at: i).ack
+      source.partition.isNoAck(source.offset)
       label(source.partition, source.offset, ack.delivery.message)
       ledger.settleCopiedLate(ack, to: producer, as: settlement, attempt: 1 + returns, at: at)
     } else if source.offset >= source.partition.seenThrough {
@@ -264,8 +265,9 @@ extension KafkaState {
           partition.recent.map { ($0.ack.delivery.at, partition) }
         }.sorted { $0.at < $1.at }
       }
-      guard let ack = acknowledged?.popLast()?.partition.recent.popLast()?.ack else { return }
-      ledger.settleCopiedLate(ack, to: copy.producer, as: copy.settlement, attempt: 1, at: at)
+      guard let partition = acknowledged?.popLast()?.partition, let last = partition.recent.popLast() else { return }
+      partition.isNoAck(last.offset)
+      ledger.settleCopiedLate(last.ack, to: copy.producer, as: copy.settlement, attempt: 1, at: at)
     }
   }
 }

@@ -189,12 +189,28 @@ extension KafkaSession {
       // Skipped, or handed over in a gap.
       partition.end = offset
     } else if offset < stood {
+      if partition.isTakenBack, takeBack(partition, offset, at: at) { return }
       // The failure that this return is due to was the transaction's.
       let isAborted = offset <= partition.abortedAt
       partition.abortedAt = -1
       guard !isExcused, !isAborted, let member = partition.member else { return }
       member.returns.returned(partition.place, to: offset, before: fetching.before, at: at)
     }
+  }
+
+  /// The record was committed as done, and then as not done, and is fetched anew: a failed attempt, and its acknowledgement was
+  /// no success. Commits out of order look the same until the position returns.
+  private func takeBack(_ partition: KafkaPartition, _ offset: Int64, at: Timestamp) -> Bool {
+    partition.isTakenBack = false
+    guard let latest = partition.latestAck, latest.offset == offset, state.isFiled(partition) else { return false }
+    partition.latestAck = nil
+    partition.recent.removeAll { $0.offset == offset }
+    partition.ackedThrough = min(partition.ackedThrough, offset)
+    if partition.seekBacks.count < KafkaPartition.awaitedBound { partition.seekBacks[offset] = latest.returns + 1 }
+    if partition.awaited.count < KafkaPartition.awaitedBound { partition.awaited.insert(offset) }
+    label(partition, offset, latest.ack.delivery.message)
+    ledger.requeueAcked(latest.ack, at: at)
+    return true
   }
 
   /// A round of returns was a failed attempt: the delivery ends, and the copy that came, or is to come, is another one.

@@ -64,6 +64,7 @@ extension KafkaSession {
     guard let partition = group.partition(place) else { return }
     endCopied(partition, below: offset, at: at)
     let inBatch = partition.deliveries.count(below: offset) > 1
+    var latest: KafkaPartition.Acked?
     while let first = partition.deliveries.first, first.offset < offset {
       _ = partition.deliveries.removeFirst()
       guard ledger.deliveries.isLive(first.id) else { continue }
@@ -71,7 +72,9 @@ extension KafkaSession {
         ledger.acknowledgePaired(first.id, at: at)
       } else {
         let delivery = ledger.deliveries[first.id]
-        keepRecent(partition, first.offset, .init(delivery: delivery, at: ledger.advance(to: at), inBatch: inBatch))
+        let ack = SettledAck(delivery: delivery, at: ledger.advance(to: at), inBatch: inBatch)
+        keepRecent(partition, first.offset, ack)
+        latest = KafkaPartition.Acked(offset: first.offset, ack: ack, returns: 0)
         ledger.settle(first.id, as: .acked, at: at, inBatch: inBatch)
       }
     }
@@ -80,6 +83,11 @@ extension KafkaSession {
       partition.givenBack.removeFirst()
     }
     partition.ackedThrough = max(partition.ackedThrough, min(offset, partition.seenThrough))
+    if var latest {
+      latest.returns = partition.seekBacks[latest.offset] ?? 0
+      partition.latestAck = latest
+    }
+    partition.isTakenBack = offset < partition.committed && offset == partition.latestAck?.offset
     partition.committed = offset
     partition.abortedAt = -1
     if !partition.seekBacks.isEmpty { partition.seekBacks = partition.seekBacks.filter { $0.key >= offset } }

@@ -130,6 +130,7 @@ final class KafkaState {
       // Of a group that a bound took away nothing is in flight; under another name something may be.
       if partition.groupSerial != 0 { retire(partition) }
       partition.recent.removeAll()
+      partition.latestAck = nil
       partition.givenBack.removeAll()
       partition.lapsed.removeAll()
       var consumer = Consumer(process: partition.member?.process ?? 0, noAck: false)
@@ -257,6 +258,7 @@ final class KafkaState {
       ledger.abandon(id, at: at)
     }
     partition.awaited.removeAll()
+    partition.latestAck = nil
     partition.locks.removeAll()
   }
 
