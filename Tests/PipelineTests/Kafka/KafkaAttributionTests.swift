@@ -159,6 +159,31 @@ import Testing
     #expect(bench.ungrouped == 0)
   }
 
+  @Test func `whoever assigns partitions to itself is known by its client id before it has committed`() throws {
+    let coordinator = bench.connect(client: "one")
+    let fetcher = bench.connect(client: "one")
+    coordinator.offsetFetched("g", "orders-0@-1")
+    fetcher.listOffsets("orders-0@0")
+    fetcher.fetch("orders-0@0")
+    fetcher.answer("orders-0@0...4")
+    coordinator.commit("g", "", generation: -1, ["orders-0@3"])
+    #expect(try bench.counts() == ["delivered": 5, "acked": 3, "in_flight": 2])
+    #expect(bench.ungrouped == 0)
+  }
+
+  @Test func `who only asks what others have committed consumes for none of them`() throws {
+    let exporter = bench.connect(client: "exporter")
+    for group in ["g1", "g2"] { exporter.offsetFetched(group, "orders-0@-1") }
+    let link = bench.connect(client: "one")
+    link.fetch("orders-0@0")
+    link.answer("orders-0@0...4")
+    #expect(bench.ungrouped == 5)
+    exporter.fetch("orders-0@0")
+    exporter.answer("orders-0@0...4")
+    #expect(bench.unattributed == 5)
+    #expect(bench.ledger.groups.isEmpty)
+  }
+
   @Test func `whoever assigns partitions to itself is known by its commits`() throws {
     let link = bench.connect()
     link.fetch("orders-0@20")

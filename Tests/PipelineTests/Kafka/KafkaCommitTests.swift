@@ -215,10 +215,11 @@ import Testing
     let group = try #require(bench.state.group("g", cluster: bench.cluster))
     #expect(group.offsetsCommitted.count == 1_000)
     for i in 0..<(KafkaGroup.partitionBound + 10) {
-      group.noteFetched(KafkaPlace(i), 1)
+      group.noteFetched(KafkaPlace(i), i % 2 == 0 ? 1 : -1, by: 0)
       group.noteCommitted(KafkaPlace(i), 1)
     }
     #expect(group.offsetsFetched.count == KafkaGroup.partitionBound)
+    #expect(group.askedInVain.count <= KafkaGroup.partitionBound)
     #expect(group.offsetsCommitted.count == KafkaGroup.partitionBound)
   }
 

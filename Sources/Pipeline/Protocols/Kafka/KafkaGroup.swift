@@ -12,6 +12,8 @@ final class KafkaGroup {
   /// What OffsetFetch answered last (−1: nothing was committed yet), and what was committed last.
   private(set) var offsetsFetched: [KafkaPlace: Int64] = [:]
   private(set) var offsetsCommitted: [KafkaPlace: Int64] = [:]
+  /// Client ids, hashed, of those who were answered that nothing was committed yet.
+  private(set) var askedInVain: [KafkaPlace: UInt64] = [:]
   /// Committed by somebody who is no member: a consumer that assigns partitions to itself.
   private(set) var committedAlone: Set<KafkaPlace> = []
   /// The latest generation (or member epoch) that was seen.
@@ -61,7 +63,12 @@ final class KafkaGroup {
     list.removeAll()
   }
 
-  func noteFetched(_ place: KafkaPlace, _ offset: Int64) {
+  func noteFetched(_ place: KafkaPlace, _ offset: Int64, by client: UInt64) {
+    if offset >= 0 {
+      askedInVain[place] = nil
+    } else if askedInVain.count < Self.partitionBound || askedInVain[place] != nil {
+      askedInVain[place] = client
+    }
     if offsetsFetched.count < Self.partitionBound || offsetsFetched[place] != nil { offsetsFetched[place] = offset }
   }
 
@@ -84,7 +91,7 @@ final class KafkaGroup {
 
   /// Places of a topic that turned out to be others.
   func moveOffsets(_ topic: Int32, by topics: KafkaTopics) {
-    func move(_ offsets: inout [KafkaPlace: Int64]) {
+    func move<Value>(_ offsets: inout [KafkaPlace: Value]) {
       for place in offsets.keys where place >> 32 == KafkaPlace(topic) {
         let offset = offsets.removeValue(forKey: place)
         let other = topics.current(place)
@@ -93,6 +100,7 @@ final class KafkaGroup {
     }
     move(&offsetsFetched)
     move(&offsetsCommitted)
+    move(&askedInVain)
     for place in committedAlone where place >> 32 == KafkaPlace(topic) {
       committedAlone.remove(place)
       committedAlone.insert(topics.current(place))

@@ -103,7 +103,8 @@ extension KafkaSession {
 
   /// Which group it is that fetches. By the assignments of this process; where several groups have the partition, by the
   /// group that the connection fetches other partitions for, by the offset that OffsetFetch answered, by the client id.
-  /// Outside of every assignment, by the offset that OffsetFetch answered (`assign()`). Never by a guess.
+  /// Outside of every assignment, by the offset that OffsetFetch answered (`assign()`), or, where that was none, by the
+  /// client id. Never by a guess.
   func attribute(_ position: Position, _ place: KafkaPlace, offset: Int64) {
     position.version = process.version
     let before = position.partition
@@ -112,10 +113,12 @@ extension KafkaSession {
     }
     if fitting.count > 1 { fitting = narrow(fitting, place, offset) }
     if fitting.isEmpty {
-      let standalone = process.groups.filter { group in
-        !group.isForeign && (group.begins(place, at: offset) == true || group.committedAlone.contains(place))
-          && !group.members.contains { $0.value.process == process.id && !$0.value.isStandalone }
+      let hasNoMember = process.groups.filter { group in
+        !group.isForeign && !group.members.contains { $0.value.process == process.id && !$0.value.isStandalone }
       }
+      var standalone = hasNoMember.filter { $0.begins(place, at: offset) == true || $0.committedAlone.contains(place) }
+      // That has committed nothing yet: the client that was told so begins where its own policy says.
+      if standalone.isEmpty { standalone = hasNoMember.filter { $0.askedInVain[place] == client } }
       if standalone.count == 1 { assignStandalone(standalone[0], place) }
       fitting = standalone
     }

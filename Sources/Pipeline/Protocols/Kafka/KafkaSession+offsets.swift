@@ -23,7 +23,7 @@ extension KafkaSession {
   func offsetFetched(_ name: Text, _ position: KafkaPosition, in frame: RawSpan) {
     guard let group = group(name, in: frame), let place = place(position.topic, position.partition, in: frame)
     else { return }
-    group.noteFetched(place, position.offset)
+    group.noteFetched(place, position.offset, by: client)
     guard position.offset >= 0, let partition = group.partitions[place] else { return }
     partition.committed = position.offset
     state.updateLag(of: partition)
