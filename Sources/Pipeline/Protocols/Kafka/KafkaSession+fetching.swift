@@ -103,6 +103,7 @@ extension KafkaSession {
 
   /// Which group it is that fetches. By the assignments of this process; where several groups have the partition, by the
   /// group that the connection fetches other partitions for, by the offset that OffsetFetch answered, by the client id.
+  /// One that was there before is known by the client id and the topic, as soon as it commits any of the topic's partitions.
   /// Outside of every assignment, by the offset that OffsetFetch answered (`assign()`), or, where that was none, by the
   /// client id. Never by a guess.
   func attribute(_ position: Position, _ place: KafkaPlace, offset: Int64) {
@@ -112,6 +113,10 @@ extension KafkaSession {
       !group.isForeign && group.partitions[place].map { $0.member?.process == process.id } ?? false
     }
     if fitting.count > 1 { fitting = narrow(fitting, place, offset) }
+    if fitting.isEmpty, let member = whoWasThereBefore(place), let partition = state.partition(place, of: member.group) {
+      take(partition, for: member)
+      fitting = [member.group]
+    }
     if fitting.isEmpty {
       let hasNoMember = process.groups.filter { group in
         !group.isForeign && !group.members.contains { $0.value.process == process.id && !$0.value.isStandalone }
@@ -132,6 +137,22 @@ extension KafkaSession {
       position.version = process.version
     }
     moved(from: before, to: position.partition)
+  }
+
+  /// The one member of this client's whose assignment was not seen (joined midway) and that commits other partitions of the
+  /// topic.
+  private func whoWasThereBefore(_ place: KafkaPlace) -> KafkaMember? {
+    var found: KafkaMember?
+    for group in process.groups where !group.isForeign && group.partitions[place]?.member == nil {
+      for member in group.members.values where member.process == process.id && member.client == client {
+        guard member.generation < 0, !member.isStandalone, member.goneAt == nil,
+          member.assigned.contains(where: { $0 >> 32 == place >> 32 })
+        else { continue }
+        if found != nil { return nil }
+        found = member
+      }
+    }
+    return found
   }
 
   private func narrow(_ groups: [KafkaGroup], _ place: KafkaPlace, _ offset: Int64) -> [KafkaGroup] {
