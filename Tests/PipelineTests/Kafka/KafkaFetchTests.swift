@@ -6,6 +6,25 @@ import Testing
 @Suite struct KafkaFetchTests {
   let bench = KafkaBench()
 
+  /// As afkak does.
+  @Test func `partitions that are asked for one by one, without waiting, are all delivered`() throws {
+    let fetcher = bench.consumer("g", "m", ["orders-0", "orders-1"]).fetcher
+    for first in [0, 5] {
+      fetcher.fetch("orders-1@\(first)")
+      fetcher.during {
+        fetcher.fetch("orders-0@\(first)")
+        fetcher.answer(KafkaGot("orders-0@\(first)...\(first + 4)"))
+      }
+      fetcher.answer(KafkaGot("orders-1@\(first)...\(first + 4)"))
+    }
+    #expect(try bench.counts() == ["delivered": 20, "in_flight": 20])
+    // Who has waited fetches nothing but what it lists.
+    fetcher.fetch("orders-0@10")
+    fetcher.answer("orders-0@10...10")
+    fetcher.fetch("orders-1@10")
+    #expect(fetcher.session.positions.count == 1)
+  }
+
   @Test func `what was delivered once is not delivered again by an answer that overlaps`() throws {
     let consumer = bench.consumer()
     consumer.fetcher.fetch("orders-0@5")

@@ -13,6 +13,7 @@ extension KafkaSession {
 
   func fetchAnswered(_ answer: KafkaFetchAnswer, of exchange: KafkaExchange, at: Timestamp) {
     if exchange.requestedAt == fetching.latest.sentAt { fetching.latest.answeredAt = at }
+    fetching.answeredThrough = max(fetching.answeredThrough, exchange.requestedAt)
     fetching.readsCommitted = answer.request?.readsCommitted ?? false
     fetching.isIncremental = answer.request.map { $0.sessionEpoch > 0 } ?? false
     fetching.requestedAt = exchange.requestedAt
@@ -29,6 +30,7 @@ extension KafkaSession {
       let position = positions[place]
     else { return }
     fetching.place = place
+    if position.askedAt <= fetching.requestedAt { position.isAwaited = false }
     fetching.offset = position.offset
     fetching.next = max(0, position.offset)
     // What was learned since it was asked for: an assignment whose answer came later; or, in a session, one whose request

@@ -26,6 +26,10 @@ extension KafkaSession {
     var isReplica = false
     /// The request lists every partition that is wanted, not what changed in a session.
     var isFull = false
+    /// It belongs to no session.
+    var isAlone = false
+    /// When the latest request that is answered was sent.
+    var answeredThrough = Timestamp.zero
     /// Counts full requests; how many partitions the latest lists.
     var fullRequests: UInt32 = 0
     var listed = 0
@@ -46,6 +50,7 @@ extension KafkaSession {
     fetching.latest = .init(sentAt: at)
     // Of a full request only what it lists is fetched; one within a session lists what changed.
     fetching.isFull = request.sessionEpoch <= 0
+    fetching.isAlone = request.sessionEpoch < 0
     if fetching.isFull {
       fetching.fullRequests &+= 1
       paused.removeAll()
@@ -63,8 +68,13 @@ extension KafkaSession {
   private static var franzWait_ms: Int32 { 5_000 }
 
   func fetchRequestEnded(replica: Int32) {
-    // A broker that replicates is no consumer; from version 15 on that is said at the end.
-    let isMeant = { (position: Position) in replica < 0 && position.fullRequest == self.fetching.fullRequests }
+    // A broker that replicates is no consumer; from version 15 on that is said at the end. Some clients (afkak) ask for
+    // each partition by a request of its own, without waiting for the answers of the others.
+    let isMeant = { (position: Position) in
+      replica < 0
+        && (position.fullRequest == self.fetching.fullRequests
+          || position.isAwaited && position.askedAt >= self.fetching.answeredThrough)
+    }
     guard replica >= 0 || (fetching.isFull && positions.count > fetching.listed) else { return }
     for (place, position) in positions where !isMeant(position) {
       positions[place] = nil
@@ -80,6 +90,8 @@ extension KafkaSession {
     let position = known ?? Position()
     if position.version != process.version { attribute(position, place, offset: asked.offset) }
     position.offset = asked.offset
+    position.askedAt = exchange.requestedAt
+    position.isAwaited = fetching.isAlone
     if fetching.isFull, position.fullRequest != fetching.fullRequests {
       position.fullRequest = fetching.fullRequests
       fetching.listed += 1
@@ -113,7 +125,8 @@ extension KafkaSession {
       !group.isForeign && group.partitions[place].map { $0.member?.process == process.id } ?? false
     }
     if fitting.count > 1 { fitting = narrow(fitting, place, offset) }
-    if fitting.isEmpty, let member = whoWasThereBefore(place), let partition = state.partition(place, of: member.group) {
+    if fitting.isEmpty, let member = whoWasThereBefore(place), let partition = state.partition(place, of: member.group)
+    {
       take(partition, for: member)
       fitting = [member.group]
     }
