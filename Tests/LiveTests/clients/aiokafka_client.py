@@ -2,6 +2,8 @@
 """A consumer on aiokafka that behaves as told and says what it did; see kafka_behaviour.py."""
 
 import asyncio
+import json
+import os
 import time
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
@@ -10,7 +12,12 @@ from aiokafka.errors import KafkaError
 
 from kafka_behaviour import Behaviour, consumer_arguments, python_credentials, source_headers
 
-MODES = ("each", "batch", "auto", "none")
+# More settings of the library's, as JSON.
+CONF = json.loads(os.environ.get("CONF") or "{}")
+if isinstance(CONF.get("api_version"), list):
+    CONF["api_version"] = tuple(CONF["api_version"])
+
+MODES = ("each", "batch", "auto", "none", "transaction")
 
 
 class Listener(ConsumerRebalanceListener):
@@ -43,13 +50,16 @@ class Client:
         self.options = options
         self.behaviour = Behaviour(options, "aiokafka")
         common = {"bootstrap_servers": options.bootstrap, "client_id": options.client_id or "aiokafka"}
-        common |= python_credentials(options)
+        common.update(python_credentials(options)); common.update(CONF)
         self.consumer = AIOKafkaConsumer(
             **common, group_id=options.group, auto_offset_reset="earliest", fetch_max_wait_ms=options.fetch_wait_ms,
             enable_auto_commit=options.commit == "auto", auto_commit_interval_ms=200,
             session_timeout_ms=options.session_ms, heartbeat_interval_ms=options.session_ms // 4,
         )
         codec = None if options.codec == "none" else options.codec
+        if options.commit == "transaction":
+            common["transactional_id"] = "tx-%d" % os.getpid()
+            self.transactions = 0
         self.producer = AIOKafkaProducer(**common, compression_type=codec)
 
     def follow_auto_commits(self):
@@ -73,6 +83,19 @@ class Client:
         if not behaviour.uncommitted:
             return
         offsets = {TopicPartition(*where): max(given) + 1 for where, given in behaviour.given.items() if given}
+        if self.options.commit == "transaction":
+            self.transactions += 1
+            await self.producer.send_offsets_to_transaction(offsets, self.options.group)
+            if self.transactions == self.options.abort:
+                await self.producer.abort_transaction()
+                for where, offset in behaviour.aborted().items():
+                    behaviour.inbox.drop([where])
+                    self.consumer.seek(TopicPartition(*where), offset)
+            else:
+                await self.producer.commit_transaction()
+                behaviour.committed({tuple(p): o for p, o in offsets.items()})
+            await self.producer.begin_transaction()
+            return
         try:
             await self.consumer.commit(offsets)
             behaviour.committed({tuple(p): offset for p, offset in offsets.items()})
@@ -95,6 +118,8 @@ class Client:
         if what.startswith("dead"):
             headers = source_headers(*where, options.group) if what == "dead" else None
             await self.producer.send_and_wait(options.dead_letters, record.value, key=record.key, headers=headers)
+        elif options.commit == "transaction":
+            await self.producer.send(options.topic[0] + ".out", record.value)
         if behaviour.commit_is_due:
             await self.commit()
 
@@ -120,6 +145,8 @@ class Client:
     async def run(self):
         behaviour = self.behaviour
         await self.producer.start()
+        if self.options.commit == "transaction":
+            await self.producer.begin_transaction()
         self.consumer.subscribe(self.options.topic, listener=Listener(self))
         await self.consumer.start()
         if self.options.commit == "auto":
@@ -128,8 +155,10 @@ class Client:
             await self.poll(0.05)
             if behaviour.pause_is_due:
                 await self.pause()
-        if self.options.commit == "batch":
+        if self.options.commit in ("batch", "transaction"):
             await self.commit()
+        if self.options.commit == "transaction":
+            await self.producer.abort_transaction()
         await self.consumer.stop()
         await self.producer.stop()
         behaviour.end()

@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
 """A consumer on confluent-kafka (librdkafka) that behaves as told and says what it did; see kafka_behaviour.py."""
 
+import json
 import os
 import time
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from kafka_behaviour import MODES, TEST_USER, Behaviour, consumer_arguments, source_headers
+
+# More settings of the library's, as JSON.
+CONF = json.loads(os.environ.get("CONF") or "{}")
 
 
 def place(partition):
@@ -21,15 +25,18 @@ class Client:
         self.transactions = 0
         common = {"bootstrap.servers": options.bootstrap, "client.id": options.client_id or "rdkafka"}
         if options.sasl:
-            common |= {
+            common.update({
                 "security.protocol": "SASL_PLAINTEXT", "sasl.mechanisms": options.sasl, "sasl.username": TEST_USER,
                 "sasl.password": options.password,
-            }
+            })
+        common.update(CONF)
         settings = {
             **common, "group.id": options.group, "auto.offset.reset": "earliest", "fetch.wait.max.ms": options.fetch_wait_ms,
             "enable.auto.commit": options.commit == "auto", "auto.commit.interval.ms": 200,
-            "on_commit": self.on_commit, "group.protocol": options.protocol,
+            "on_commit": self.on_commit,
         }
+        if options.protocol != "classic":
+            settings["group.protocol"] = options.protocol
         if options.protocol == "classic":
             settings["session.timeout.ms"] = options.session_ms
             settings["heartbeat.interval.ms"] = options.session_ms // 4
@@ -120,7 +127,7 @@ class Client:
             return
         if what.startswith("dead"):
             headers = source_headers(*where, options.group) if what == "dead" else None
-            self.producer.produce(options.dead_letters, message.value(), message.key(), headers=headers, callback=self.produced)
+            self.producer.produce(options.dead_letters, message.value(), message.key(), callback=self.produced, **({"headers": headers} if headers else {}))
             if options.commit != "transaction":
                 self.producer.flush(10)
         elif options.commit == "transaction":
@@ -155,8 +162,11 @@ class Client:
         if self.options.commit == "transaction":
             self.producer.init_transactions(10)
             self.producer.begin_transaction()
-        self.consumer.subscribe(
-            self.options.topic, on_assign=self.on_assign, on_revoke=self.on_revoke, on_lost=self.on_lost)
+        try:
+            self.consumer.subscribe(
+                self.options.topic, on_assign=self.on_assign, on_revoke=self.on_revoke, on_lost=self.on_lost)
+        except TypeError:
+            self.consumer.subscribe(self.options.topic, on_assign=self.on_assign, on_revoke=self.on_revoke)
         while not behaviour.done:
             self.poll(0.05)
             if behaviour.pause_is_due:

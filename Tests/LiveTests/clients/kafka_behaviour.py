@@ -10,6 +10,7 @@
                      r  it fails three times (two seeks back), then goes to the dead-letter topic with source headers
                      R  the same, with the body alone
                      t  it fails twice (one seek back), then goes to the dead-letter topic with source headers; T with the body alone
+                     q  it fails five times (four seeks back), then goes to the dead-letter topic with source headers; Q with the body alone
                      d  it goes to the dead-letter topic at the first failure, with source headers
                      D  the same, with the body alone
   --commit MODE    each: synchronously, after every message; batch: after every --batch messages and at the end;
@@ -49,8 +50,8 @@ TERMS = (
     "delivered", "refetched", "acked", "acked_paired", "requeued", "dead_lettered", "abandoned", "commits",
     "commit_failures", "assignments", "assigned", "revoked", "lost",
 )
-FAILURES = {"a": 0, "s": 2, "o": 1, "r": 3, "R": 3, "t": 2, "T": 2, "d": 1, "D": 1}
-DEAD, HEADERS = "rRtTdD", "rtd"
+FAILURES = {"q": 5, "Q": 5, "a": 0, "s": 2, "o": 1, "r": 3, "R": 3, "t": 2, "T": 2, "d": 1, "D": 1}
+DEAD, HEADERS = "qQrRtTdD", "qrtd"
 TEST_USER, TEST_PASSWORD = "test-user", "test-password"
 MODES = ("each", "batch", "async", "auto", "none", "transaction")
 
@@ -124,7 +125,7 @@ class Journal:
 
     def write(self, *words):
         if self.file is not None:
-            os.write(self.file, f"{time.time_ns()} {' '.join(map(str, words))}\n".encode())
+            os.write(self.file, f"{int(time.time() * 1e9)} {' '.join(map(str, words))}\n".encode())
 
 
 class Behaviour:

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """A consumer on kafka-python that behaves as told and says what it did; see kafka_behaviour.py."""
 
+import json
+import os
 import time
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
@@ -8,7 +10,12 @@ from kafka.errors import KafkaError
 
 from kafka_behaviour import Behaviour, consumer_arguments, python_credentials, source_headers
 
-MODES = ("each", "batch", "auto", "none")
+# More settings of the library's, as JSON.
+CONF = json.loads(os.environ.get("CONF") or "{}")
+if isinstance(CONF.get("api_version"), list):
+    CONF["api_version"] = tuple(CONF["api_version"])
+
+MODES = ("each", "batch", "auto", "none", "transaction")
 
 
 class Listener(ConsumerRebalanceListener):
@@ -30,18 +37,28 @@ class Client:
         self.options = options
         self.behaviour = Behaviour(options, "kafka-python")
         common = {"bootstrap_servers": options.bootstrap.split(","), "client_id": options.client_id or "kafka-python"}
-        common |= python_credentials(options)
+        common.update(python_credentials(options)); common.update(CONF)
         self.consumer = KafkaConsumer(
             **common, group_id=options.group, auto_offset_reset="earliest", fetch_max_wait_ms=options.fetch_wait_ms,
             enable_auto_commit=options.commit == "auto", auto_commit_interval_ms=200,
             session_timeout_ms=options.session_ms, heartbeat_interval_ms=options.session_ms // 4,
         )
         codec = None if options.codec == "none" else options.codec
+        if options.commit == "transaction":
+            common["transactional_id"] = "tx-%d" % os.getpid()
+            self.transactions = 0
         self.producer = KafkaProducer(**common, compression_type=codec)
 
     def wait_for_followers(self):
         """The mock broker refuses a follower's SyncGroup that comes after the leader's, which is fatal to this library."""
         coordinator = self.consumer._coordinator
+        if not hasattr(coordinator, "_on_join_leader"):
+            perform = coordinator._perform_assignment
+            def slowly(*words):
+                time.sleep(0.2)
+                return perform(*words)
+            coordinator._perform_assignment = slowly
+            return
         lead = coordinator._on_join_leader
 
         def later(response):
@@ -54,6 +71,16 @@ class Client:
         """The library tells nobody of every commit that it makes by itself, so its own step is asked."""
         coordinator = self.consumer._coordinator
         handle = coordinator._handle_offset_commit_response
+        if not hasattr(coordinator, "_on_join_leader"):
+            def seen(offsets, *rest):
+                try:
+                    handle(offsets, *rest)
+                except Exception:
+                    self.behaviour.commit_failed()
+                    raise
+                self.behaviour.committed({tuple(p): meta.offset for p, meta in offsets.items()})
+            coordinator._handle_offset_commit_response = seen
+            return
 
         def observed(offsets, future, *rest):
             handle(offsets, future, *rest)
@@ -69,8 +96,24 @@ class Client:
         if not behaviour.uncommitted:
             return
         offsets = {TopicPartition(*where): max(given) + 1 for where, given in behaviour.given.items() if given}
+        if self.options.commit == "transaction":
+            self.transactions += 1
+            meta = self.options.group
+            if hasattr(self.consumer, "group_metadata"):
+                meta = self.consumer.group_metadata()
+            self.producer.send_offsets_to_transaction({p: OffsetAndMetadata(*((offset, "", -1)[:len(OffsetAndMetadata._fields)])) for p, offset in offsets.items()}, meta)
+            if self.transactions == self.options.abort:
+                self.producer.abort_transaction()
+                for where, offset in behaviour.aborted().items():
+                    behaviour.inbox.drop([where])
+                    self.consumer.seek(TopicPartition(*where), offset)
+            else:
+                self.producer.commit_transaction()
+                behaviour.committed({tuple(p): o for p, o in offsets.items()})
+            self.producer.begin_transaction()
+            return
         try:
-            self.consumer.commit({p: OffsetAndMetadata(offset, "") for p, offset in offsets.items()})
+            self.consumer.commit({p: OffsetAndMetadata(*((offset, "", -1)[:len(OffsetAndMetadata._fields)])) for p, offset in offsets.items()})
             behaviour.committed({tuple(p): offset for p, offset in offsets.items()})
         except KafkaError:
             behaviour.commit_failed()
@@ -91,6 +134,8 @@ class Client:
         if what.startswith("dead"):
             headers = source_headers(*where, options.group) if what == "dead" else None
             self.producer.send(options.dead_letters, record.value, record.key, headers).get(10)
+        elif options.commit == "transaction":
+            self.producer.send(options.topic[0] + ".out", record.value)
         if behaviour.commit_is_due:
             self.commit()
 
@@ -116,6 +161,9 @@ class Client:
 
     def run(self):
         behaviour = self.behaviour
+        if self.options.commit == "transaction":
+            self.producer.init_transactions()
+            self.producer.begin_transaction()
         self.consumer.subscribe(self.options.topic, listener=Listener(self))
         self.wait_for_followers()
         if self.options.commit == "auto":
@@ -124,8 +172,10 @@ class Client:
             self.poll(50)
             if behaviour.pause_is_due:
                 self.pause()
-        if self.options.commit == "batch":
+        if self.options.commit in ("batch", "transaction"):
             self.commit()
+        if self.options.commit == "transaction":
+            self.producer.abort_transaction()
         self.consumer.close()
         self.producer.close(5)
         behaviour.end()
