@@ -212,30 +212,6 @@ import Testing
     #expect(try bench.counts() == ["delivered": 5, "acked": 5])
   }
 
-  @Test func `whoever was there before and commits one partition has the topic's others, too`() throws {
-    let coordinator = bench.connect(client: "one")
-    let fetcher = bench.connect(client: "one")
-    coordinator.commit("g", "m", generation: 7, ["orders-0@5"])
-    fetcher.fetch(["orders-0@5", "orders-1@20", "bills-0@9"])
-    fetcher.answer(["orders-0@5...9", "orders-1@20...24", "bills-0@9...9"].map { KafkaGot($0) })
-    let other = bench.connect(client: "two")
-    other.fetch("orders-2@0")
-    other.answer("orders-2@0...1")
-    coordinator.commit("g", "m", generation: 7, ["orders-0@10", "orders-1@22"])
-    #expect(bench.ungrouped == 3)
-    #expect(try bench.counts() == ["delivered": 10, "acked": 7, "in_flight": 3])
-  }
-
-  @Test func `two that were there before with one client id are told apart by their commits alone`() throws {
-    let coordinator = bench.connect(client: "one")
-    let fetcher = bench.connect(client: "one")
-    coordinator.commit("g1", "m1", generation: 7, ["orders-0@5"])
-    coordinator.commit("g2", "m2", generation: 3, ["orders-1@5"])
-    fetcher.fetch("orders-2@0")
-    fetcher.answer("orders-2@0...4")
-    #expect(bench.ungrouped == 5)
-  }
-
   @Test func `an assignment that is told while the fetch waits is in time`() throws {
     let coordinator = bench.connect()
     let fetcher = bench.connect()

@@ -56,13 +56,28 @@ import Testing
     #expect(try bench.counts() == ["delivered": 5, "acked": 4, "dead_lettered": 1, "acked_paired": 1])
   }
 
-  @Test func `a copy that is sent again without an answer, or to yet another topic, is the same one`() throws {
+  @Test(arguments: [KafkaBatch.Codec.none, .snappy])
+  func `a copy whose answer was not heard is the same one on another connection`(codec: KafkaBatch.Codec) throws {
     let consumer = bench.consumer()
     let producer = publisher()
     consumer.poll("orders-0@0...4")
-    for topic in ["orders.DLT", "orders.DLT", "audit-dlq"] { producer.produce(topic, value: "orders-0@2") }
+    producer.produce("orders.DLT", value: "orders-0@2", codec: codec)
+    producer.end()
+    publisher().produce("orders.DLT", value: "orders-0@2", codec: codec, error: 0)
     consumer.commit("orders-0@5")
     #expect(try bench.counts() == ["delivered": 5, "acked": 4, "dead_lettered": 1, "acked_paired": 1])
+  }
+
+  @Test(arguments: [KafkaBatch.Codec.none, .snappy])
+  func `a record whose copy the broker refused has failed, sent again or not`(codec: KafkaBatch.Codec) throws {
+    let consumer = bench.consumer()
+    let producer = publisher()
+    consumer.poll("orders-0@0...4")
+    for k in 0..<5 {
+      producer.produce("orders.DLT", value: "orders-0@\(k)", codec: codec, stamp: Int64(k), error: 7)
+    }
+    consumer.commit("orders-0@5")
+    #expect(try bench.counts() == ["delivered": 5, "dead_lettered": 5, "acked_paired": 5])
   }
 
   @Test func `Connect's headers name the source`() throws {
@@ -100,16 +115,25 @@ import Testing
     #expect(try bench.counts() == ["delivered": 10, "dead_lettered": 1, "acked_paired": 1, "in_flight": 9])
   }
 
-  @Test func `an offset in a header that has a copy already is the same record's`() throws {
-    let consumer = bench.consumer("g", "m", ["orders-0", "orders-1"])
-    consumer.poll("orders-0@100...104", "orders-1@100...104")
-    let headers = [("partition", Array("1".utf8)), ("offset", Array("102".utf8))]
-    for _ in 0..<3 { bench.connect().produce("failed.dlq", headers: headers) }
-    #expect(try bench.named() == ["orders-1@102"])
-    // Without its partition, the other one's is meant.
-    bench.connect().produce("failed.dlq", headers: [headers[1]])
-    consumer.commit("orders-0@105", "orders-1@105")
-    #expect(try bench.counts() == ["delivered": 10, "acked": 8, "dead_lettered": 2, "acked_paired": 2])
+  @Test func `a number that happens to be an offset takes no dead letter away`() throws {
+    let consumer = bench.consumer()
+    let producer = publisher()
+    consumer.poll("orders-0@0...9")
+    for k in 0..<10 {
+      producer.produce("failed.dlq", value: "orders-0@\(k)", headers: [("x-attempts", Array("3".utf8))], error: 0)
+    }
+    consumer.commit("orders-0@10")
+    #expect(try bench.counts() == ["delivered": 10, "dead_lettered": 10, "acked_paired": 10])
+  }
+
+  @Test func `of records at one offset it is the one that contains the same`() throws {
+    let producer = publisher()
+    let consumer = bench.consumer("g", "m", ["orders-0", "orders-1", "orders-2"])
+    consumer.poll("orders-0@0...4", "orders-1@0...4", "orders-2@0...4")
+    // Taken for a partition, the number of attempts would name another one.
+    let headers = [("x-source-offset", Array("3".utf8)), ("x-attempts", Array("2".utf8))]
+    producer.produce("failed.dlq", value: "orders-1@3", headers: headers, error: 0)
+    #expect(try bench.named() == ["orders-1@3"])
   }
 
   @Test func `equal contents name the source where the topic's name extends its own`() throws {

@@ -344,7 +344,8 @@ final class KafkaLink {
   /// One record; `value` is what `KafkaGot.value` gives of its source, if it is a copy.
   func produce(
     _ topic: String, value: String = "", headers: [(String, [UInt8])] = [], codec: KafkaBatch.Codec = .none,
-    count: Int32 = 1, producer: Int64 = -1, sequence: Int32 = -1, isTransactional: Bool = false, error: Int16? = nil
+    count: Int32 = 1, stamp: Int64 = 0, producer: Int64 = -1, sequence: Int32 = -1, isTransactional: Bool = false,
+    error: Int16? = nil
   ) {
     request(.produce)
     let destination = KafkaTopic(name: text(topic), id: .none)
@@ -356,6 +357,7 @@ final class KafkaLink {
     batch.baseOffset = 0
     batch.lastOffset = Int64(count) - 1
     batch.count = count
+    batch.maxTimestamp_ms = stamp
     batch.producerID = producer
     batch.producerEpoch = 0
     batch.baseSequence = sequence

@@ -72,7 +72,11 @@ final class KafkaGroup {
     if offsetsFetched.count < Self.partitionBound || offsetsFetched[place] != nil { offsetsFetched[place] = offset }
   }
 
+  /// Whether anybody was.
+  func forgetInVain(_ place: KafkaPlace) -> Bool { askedInVain.removeValue(forKey: place) != nil }
+
   func noteCommitted(_ place: KafkaPlace, _ offset: Int64) {
+    _ = forgetInVain(place)
     if offsetsCommitted.count < Self.partitionBound || offsetsCommitted[place] != nil {
       offsetsCommitted[place] = offset
     }
@@ -252,8 +256,24 @@ final class KafkaProcess {
   var franzClients: Set<UInt64> = []
   /// Copies to dead-letter and retry topics that do not say what they are copies of.
   var copies: [Copy] = []
+  /// Copies that the broker refused or did not answer, by what they contain and where they go, and until when they are
+  /// expected again.
+  private var unsettled: [UInt64: (count: Int32, until: Timestamp)] = [:]
   /// Where a record of that key and value was delivered last, if it publishes copies.
   private(set) var bodies: [UInt64: (partition: KafkaPartition, offset: Int64)] = [:]
+
+  /// Past the bound all begin anew.
+  func noteUnsettled(_ copy: UInt64, at: Timestamp) {
+    if unsettled.count >= Self.copyBound { unsettled.removeAll(keepingCapacity: true) }
+    unsettled[copy] = ((unsettled[copy]?.count ?? 0) &+ 1, at + Self.unsettled_ns)
+  }
+
+  /// Whether such a copy is expected again; it is not from now on.
+  func takeUnsettled(_ copy: UInt64, at: Timestamp) -> Bool {
+    guard !unsettled.isEmpty, let known = unsettled[copy] else { return false }
+    unsettled[copy] = known.count > 1 ? (known.count - 1, known.until) : nil
+    return known.until >= at
+  }
 
   /// Past the bound all begin anew: copies follow their sources soon.
   func noteBody(_ body: UInt64, _ partition: KafkaPartition, _ offset: Int64) {
@@ -295,6 +315,8 @@ final class KafkaProcess {
   static let sequenceBound = 4_096
   static let bodyBound = 65_536
   static let copyBound = 65_536
+  /// For so long Java's producer tries by default (delivery.timeout.ms).
+  private static let unsettled_ns: Int64 = .seconds(120)
   /// Copies without headers are told by their contents. A process that has read so many and published nothing is taken for
   /// one that does not: its records' contents are looked at again once it does.
   var readsContents: Bool { publishesCopies || recordsRead < Self.recordsHashed }

@@ -10,9 +10,6 @@ extension KafkaSession {
   /// What a copy says of its source.
   enum Origin {
     case found(Source)
-    /// A record that has a copy already: the broker refused that, it was sent again because no answer was heard, or it goes
-    /// to yet another topic.
-    case again
     /// Something that is not consumed here.
     case elsewhere
     /// Nothing, or nothing that only one record fits.
@@ -20,7 +17,7 @@ extension KafkaSession {
   }
 
   /// By its source's headers, else by a header whose value is the offset of just one record that is in flight, or was
-  /// until lately; of several, of just one whose partition is the value of a header, too.
+  /// until lately; of several, of the one that contains the same, or whose partition is the value of another header.
   private func origin(of record: KafkaRecord, in frame: RawSpan) -> Origin {
     let marks = record.marks
     if marks.sourceOffset >= 0, marks.sourcePartition >= 0, !marks.sourceTopic.isEmpty {
@@ -33,21 +30,16 @@ extension KafkaSession {
       guard let partition = fitting.first else { return .elsewhere }
       return fitting.count == 1 ? .found(Source(partition: partition, offset: marks.sourceOffset)) : .unknown
     }
-    return byNumbers
+    return byNumbers(record).map { .found($0) } ?? .unknown
   }
 
   /// The record that this one is a copy of. What went through retry topics names the topic that it came from first, whose
   /// record has ended long ago: then it is of one that a retry topic delivered.
   func copied(_ record: KafkaRecord, _ producer: Int32, in frame: RawSpan, at: Timestamp) {
+    if isSentAgain(contents(record), producer, at: at) { return }
     switch origin(of: record, in: frame) {
     case .found(let source) where isOpen(source.partition, source.offset): published(source, producer, at: at)
-    case .again: noteSent(producer, waits: false)
-    case .unknown:
-      let source = byContents(record, ledger.producers[producer].name)
-      if source == nil, let last = process.bodies[contents(record)], isPaired(last.partition, last.offset) {
-        return noteSent(producer, waits: false)
-      }
-      published(source, producer, at: at)
+    case .unknown: published(byContents(record, ledger.producers[producer].name), producer, at: at)
     case .found(let source):
       if !isRetried(record, producer, at: at) { published(source, producer, at: at) }
     case .elsewhere: _ = isRetried(record, producer, at: at)
@@ -64,34 +56,41 @@ extension KafkaSession {
 
   /// A copy was written: within a transaction it is one only once that has committed.
   func published(_ source: Source?, _ producer: Int32, at: Timestamp) {
-    noteSent(producer, waits: source == nil)
     guard let transaction = producing.transaction else { return copied(source, producer, at: at) }
     if !state.transactions.add(transaction, .init(source: source, producer: producer)) { ledger.dropped.pairs += 1 }
   }
 
-  private var byNumbers: Origin {
+  private func byNumbers(_ record: KafkaRecord) -> Source? {
     var found: [Source] = []
     var left = Self.numberSearchBound
     for (i, number) in producing.numbers.enumerated() where !producing.numbers[..<i].contains(number) {
       for group in process.groups {
         // Beyond the bound nobody can tell that there is just one.
         left -= group.list.count
-        guard left >= 0 else { return .unknown }
-        for partition in group.list where isOpen(partition, number) || isPaired(partition, number) {
-          guard found.count < Self.candidateBound else { return .unknown }
+        guard left >= 0 else { return nil }
+        for partition in group.list where isOpen(partition, number) {
+          guard found.count < Self.candidateBound else { return nil }
           found.append(Source(partition: partition, offset: number))
         }
       }
     }
-    // Partitions stand at like offsets: another header tells which one it was. If none does, none is meant that has a copy.
-    if found.count > 1 {
-      let named = found.filter { source in
-        producing.numbers.contains { $0 == Int64(KafkaTopics.partition(of: source.partition.place)) }
-      }
-      found = named.isEmpty ? found.filter { !isPaired($0.partition, $0.offset) } : named
-    }
-    guard found.count == 1 else { return .unknown }
-    return isPaired(found[0].partition, found[0].offset) ? .again : .found(found[0])
+    guard found.count > 1 else { return found.first }
+    // Partitions stand at like offsets.
+    let body = contents(record)
+    let alike = body == 0 ? [] : found.filter { self.body(of: $0) == body }
+    let told = alike.isEmpty ? found.filter(isNamed) : alike
+    return told.count == 1 ? told[0] : nil
+  }
+
+  private func body(of source: Source) -> UInt64 {
+    guard let id = source.partition.deliveries.find(source.offset), ledger.deliveries.isLive(id) else { return 0 }
+    return ledger.deliveries[id].body
+  }
+
+  /// A header's value is its partition: another header than the one whose value is its offset.
+  private func isNamed(_ source: Source) -> Bool {
+    let partition = Int64(KafkaTopics.partition(of: source.partition.place))
+    return producing.numbers.count { $0 == partition } > (partition == source.offset ? 1 : 0)
   }
 
   /// By key and value, where the name of where it goes extends that of where it came from (nil: where it came from a retry
@@ -126,13 +125,6 @@ extension KafkaSession {
       }
     }
     return nil
-  }
-
-  /// A copy was made of it, and its acknowledgement is still to come.
-  private func isPaired(_ partition: KafkaPartition, _ offset: Int64) -> Bool {
-    guard offset < partition.seenThrough, let id = partition.deliveries.find(offset), ledger.deliveries.isLive(id)
-    else { return false }
-    return ledger.deliveries[id].flags.contains(.paired)
   }
 
   private func isMeant(_ source: KafkaTopics.Entry, _ destination: String?) -> Bool {

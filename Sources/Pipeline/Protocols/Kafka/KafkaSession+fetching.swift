@@ -57,23 +57,29 @@ extension KafkaSession {
     }
     fetching.listed = 0
     fetching.isReplica = request.replica >= 0
-    // Joined midway: of the clients with fetch sessions only franz-go waits so long unless told otherwise (Java's: 500 ms).
-    if !isNamed, request.sessionEpoch > 0, request.maxWait_ms == Self.franzWait_ms { noteFranz(client) }
   }
 
   func noteFranz(_ client: UInt64) {
     if process.franzClients.count < KafkaProcess.clientBound { process.franzClients.insert(client) }
   }
 
-  private static var franzWait_ms: Int32 { 5_000 }
+  /// The client says what software it is.
+  func noteSoftware(_ name: Text, in frame: RawSpan) {
+    if name.equals("kgo", in: frame) {
+      noteFranz(client)
+    } else if !name.isEmpty {
+      process.franzClients.remove(client)
+    }
+  }
 
   func fetchRequestEnded(replica: Int32) {
     // A broker that replicates is no consumer; from version 15 on that is said at the end. Some clients (afkak) ask for
     // each partition by a request of its own, without waiting for the answers of the others.
+    let mayAwait = positions.count - fetching.listed <= Self.awaitedBound
     let isMeant = { (position: Position) in
       replica < 0
         && (position.fullRequest == self.fetching.fullRequests
-          || position.isAwaited && position.askedAt >= self.fetching.answeredThrough)
+          || mayAwait && position.isAwaited && position.askedAt >= self.fetching.answeredThrough)
     }
     guard replica >= 0 || (fetching.isFull && positions.count > fetching.listed) else { return }
     for (place, position) in positions where !isMeant(position) {
@@ -88,6 +94,7 @@ extension KafkaSession {
     else { return }
     let known = positions[place]
     let position = known ?? Position()
+    if let partition = position.partition, !partition.group.askedInVain.isEmpty { giveUpReader(partition) }
     if position.version != process.version { attribute(position, place, offset: asked.offset) }
     position.offset = asked.offset
     position.askedAt = exchange.requestedAt
@@ -105,6 +112,9 @@ extension KafkaSession {
     }
   }
 
+  /// Partitions asked for one by one; a search among more would cost too much for each request.
+  private static var awaitedBound: Int { 1_024 }
+
   func forget(_ topic: KafkaTopic, _ partition: Int32, in frame: RawSpan) {
     guard let place = place(topic, partition, in: frame), let position = positions.removeValue(forKey: place) else {
       return
@@ -115,7 +125,6 @@ extension KafkaSession {
 
   /// Which group it is that fetches. By the assignments of this process; where several groups have the partition, by the
   /// group that the connection fetches other partitions for, by the offset that OffsetFetch answered, by the client id.
-  /// One that was there before is known by the client id and the topic, as soon as it commits any of the topic's partitions.
   /// Outside of every assignment, by the offset that OffsetFetch answered (`assign()`), or, where that was none, by the
   /// client id. Never by a guess.
   func attribute(_ position: Position, _ place: KafkaPlace, offset: Int64) {
@@ -125,19 +134,14 @@ extension KafkaSession {
       !group.isForeign && group.partitions[place].map { $0.member?.process == process.id } ?? false
     }
     if fitting.count > 1 { fitting = narrow(fitting, place, offset) }
-    if fitting.isEmpty, let member = whoWasThereBefore(place), let partition = state.partition(place, of: member.group)
-    {
-      take(partition, for: member)
-      fitting = [member.group]
-    }
     if fitting.isEmpty {
       let hasNoMember = process.groups.filter { group in
         !group.isForeign && !group.members.contains { $0.value.process == process.id && !$0.value.isStandalone }
       }
       var standalone = hasNoMember.filter { $0.begins(place, at: offset) == true || $0.committedAlone.contains(place) }
       // That has committed nothing yet: the client that was told so begins where its own policy says.
-      if standalone.isEmpty { standalone = hasNoMember.filter { $0.askedInVain[place] == client } }
-      if standalone.count == 1 { assignStandalone(standalone[0], place) }
+      if standalone.isEmpty, client != 0 { standalone = hasNoMember.filter { $0.askedInVain[place] == client } }
+      if standalone.count == 1, !assignStandalone(standalone[0], place) { standalone.removeAll() }
       fitting = standalone
     }
     position.isAmbiguous = fitting.count > 1
@@ -152,22 +156,6 @@ extension KafkaSession {
     moved(from: before, to: position.partition)
   }
 
-  /// The one member of this client's whose assignment was not seen (joined midway) and that commits other partitions of the
-  /// topic.
-  private func whoWasThereBefore(_ place: KafkaPlace) -> KafkaMember? {
-    var found: KafkaMember?
-    for group in process.groups where !group.isForeign && group.partitions[place]?.member == nil {
-      for member in group.members.values where member.process == process.id && member.client == client {
-        guard member.generation < 0, !member.isStandalone, member.goneAt == nil,
-          member.assigned.contains(where: { $0 >> 32 == place >> 32 })
-        else { continue }
-        if found != nil { return nil }
-        found = member
-      }
-    }
-    return found
-  }
-
   private func narrow(_ groups: [KafkaGroup], _ place: KafkaPlace, _ offset: Int64) -> [KafkaGroup] {
     if let boundGroup, groups.contains(where: { $0 === boundGroup }) { return [boundGroup] }
     // One that has committed nothing yet begins anywhere, also where another one stands.
@@ -177,19 +165,32 @@ extension KafkaSession {
     return byClient.count == 1 ? byClient : groups
   }
 
-  /// A consumer that assigns partitions to itself, of a group whose offsets it asked for or commits.
-  func assignStandalone(_ group: KafkaGroup, _ place: KafkaPlace) {
+  /// A consumer that assigns partitions to itself, of a group whose offsets it asked for or commits. Whether it has this one.
+  @discardableResult
+  func assignStandalone(_ group: KafkaGroup, _ place: KafkaPlace) -> Bool {
     let id = process.id ^ 0x73_74_61_6e_64_61_6c_6f
-    guard let partition = state.partition(place, of: group) else { return }
+    guard let partition = state.partition(place, of: group) else { return false }
     if let other = partition.member {
       // It was started again as another process.
-      guard other.isStandalone, other.process != process.id, other.connections == 0 else { return }
+      guard other.isStandalone, other.process != process.id, other.connections == 0 else { return false }
       state.revoke(partition, at: ledger.now)
     }
-    guard let member = state.member(id, of: group, process: process, client: client) else { return }
+    guard let member = state.member(id, of: group, process: process, client: client) else { return false }
     member.isStandalone = true
     take(partition, for: member)
+    return true
   }
+
+  /// One of a group that nobody commits for only reads: nothing that it gets will ever be settled.
+  private func giveUpReader(_ partition: KafkaPartition) {
+    guard partition.deliveries.count > Self.readerBound, partition.member?.isStandalone == true,
+      partition.group.forgetInVain(partition.place)
+    else { return }
+    state.revoke(partition, at: ledger.now)
+    process.version += 1
+  }
+
+  private static var readerBound: Int { 16_384 }
 
   /// The member has the partition from now on.
   func take(_ partition: KafkaPartition, for member: KafkaMember) {
@@ -226,7 +227,7 @@ extension KafkaSession {
       // Skipped, or handed over in a gap.
       partition.end = offset
     } else if offset < stood {
-      if partition.isTakenBack, takeBack(partition, offset, at: at) { return }
+      if partition.isTakenBack, !isExcused, takeBack(partition, offset, at: at) { return }
       // The failure that this return is due to was the transaction's.
       let isAborted = offset <= partition.abortedAt
       partition.abortedAt = -1

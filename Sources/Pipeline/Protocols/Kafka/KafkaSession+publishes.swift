@@ -26,11 +26,12 @@ extension KafkaSession {
     var correlation: Int32
     var place: KafkaPlace
     var producer: Int32
-    /// What it is a copy of was not known: the next record that is acknowledged.
-    var waits: Bool
+    /// What it contains, and goes to; of a compressed batch what shows of it.
+    var identity: UInt64
+    var copies: Int
   }
 
-  func produceFact(_ fact: KafkaFact, of exchange: KafkaExchange, in frame: RawSpan) {
+  func produceFact(_ fact: KafkaFact, of exchange: KafkaExchange, in frame: RawSpan, at: Timestamp) {
     switch fact {
     case .produceRequested(_, let acks, _):
       process.hasPublished = true
@@ -39,7 +40,7 @@ extension KafkaSession {
     case .producePartition(let topic, let partition): producePartition(topic, partition, in: frame)
     case .producePartitionEnded: producing.producer = nil
     case .producePartitionAnswered(let topic, let partition, let error, _, _):
-      produceAnswered(topic, partition, error: error, of: exchange, in: frame)
+      produceAnswered(topic, partition, error: error, of: exchange, in: frame, at: at)
     default: break
     }
   }
@@ -92,6 +93,12 @@ extension KafkaSession {
     // Compressed: how many is all that shows.
     let copies = min(max(1, count), Self.copiesBound)
     ledger.producers[producer].published += UInt64(copies)
+    var shown = KeyedHash(state.key)
+    shown.combine(UInt64(batch.codec.rawValue) << 32 | UInt64(copies))
+    shown.combine(UInt64(bitPattern: batch.maxTimestamp_ms))
+    shown.combine(UInt64(batch.size_bytes))
+    let isDated = batch.maxTimestamp_ms >= 0
+    if isSentAgain(isDated ? shown.finish() : 0, producer, copies: copies, at: at) { return }
     for _ in 0..<copies { published(nil, producer, at: at) }
   }
 
@@ -109,29 +116,43 @@ extension KafkaSession {
     return false
   }
 
-  func noteSent(_ producer: Int32, waits: Bool) {
-    guard producing.mayComeAgain else { return }
+  /// Whether this copy was sent before, and refused by the broker or not answered. Notes that it was sent now.
+  /// `contents`: 0 where nothing shows of it.
+  func isSentAgain(_ contents: UInt64, _ producer: Int32, copies: Int = 1, at: Timestamp) -> Bool {
+    guard producing.mayComeAgain, contents != 0 else { return false }
+    let identity = contents ^ UInt64(UInt32(bitPattern: producer)) &* 0x9e37_79b9_7f4a_7c15
     if producing.sent.count >= Self.sentBound { producing.sent.removeFirst(Self.sentBound / 2) }
     producing.sent.append(
-      Sent(correlation: producing.correlation, place: producing.place, producer: producer, waits: waits))
+      Sent(
+        correlation: producing.correlation, place: producing.place, producer: producer, identity: identity,
+        copies: copies))
+    return process.takeUnsettled(identity, at: at)
   }
 
   /// What the broker did not take was not published. Its producer sends it again, and then it is the same copy, or gives up;
   /// the record that it was made of has failed either way.
   private func produceAnswered(
-    _ topic: KafkaTopic, _ number: Int32, error: Int16, of exchange: KafkaExchange, in frame: RawSpan
+    _ topic: KafkaTopic, _ number: Int32, error: Int16, of exchange: KafkaExchange, in frame: RawSpan, at: Timestamp
   ) {
-    guard !producing.sent.isEmpty, let place = place(topic, number, in: frame) else { return }
-    let isMeant = { (copy: Sent) in copy.correlation == exchange.correlation && copy.place == place }
-    let copies = producing.sent.filter(isMeant)
-    producing.sent.removeAll(where: isMeant)
-    guard error != KafkaError.none else { return }
-    for copy in copies {
-      if ledger.producers[copy.producer].published > 0 { ledger.producers[copy.producer].published -= 1 }
-      if copy.waits, let i = process.copies.lastIndex(where: { $0.producer == copy.producer }) {
-        process.copies.remove(at: i)
+    guard let first = producing.sent.firstIndex(where: { $0.correlation == exchange.correlation }) else { return }
+    // Answers come in the order of their requests: those before were not seen.
+    producing.sent.removeFirst(first)
+    guard let place = place(topic, number, in: frame) else { return }
+    let end = producing.sent.firstIndex { $0.correlation != exchange.correlation } ?? producing.sent.count
+    if error != KafkaError.none {
+      for copy in producing.sent[..<end] where copy.place == place {
+        let published = ledger.producers[copy.producer].published
+        ledger.producers[copy.producer].published = published - min(published, UInt64(copy.copies))
+        process.noteUnsettled(copy.identity, at: at)
       }
     }
+    producing.sent[..<end].removeAll { $0.place == place }
+  }
+
+  /// The connection is over: what was not answered comes again on another one.
+  func giveUpSent(at: Timestamp) {
+    for copy in producing.sent { process.noteUnsettled(copy.identity, at: at) }
+    producing.sent.removeAll()
   }
 
   func recordHeader(_ value: Text, in frame: RawSpan) {

@@ -36,8 +36,6 @@ final class KafkaSession {
   var sharing = Sharing()
   /// The request that ends the share session, until it is answered.
   var sharesClosing: Int32?
-  /// The client has said on it what software it is.
-  private(set) var isNamed = false
   /// It publishes elsewhere than to dead-letter and retry topics.
   var publishes = false
   /// Members that were seen on it.
@@ -122,6 +120,7 @@ final class KafkaSession {
     members.removeAll()
     positions.removeAll()
     positionsVersion += 1
+    giveUpSent(at: at)
   }
 
   // MARK: Who
@@ -274,8 +273,7 @@ extension KafkaSession: KafkaFactSink {
       followTopics()
 
     case .apiVersionsRequested(let software, _):
-      isNamed = true
-      if software.equals("kgo", in: frame) { noteFranz(client) }
+      noteSoftware(software, in: frame)
 
     case .fetchRequested(let request): fetchRequested(request, at: exchange.requestedAt)
     case .fetchPartitionRequested(let position): fetchPartitionRequested(position, of: exchange, in: frame)
@@ -287,7 +285,7 @@ extension KafkaSession: KafkaFactSink {
     case .fetchEnded: fetching.partition = nil
 
     case .produceRequested, .producePartition, .producePartitionEnded, .producePartitionAnswered:
-      produceFact(fact, of: exchange, in: frame)
+      produceFact(fact, of: exchange, in: frame, at: at)
 
     case .offsetCommitPositionRequested(let membership, _, let position):
       commitRequested(membership, position, in: frame)
