@@ -2,7 +2,6 @@
 """A consumer on aiokafka that behaves as told and says what it did; see kafka_behaviour.py."""
 
 import asyncio
-import json
 import os
 import time
 
@@ -10,12 +9,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListen
 from aiokafka.consumer.group_coordinator import CoordinatorGroupRebalance
 from aiokafka.errors import KafkaError
 
-from kafka_behaviour import Behaviour, consumer_arguments, python_credentials, source_headers
-
-# More settings of the library's, as JSON.
-CONF = json.loads(os.environ.get("CONF") or "{}")
-if isinstance(CONF.get("api_version"), list):
-    CONF["api_version"] = tuple(CONF["api_version"])
+from kafka_behaviour import Behaviour, consumer_arguments, python_settings, source_headers
 
 MODES = ("each", "batch", "auto", "none", "transaction")
 
@@ -49,18 +43,18 @@ class Client:
     def __init__(self, options):
         self.options = options
         self.behaviour = Behaviour(options, "aiokafka")
+        self.transactions = 0
         common = {"bootstrap_servers": options.bootstrap, "client_id": options.client_id or "aiokafka"}
-        common.update(python_credentials(options)); common.update(CONF)
+        common.update(python_settings(options))
         self.consumer = AIOKafkaConsumer(
             **common, group_id=options.group, auto_offset_reset="earliest", fetch_max_wait_ms=options.fetch_wait_ms,
             enable_auto_commit=options.commit == "auto", auto_commit_interval_ms=200,
             session_timeout_ms=options.session_ms, heartbeat_interval_ms=options.session_ms // 4,
         )
-        codec = None if options.codec == "none" else options.codec
+        produced = {**common, "compression_type": None if options.codec == "none" else options.codec}
         if options.commit == "transaction":
-            common["transactional_id"] = "tx-%d" % os.getpid()
-            self.transactions = 0
-        self.producer = AIOKafkaProducer(**common, compression_type=codec)
+            produced["transactional_id"] = f"{options.group}-{os.getpid()}"
+        self.producer = AIOKafkaProducer(**produced)
 
     def follow_auto_commits(self):
         """The library tells nobody what it committed by itself, so its own step is asked."""
@@ -84,17 +78,7 @@ class Client:
             return
         offsets = {TopicPartition(*where): max(given) + 1 for where, given in behaviour.given.items() if given}
         if self.options.commit == "transaction":
-            self.transactions += 1
-            await self.producer.send_offsets_to_transaction(offsets, self.options.group)
-            if self.transactions == self.options.abort:
-                await self.producer.abort_transaction()
-                for where, offset in behaviour.aborted().items():
-                    behaviour.inbox.drop([where])
-                    self.consumer.seek(TopicPartition(*where), offset)
-            else:
-                await self.producer.commit_transaction()
-                behaviour.committed({tuple(p): o for p, o in offsets.items()})
-            await self.producer.begin_transaction()
+            await self.end_transaction(offsets)
             return
         try:
             await self.consumer.commit(offsets)
@@ -104,6 +88,20 @@ class Client:
         if self.options.ask_committed:
             for partition in self.consumer.assignment():
                 await self.consumer.committed(partition)
+
+    async def end_transaction(self, offsets):
+        """Its --abort'th is aborted after its offsets were sent; the consumer begins again where it was."""
+        self.transactions += 1
+        await self.producer.send_offsets_to_transaction(offsets, self.options.group)
+        if self.transactions == self.options.abort:
+            await self.producer.abort_transaction()
+            for where, offset in self.behaviour.aborted().items():
+                self.behaviour.inbox.drop([where])
+                self.consumer.seek(TopicPartition(*where), offset)
+        else:
+            await self.producer.commit_transaction()
+            self.behaviour.committed({tuple(p): offset for p, offset in offsets.items()})
+        await self.producer.begin_transaction()
 
     async def handle(self, record):
         options, behaviour = self.options, self.behaviour
@@ -119,7 +117,7 @@ class Client:
             headers = source_headers(*where, options.group) if what == "dead" else None
             await self.producer.send_and_wait(options.dead_letters, record.value, key=record.key, headers=headers)
         elif options.commit == "transaction":
-            await self.producer.send(options.topic[0] + ".out", record.value)
+            await self.producer.send(f"{options.topic[0]}.out", record.value)
         if behaviour.commit_is_due:
             await self.commit()
 

@@ -1,16 +1,12 @@
 #!/usr/bin/env python3
 """A consumer on confluent-kafka (librdkafka) that behaves as told and says what it did; see kafka_behaviour.py."""
 
-import json
 import os
 import time
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition, libversion
 
 from kafka_behaviour import MODES, TEST_USER, Behaviour, consumer_arguments, source_headers
-
-# More settings of the library's, as JSON.
-CONF = json.loads(os.environ.get("CONF") or "{}")
 
 
 def place(partition):
@@ -29,19 +25,19 @@ class Client:
                 "security.protocol": "SASL_PLAINTEXT", "sasl.mechanisms": options.sasl, "sasl.username": TEST_USER,
                 "sasl.password": options.password,
             })
-        common.update(CONF)
+        common.update(options.settings)
         settings = {
             **common, "group.id": options.group, "auto.offset.reset": "earliest", "fetch.wait.max.ms": options.fetch_wait_ms,
-            "enable.auto.commit": options.commit == "auto", "auto.commit.interval.ms": 200,
-            "on_commit": self.on_commit,
+            "enable.auto.commit": options.commit == "auto", "auto.commit.interval.ms": 200, "on_commit": self.on_commit,
         }
-        if options.protocol != "classic":
-            settings["group.protocol"] = options.protocol
         if options.protocol == "classic":
             settings["session.timeout.ms"] = options.session_ms
             settings["heartbeat.interval.ms"] = options.session_ms // 4
             if options.assignor:
                 settings["partition.assignment.strategy"] = options.assignor
+        else:
+            # librdkafka before 2.4 does not know this setting, and refuses it.
+            settings["group.protocol"] = options.protocol
         self.consumer = Consumer(settings)
         produced = {**common, "compression.type": options.codec, "linger.ms": 0}
         if options.commit == "transaction":
@@ -126,8 +122,9 @@ class Client:
             time.sleep(options.backoff_ms / 1000)
             return
         if what.startswith("dead"):
-            headers = source_headers(*where, options.group) if what == "dead" else None
-            self.producer.produce(options.dead_letters, message.value(), message.key(), callback=self.produced, **({"headers": headers} if headers else {}))
+            # confluent-kafka 0.11 refuses None.
+            more = {"headers": source_headers(*where, options.group)} if what == "dead" else {}
+            self.producer.produce(options.dead_letters, message.value(), message.key(), callback=self.produced, **more)
             if options.commit != "transaction":
                 self.producer.flush(10)
         elif options.commit == "transaction":
@@ -157,16 +154,19 @@ class Client:
         if message is not None:
             self.handle(message)
 
+    def subscribe(self):
+        callbacks = {"on_assign": self.on_assign, "on_revoke": self.on_revoke}
+        # confluent-kafka before 1.6 does not know this callback, and refuses it. Its version is librdkafka's.
+        if libversion()[1] >= 0x01060000:
+            callbacks["on_lost"] = self.on_lost
+        self.consumer.subscribe(self.options.topic, **callbacks)
+
     def run(self, is_told=True):
         behaviour = self.behaviour
         if self.options.commit == "transaction":
             self.producer.init_transactions(10)
             self.producer.begin_transaction()
-        try:
-            self.consumer.subscribe(
-                self.options.topic, on_assign=self.on_assign, on_revoke=self.on_revoke, on_lost=self.on_lost)
-        except TypeError:
-            self.consumer.subscribe(self.options.topic, on_assign=self.on_assign, on_revoke=self.on_revoke)
+        self.subscribe()
         while not behaviour.done:
             self.poll(0.05)
             if behaviour.pause_is_due:

@@ -1,5 +1,7 @@
 """What the Kafka clients share: their command line, and the count of what they did.
 
+It runs on Python 3.6 too, which the oldest of these libraries need.
+
   --bootstrap B --topic T[,T…] --group G     where; --dead-letters D: the dead-letter topic (default: first topic + .DLT)
   --count N        end when N messages have been settled for good by this client
   --idle-ms T      end when nothing came for T ms (default 0: never)
@@ -9,14 +11,16 @@
                      o  it fails once, then succeeds: a single return to an offset, which the wire can't tell from a refetch
                      r  it fails three times (two seeks back), then goes to the dead-letter topic with source headers
                      R  the same, with the body alone
-                     t  it fails twice (one seek back), then goes to the dead-letter topic with source headers; T with the body alone
-                     q  it fails five times (four seeks back), then goes to the dead-letter topic with source headers; Q with the body alone
+                     t  it fails twice (one seek back), then goes to the dead-letter topic with source headers
+                     T  the same, with the body alone
+                     q  it fails five times (four seeks back), then goes to the dead-letter topic with source headers
+                     Q  the same, with the body alone
                      d  it goes to the dead-letter topic at the first failure, with source headers
                      D  the same, with the body alone
   --commit MODE    each: synchronously, after every message; batch: after every --batch messages and at the end;
                    async: like each, without waiting; auto: enable.auto.commit every 200 ms;
-                   none; transaction (confluent): consume, produce to T.out and commit in transactions of --batch, of which
-                   the one that is --abort'th is aborted, sought back and done again
+                   none; transaction: consume, produce to T.out and commit in transactions of --batch, of which the one
+                   that is --abort'th is aborted, sought back and done again
   --batch N        (default 10)
   --ask-committed  ask for the committed offsets (OffsetFetch) with every commit
   --pause-ms T     pause all partitions for a tenth of T, and resume them, every T ms
@@ -25,6 +29,7 @@
   --fetch-wait-ms W    how long the broker may wait for messages (default 20)
   --die-after K    SIGKILL itself when it is given one more message after K settled ones; the truth is printed before
   --codec C        of what it produces
+  --settings JSON  more settings of the library's, an object
   --sasl MECHANISM authenticate as the test user of kafka_stand_in; --password P: with another password than its own
   --bad-from, --bad-until S    in these seconds since its start the plan is in force; before and after all succeeds
   --log FILE       append a line for everything that happens to it (see Journal), live until SIGTERM
@@ -50,8 +55,10 @@ TERMS = (
     "delivered", "refetched", "acked", "acked_paired", "requeued", "dead_lettered", "abandoned", "commits",
     "commit_failures", "assignments", "assigned", "revoked", "lost",
 )
-FAILURES = {"q": 5, "Q": 5, "a": 0, "s": 2, "o": 1, "r": 3, "R": 3, "t": 2, "T": 2, "d": 1, "D": 1}
-DEAD, HEADERS = "qQrRtTdD", "qrtd"
+FAILURES = {"a": 0, "s": 2, "o": 1, "r": 3, "R": 3, "t": 2, "T": 2, "q": 5, "Q": 5, "d": 1, "D": 1}
+DEAD, HEADERS = "rRtTqQdD", "rtqd"
+# Fates without a seek and without headers, for libraries that lack these.
+SIMPLE = "aD"
 TEST_USER, TEST_PASSWORD = "test-user", "test-password"
 MODES = ("each", "batch", "async", "auto", "none", "transaction")
 
@@ -60,11 +67,12 @@ def body(number, size):
     return b"%09d:" % number + b"." * max(0, size - 10)
 
 
-def consumer_arguments(description, modes):
-    return consumer_options(sys.argv[1:], modes, description)
+def consumer_arguments(description, modes, letters=FAILURES):
+    return consumer_options(sys.argv[1:], modes, description, letters)
 
 
-def consumer_options(words, modes, description=None):
+def consumer_options(words, modes, description=None, letters=FAILURES):
+    """`modes` and `letters`: what the client can do of --commit and --plan."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--bootstrap", required=True)
     parser.add_argument("--topic", required=True, type=lambda text: text.split(","))
@@ -73,7 +81,7 @@ def consumer_options(words, modes, description=None):
     parser.add_argument("--count", type=int, default=0)
     parser.add_argument("--idle-ms", type=int, default=0)
     parser.add_argument("--plan", default="a")
-    parser.add_argument("--commit", choices=modes, default="each")
+    parser.add_argument("--commit", choices=modes, default=modes[0])
     parser.add_argument("--batch", type=int, default=10)
     parser.add_argument("--ask-committed", action="store_true")
     parser.add_argument("--pause-ms", type=int, default=0)
@@ -86,6 +94,7 @@ def consumer_options(words, modes, description=None):
     parser.add_argument("--protocol", choices=["classic", "consumer"], default="classic")
     parser.add_argument("--assignor")
     parser.add_argument("--codec", default="none")
+    parser.add_argument("--settings", type=json.loads, default={}, metavar="JSON")
     parser.add_argument("--bad-from", type=float, default=0)
     parser.add_argument("--bad-until", type=float, default=1e9)
     parser.add_argument("--log")
@@ -93,16 +102,25 @@ def consumer_options(words, modes, description=None):
     parser.add_argument("--sasl")
     parser.add_argument("--password", default=TEST_PASSWORD)
     options = parser.parse_args(words)
-    if set(options.plan) - set(FAILURES):
-        parser.error(f"--plan knows the letters {' '.join(FAILURES)}, not {options.plan!r}")
+    if set(options.plan) - set(letters):
+        parser.error(f"--plan knows the letters {' '.join(letters)}, not {options.plan!r}")
     if not options.count and not options.idle_ms and not options.log and options.die_after is None:
         parser.error("say when to end: --count, --idle-ms, --die-after, or --log, which ends with SIGTERM")
     options.dead_letters = options.dead_letters or f"{options.topic[0]}.DLT"
     return options
 
 
+def python_settings(options):
+    """What aiokafka and kafka-python are told of --sasl and --settings, both in the same words."""
+    settings = python_credentials(options)
+    settings.update(options.settings)
+    if "api_version" in settings:
+        # JSON has no tuples.
+        settings["api_version"] = tuple(settings["api_version"])
+    return settings
+
+
 def python_credentials(options):
-    """What aiokafka and kafka-python are told of --sasl, both in the same words."""
     if not options.sasl:
         return {}
     return {
@@ -125,7 +143,9 @@ class Journal:
 
     def write(self, *words):
         if self.file is not None:
-            os.write(self.file, f"{int(time.time() * 1e9)} {' '.join(map(str, words))}\n".encode())
+            # Python 3.6 has no time_ns.
+            nanoseconds = int(time.time() * 1e9)
+            os.write(self.file, f"{nanoseconds} {' '.join(map(str, words))}\n".encode())
 
 
 class Behaviour:

@@ -1,20 +1,17 @@
 #!/usr/bin/env python3
 """A consumer on kafka-python that behaves as told and says what it did; see kafka_behaviour.py."""
 
-import json
 import os
 import time
 
+import kafka
 from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.errors import KafkaError
 
-from kafka_behaviour import Behaviour, consumer_arguments, python_credentials, source_headers
+from kafka_behaviour import Behaviour, consumer_arguments, python_settings, source_headers
 
-# More settings of the library's, as JSON.
-CONF = json.loads(os.environ.get("CONF") or "{}")
-if isinstance(CONF.get("api_version"), list):
-    CONF["api_version"] = tuple(CONF["api_version"])
-
+# Version 3 has another coordinator inside than those before.
+IS_VERSION_3 = int(kafka.__version__.split(".")[0]) >= 3
 MODES = ("each", "batch", "auto", "none", "transaction")
 
 
@@ -32,64 +29,67 @@ class Listener(ConsumerRebalanceListener):
         self.client.behaviour.assigned([tuple(p) for p in assigned])
 
 
+def with_metadata(offsets):
+    """As a commit takes them; from kafka-python 2.1 on a leader's epoch (-1: unknown) belongs to them."""
+    more = [-1] if "leader_epoch" in OffsetAndMetadata._fields else []
+    return {partition: OffsetAndMetadata(offset, "", *more) for partition, offset in offsets.items()}
+
+
 class Client:
     def __init__(self, options):
         self.options = options
         self.behaviour = Behaviour(options, "kafka-python")
+        self.transactions = 0
         common = {"bootstrap_servers": options.bootstrap.split(","), "client_id": options.client_id or "kafka-python"}
-        common.update(python_credentials(options)); common.update(CONF)
+        common.update(python_settings(options))
         self.consumer = KafkaConsumer(
             **common, group_id=options.group, auto_offset_reset="earliest", fetch_max_wait_ms=options.fetch_wait_ms,
             enable_auto_commit=options.commit == "auto", auto_commit_interval_ms=200,
             session_timeout_ms=options.session_ms, heartbeat_interval_ms=options.session_ms // 4,
         )
-        codec = None if options.codec == "none" else options.codec
+        produced = {**common, "compression_type": None if options.codec == "none" else options.codec}
         if options.commit == "transaction":
-            common["transactional_id"] = "tx-%d" % os.getpid()
-            self.transactions = 0
-        self.producer = KafkaProducer(**common, compression_type=codec)
+            produced["transactional_id"] = f"{options.group}-{os.getpid()}"
+        self.producer = KafkaProducer(**produced)
 
     def wait_for_followers(self):
         """The mock broker refuses a follower's SyncGroup that comes after the leader's, which is fatal to this library."""
         coordinator = self.consumer._coordinator
-        if not hasattr(coordinator, "_on_join_leader"):
-            perform = coordinator._perform_assignment
-            def slowly(*words):
-                time.sleep(0.2)
-                return perform(*words)
-            coordinator._perform_assignment = slowly
-            return
-        lead = coordinator._on_join_leader
+        # What a leader does before it sends its SyncGroup.
+        name = "_perform_assignment" if IS_VERSION_3 else "_on_join_leader"
+        lead = getattr(coordinator, name)
 
-        def later(response):
+        def later(*arguments):
             time.sleep(0.2)
-            return lead(response)
+            return lead(*arguments)
 
-        coordinator._on_join_leader = later
+        setattr(coordinator, name, later)
 
     def follow_auto_commits(self):
         """The library tells nobody of every commit that it makes by itself, so its own step is asked."""
         coordinator = self.consumer._coordinator
         handle = coordinator._handle_offset_commit_response
-        if not hasattr(coordinator, "_on_join_leader"):
-            def seen(offsets, *rest):
-                try:
-                    handle(offsets, *rest)
-                except Exception:
-                    self.behaviour.commit_failed()
-                    raise
-                self.behaviour.committed({tuple(p): meta.offset for p, meta in offsets.items()})
-            coordinator._handle_offset_commit_response = seen
-            return
+
+        def succeeded(offsets):
+            self.behaviour.committed({tuple(p): meta.offset for p, meta in offsets.items()})
 
         def observed(offsets, future, *rest):
             handle(offsets, future, *rest)
             if future.succeeded():
-                self.behaviour.committed({tuple(p): meta.offset for p, meta in offsets.items()})
+                succeeded(offsets)
             else:
                 self.behaviour.commit_failed()
 
-        coordinator._handle_offset_commit_response = observed
+        def observed_in_version_3(offsets, *rest):
+            """It has no future there: a failure is an exception."""
+            try:
+                handle(offsets, *rest)
+            except KafkaError:
+                self.behaviour.commit_failed()
+                raise
+            succeeded(offsets)
+
+        coordinator._handle_offset_commit_response = observed_in_version_3 if IS_VERSION_3 else observed
 
     def commit(self):
         behaviour = self.behaviour
@@ -97,29 +97,32 @@ class Client:
             return
         offsets = {TopicPartition(*where): max(given) + 1 for where, given in behaviour.given.items() if given}
         if self.options.commit == "transaction":
-            self.transactions += 1
-            meta = self.options.group
-            if hasattr(self.consumer, "group_metadata"):
-                meta = self.consumer.group_metadata()
-            self.producer.send_offsets_to_transaction({p: OffsetAndMetadata(*((offset, "", -1)[:len(OffsetAndMetadata._fields)])) for p, offset in offsets.items()}, meta)
-            if self.transactions == self.options.abort:
-                self.producer.abort_transaction()
-                for where, offset in behaviour.aborted().items():
-                    behaviour.inbox.drop([where])
-                    self.consumer.seek(TopicPartition(*where), offset)
-            else:
-                self.producer.commit_transaction()
-                behaviour.committed({tuple(p): o for p, o in offsets.items()})
-            self.producer.begin_transaction()
+            self.end_transaction(offsets)
             return
         try:
-            self.consumer.commit({p: OffsetAndMetadata(*((offset, "", -1)[:len(OffsetAndMetadata._fields)])) for p, offset in offsets.items()})
+            self.consumer.commit(with_metadata(offsets))
             behaviour.committed({tuple(p): offset for p, offset in offsets.items()})
         except KafkaError:
             behaviour.commit_failed()
         if self.options.ask_committed:
             for partition in self.consumer.assignment():
                 self.consumer.committed(partition)
+
+    def end_transaction(self, offsets):
+        """Its --abort'th is aborted after its offsets were sent; the consumer begins again where it was."""
+        self.transactions += 1
+        # Version 3 wants more of the group than its name.
+        group = self.consumer.group_metadata() if IS_VERSION_3 else self.options.group
+        self.producer.send_offsets_to_transaction(with_metadata(offsets), group)
+        if self.transactions == self.options.abort:
+            self.producer.abort_transaction()
+            for where, offset in self.behaviour.aborted().items():
+                self.behaviour.inbox.drop([where])
+                self.consumer.seek(TopicPartition(*where), offset)
+        else:
+            self.producer.commit_transaction()
+            self.behaviour.committed({tuple(p): offset for p, offset in offsets.items()})
+        self.producer.begin_transaction()
 
     def handle(self, record):
         options, behaviour = self.options, self.behaviour
@@ -132,10 +135,11 @@ class Client:
             time.sleep(options.backoff_ms / 1000)
             return
         if what.startswith("dead"):
-            headers = source_headers(*where, options.group) if what == "dead" else None
-            self.producer.send(options.dead_letters, record.value, record.key, headers).get(10)
+            # The oldest, 1.4.3 among them, know no headers, and have another argument in their place.
+            more = {"headers": source_headers(*where, options.group)} if what == "dead" else {}
+            self.producer.send(options.dead_letters, record.value, record.key, **more).get(10)
         elif options.commit == "transaction":
-            self.producer.send(options.topic[0] + ".out", record.value)
+            self.producer.send(f"{options.topic[0]}.out", record.value)
         if behaviour.commit_is_due:
             self.commit()
 

@@ -1,29 +1,72 @@
-"""pykafka: managed balanced consumer (classic group) or, with MODE=simple, a simple consumer with a group (standalone)."""
-import argparse, json, os, sys, time
+#!/usr/bin/env python3
+"""A consumer on pykafka (ManagedBalancedConsumer), the only member of its group, that behaves as told and says what it did;
+see kafka_behaviour.py. No headers and no seeks are provided for, so of --plan it knows `a` and `D`.
+
+--settings: of KafkaClient; `broker_version` is one of them
+"""
+
 from pykafka import KafkaClient
 from pykafka.common import OffsetType
-p = argparse.ArgumentParser()
-for w in ("bootstrap", "topic", "group", "client-id", "log", "count", "plan", "commit"): p.add_argument("--" + w)
-o, _ = p.parse_known_args(); o.count = int(o.count)
-T = dict.fromkeys("delivered refetched acked acked_paired requeued dead_lettered abandoned commits commit_failures assignments assigned revoked lost".split(), 0)
-C = json.loads(os.environ.get("CONF") or "{}")
-c = KafkaClient(hosts=o.bootstrap, broker_version=C.get("version", "0.10.0"))
-t = c.topics[o.topic]
-opts = dict(auto_offset_reset=OffsetType.EARLIEST, reset_offset_on_start=False, consumer_timeout_ms=4000, fetch_wait_max_ms=20)
-if o.commit == "auto": opts.update(auto_commit_enable=True, auto_commit_interval_ms=200)
-if C.get("mode") == "simple": x = t.get_simple_consumer(o.group, **opts)
-else: x = t.get_balanced_consumer(o.group, managed=True, **opts)
-dead = c.topics[o.topic + ".DLT"].get_sync_producer() if o.plan else None
-n = 0; parts = 0
-for m in x:
-    n += 1; T["delivered"] += 1
-    if o.plan and o.plan[int(m.value[:9]) % len(o.plan)] == "D":
-        dead.produce(m.value); T["dead_lettered"] += 1; T["acked_paired"] += 1
-    else: T["acked"] += 1
-    if o.commit == "each" or o.commit is None: x.commit_offsets()
-    elif o.commit == "batch" and n % 10 == 0: x.commit_offsets()
-    if n >= o.count: break
-if o.commit != "auto": x.commit_offsets()
-x.stop()
-T["assignments"] = 1
-print(json.dumps(T))
+
+from kafka_behaviour import SIMPLE, Behaviour, consumer_arguments
+
+MODES = ("each", "batch", "none")
+# It ends its iteration when nothing has come for so long; without this it would never look at --idle-ms.
+QUIET_MS = 500
+
+
+class Client:
+    def __init__(self, options):
+        self.options = options
+        self.behaviour = Behaviour(options, "pykafka")
+        # It has no client ids of the user's.
+        self.client = KafkaClient(hosts=options.bootstrap, **options.settings)
+        topic, = options.topic
+        self.consumer = self.client.topics[topic].get_balanced_consumer(
+            options.group, managed=True, auto_offset_reset=OffsetType.EARLIEST, fetch_wait_max_ms=options.fetch_wait_ms,
+            consumer_timeout_ms=QUIET_MS, post_rebalance_callback=self.on_rebalance,
+        )
+        self.dead_letters = None
+        if "D" in options.plan:
+            self.dead_letters = self.client.topics[options.dead_letters].get_sync_producer()
+
+    def on_rebalance(self, _, before, after):
+        """`before` and `after`: offsets, by the number of the partition."""
+        topic, = self.options.topic
+        if before:
+            self.behaviour.revoked([(topic, partition) for partition in before])
+        self.behaviour.assigned([(topic, partition) for partition in after])
+
+    def commit(self):
+        behaviour = self.behaviour
+        if not behaviour.uncommitted:
+            return
+        # Of all that the iteration has given out.
+        self.consumer.commit_offsets()
+        behaviour.committed({place: max(given) + 1 for place, given in behaviour.given.items() if given})
+
+    def handle(self, message):
+        topic, = self.options.topic
+        what = self.behaviour.received(topic, message.partition_id, message.offset, message.value)
+        if what == "dead-bare":
+            self.dead_letters.produce(message.value)
+        if self.behaviour.commit_is_due:
+            self.commit()
+
+    def run(self):
+        behaviour = self.behaviour
+        while not behaviour.done:
+            for message in self.consumer:
+                self.handle(message)
+                if behaviour.done:
+                    break
+        if self.options.commit == "batch":
+            self.commit()
+        self.consumer.stop()
+        if self.dead_letters is not None:
+            self.dead_letters.stop()
+        behaviour.end()
+
+
+if __name__ == "__main__":
+    Client(consumer_arguments(__doc__, MODES, SIMPLE)).run()
