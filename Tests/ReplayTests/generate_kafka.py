@@ -35,7 +35,7 @@ def string(text):
 
 
 def data(raw):
-    return struct.pack(">i", len(raw)) + raw
+    return struct.pack(">i", -1) if raw is None else struct.pack(">i", len(raw)) + raw
 
 
 def array(items):
@@ -50,10 +50,15 @@ def varint(number):
     return bytes(out) + bytes([zigzag])
 
 
-def record(index, value, age_ms=0, headers=()):
-    body = b"\x00" + varint(age_ms) + varint(index) + varint(-1) + varint(len(value)) + value + varint(len(headers))
-    for key, content in headers:
-        body += varint(len(key)) + key.encode() + varint(len(content)) + content
+def varint_data(raw):
+    """A record's key or value, either of which may be None."""
+    return varint(-1) if raw is None else varint(len(raw)) + raw
+
+
+def record(index, value, age_ms=0, headers=(), key=None):
+    body = b"\x00" + varint(age_ms) + varint(index) + varint_data(key) + varint_data(value) + varint(len(headers))
+    for name, raw in headers:
+        body += varint_data(name.encode()) + varint_data(raw)
     return varint(len(body)) + body
 
 

@@ -6,6 +6,7 @@ OffsetForLeaderEpoch 4, Fetch 18, InitProducerId 5, Produce 13, TxnOffsetCommit 
 GetTelemetrySubscriptions 0, PushTelemetry 0. Each function gives the body behind the header.
 """
 
+import gzip
 import struct
 
 NONE, GZIP, SNAPPY = 0, 1, 2
@@ -114,15 +115,21 @@ def snappy(raw):
     return bytes(out)
 
 
-def batch(records, stamp_ms, base=0, epoch=-1, producer=(-1, -1, -1), codec=SNAPPY, transactional=False, last=None):
-    """A record batch of magic 2. As clients do, it is left uncompressed where the codec makes it no shorter. `last`: the last
-    record's offset in it, where compaction has taken some away."""
+COMPRESS = {NONE: bytes, GZIP: gzip.compress, SNAPPY: snappy}
+
+
+def batch(
+    records, stamp_ms, base=0, epoch=-1, producer=(-1, -1, -1), codec=SNAPPY, transactional=False, last=None, newest_ms=None,
+):
+    """A record batch of magic 2. As clients do, it is left uncompressed where the codec makes it no shorter. `last`: the
+    last record's offset in it, where compaction has taken some away. `newest_ms`: the newest record's time, if another."""
     body, count = b"".join(records), len(records)
-    packed = snappy(body) if codec == SNAPPY else body
+    packed = COMPRESS[codec](body)
     attributes = (codec if len(packed) < len(body) else NONE) | (16 if transactional else 0)
     body = packed if len(packed) < len(body) else body
     last = count - 1 if last is None else last
-    rest = struct.pack(">hiqqqhii", attributes, last, stamp_ms, stamp_ms, *producer, count) + body
+    newest_ms = stamp_ms if newest_ms is None else newest_ms
+    rest = struct.pack(">hiqqqhii", attributes, last, stamp_ms, newest_ms, *producer, count) + body
     return struct.pack(">qiibI", base, len(rest) + 9, epoch, 2, crc32c(rest)) + rest
 
 

@@ -65,9 +65,12 @@ class Stage:
         told = self.start("the broker", command)
         self.broker, self.bootstrap, self.port = told["bootstrap"], told["bootstrap"], told["port"]
         if stand_in is not None:
-            command = [sys.executable, LIVE / "kafka_stand_in", "--broker", self.broker, "--owner", str(os.getpid()), *stand_in]
-            self.bootstrap = self.start("the stand-in", command)["bootstrap"]
-            self.host = self.bootstrap.split(":")[0]
+            self.stand_before_broker("kafka_stand_in", *stand_in)
+
+    def stand_before_broker(self, program, *options):
+        command = [sys.executable, LIVE / program, "--broker", self.broker, "--owner", str(os.getpid()), *options]
+        self.bootstrap = self.start("the stand-in", command)["bootstrap"]
+        self.host = self.bootstrap.split(":")[0]
 
     def start(self, what, command):
         process = subprocess.Popen(command, stdout=subprocess.PIPE)
@@ -77,9 +80,9 @@ class Stage:
             raise SystemExit(f"{what} did not start; its reason is above")
         return json.loads(line)
 
-    def spawn(self, program, *arguments):
+    def spawn(self, program, *arguments, python=sys.executable):
         where = self.broker if program == "kafka_publisher.py" else self.bootstrap
-        command = [sys.executable, CLIENTS / program, "--bootstrap", where, *arguments]
+        command = [python, CLIENTS / program, "--bootstrap", where, *arguments]
         process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE)
         self.running.append(process)
         return process
@@ -515,7 +518,7 @@ def kafka_killed(stage):
     return {"kafka:orders": {"delivered": 100, "acked": 60, "crashed": 1, "abandoned": 39, "rebalances": 1}}
 
 
-def record(names):
+def record(names, recordings=recordings, make_stage=Stage):
     directory = pathlib.Path(tempfile.mkdtemp(prefix="stormfuse-record-", dir="/tmp"))
     try:
         for name in names:
@@ -525,7 +528,7 @@ def record(names):
             if client and jars_of(client) is None:
                 print(f"{name}: left out, there is no kafka-clients-{JAVA[client]}.jar in $KAFKA_JARS", flush=True)
                 continue
-            raw, stops, stage = directory / f"{name}.pcapng", [], Stage(**options)
+            raw, stops, stage = directory / f"{name}.pcapng", [], make_stage(**options)
             stage.directory = directory
             stage.start_capture = lambda: stops.append(capture(stage.port, raw, stage.host))
             try:
@@ -546,8 +549,14 @@ def record(names):
         shutil.rmtree(directory, ignore_errors=True)
 
 
-if __name__ == "__main__":
+def asked(recordings):
+    """What the command line names; all if it names none."""
     unknown = set(sys.argv[1:]) - set(recordings)
     if unknown:
-        sys.exit(f"record_kafka.py: no scenario {', '.join(sorted(unknown))}; there are {', '.join(recordings)}")
-    record(sys.argv[1:] or list(recordings))
+        program = pathlib.Path(sys.argv[0]).name
+        sys.exit(f"{program}: no scenario {', '.join(sorted(unknown))}; there are {', '.join(recordings)}")
+    return sys.argv[1:] or list(recordings)
+
+
+if __name__ == "__main__":
+    record(asked(recordings))
