@@ -207,7 +207,7 @@ final class Programs: Sendable {
 
   static func settings(ringBytes: Int) -> capture_settings {
     var settings = capture_settings()
-    settings.wake_fill_bytes = UInt64(min(256 << 10, ringBytes / 4))
+    settings.wake_fill_bytes = UInt64(ringBytes / 8)
     var status = stat()
     // The first pid namespace has a fixed inode (PROC_PID_INIT_INO in include/linux/proc_ns.h). In any other one the
     // kernel must translate the processes it names to us.
