@@ -25,6 +25,15 @@ def everywhere(publisher, at, count, age_s=0):
     for partition in range(3): publisher.publish(at + partition * 0.002, partition, count, age_s)
 
 
+def leave_done(scene, consumer, seconds):
+    """At its end the consumer has acknowledged everything."""
+    at = scene.START_S + seconds
+    consumer.answered(at)
+    consumer.poll(at + 0.01)
+    consumer.answered(at + 0.02)
+    consumer.leave(at + 0.03)
+
+
 class OneConnection(ShareConsumer):
     """Where only the keys 0, 1, 11 and 14 have connections of their own, what is fetched waits on the heartbeats'."""
 
@@ -64,10 +73,7 @@ def worked(scene, member):
             consumer.acknowledge_alone(at + 0.5)
             consumer.poll(at + 0.6)
         if k % 3 == 0: consumer.heartbeat(at + 0.9)
-    consumer.answered(scene.START_S + 60)
-    consumer.poll(scene.START_S + 60.01)
-    consumer.answered(scene.START_S + 60.02)
-    consumer.leave(scene.START_S + 60.03)
+    leave_done(scene, consumer, 60)
 
 
 @scenario
@@ -192,10 +198,7 @@ def kafka_franz_share_lost(scene):
             consumer.answered(at + 0.51)
             consumer.poll(at + 0.52)
         if k % 3 == 0: consumer.heartbeat(at + 0.9)
-    consumer.answered(scene.START_S + 60)
-    consumer.poll(scene.START_S + 60.01)
-    consumer.answered(scene.START_S + 60.02)
-    consumer.leave(scene.START_S + 60.03)
+    leave_done(scene, consumer, 60)
 
 
 @scenario
@@ -216,10 +219,7 @@ def kafka_franz_share_session(scene):
             consumer.answered(at + 0.51)
             consumer.poll(at + 0.52)
         if k % 3 == 0: consumer.heartbeat(at + 0.9)
-    consumer.answered(scene.START_S + 60)
-    consumer.poll(scene.START_S + 60.01)
-    consumer.answered(scene.START_S + 60.02)
-    consumer.leave(scene.START_S + 60.03)
+    leave_done(scene, consumer, 60)
 
 
 @scenario
@@ -246,10 +246,7 @@ def kafka_franz_share_renew(scene):
         consumer.poll(at + 37.5)
         consumer.answered(at + 39)
         consumer.answered(at + 39.1)
-    consumer.answered(scene.START_S + 120)
-    consumer.poll(scene.START_S + 120.01)
-    consumer.answered(scene.START_S + 120.02)
-    consumer.leave(scene.START_S + 120.03)
+    leave_done(scene, consumer, 120)
 
 
 @scenario
@@ -298,10 +295,7 @@ def kafka_franz_share_moves(scene):
             consumer.answered(at + 0.31)
             consumer.poll(at + 0.32)
         if k % 3 == 0: consumer.heartbeat(at + 0.9)
-    consumer.answered(scene.START_S + 60)
-    consumer.poll(scene.START_S + 60.01)
-    consumer.answered(scene.START_S + 60.02)
-    consumer.leave(scene.START_S + 60.03)
+    leave_done(scene, consumer, 60)
 
 
 @scenario
@@ -324,10 +318,7 @@ def kafka_franz_share_pause(scene):
             scene.count(requeued=-released, abandoned=released)
         if k % 5 == 1: consumer.paused = set()
         if k % 3 == 0: consumer.heartbeat(at + 0.9)
-    consumer.answered(scene.START_S + 60)
-    consumer.poll(scene.START_S + 60.01)
-    consumer.answered(scene.START_S + 60.02)
-    consumer.leave(scene.START_S + 60.03)
+    leave_done(scene, consumer, 60)
 
 
 @scenario
@@ -342,10 +333,7 @@ def kafka_franz_share_compacted(scene):
         consumer.answered(at + 0.01)
         consumer.poll(at + 0.012)
         if k % 3 == 0: consumer.heartbeat(at + 0.9)
-    consumer.answered(scene.START_S + 30)
-    consumer.poll(scene.START_S + 30.01)
-    consumer.answered(scene.START_S + 30.02)
-    consumer.leave(scene.START_S + 30.03)
+    leave_done(scene, consumer, 30)
 
 
 @scenario
@@ -367,10 +355,7 @@ def kafka_franz_share_midway(scene):
         consumer.answered(at + 0.3)
         if k % 3 == 0: consumer.heartbeat(at + 0.4)
         if k == 60: consumer.ask(at + 0.5, "normal", kafka.METADATA, kafka.metadata(["orders"]), scene.metadata("orders"))
-    consumer.answered(scene.START_S + 90)
-    consumer.poll(scene.START_S + 90.01)
-    consumer.answered(scene.START_S + 90.02)
-    consumer.leave(scene.START_S + 90.03)
+    leave_done(scene, consumer, 90)
 
 
 if __name__ == "__main__":

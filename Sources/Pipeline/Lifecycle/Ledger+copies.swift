@@ -44,44 +44,37 @@ extension Ledger {
   func settleCopiedLate(
     _ ack: SettledAck, to producer: Int32, as settlement: Settlement, attempt: Int32, at: Timestamp
   ) {
-    let delivery = ack.delivery
-    let at = advance(to: at)
-    let group = groups[Int(delivery.group)]
+    let group = groups[Int(ack.delivery.group)]
     guard group.totals.acked > 0 else { return }
     group.copies[producer, default: 0] += 1
     group.attempts.raise(to: Int(attempt))
+    group.count(consumers[ack.delivery.consumer].partition) { $0.ackedPaired += 1 }
+    revoke(ack, of: group, as: settlement, attempt: max(attempt, ack.delivery.attempt), at: at)
+  }
+
+  /// A delivery that was acknowledged is tried again: its client took its acknowledgement back.
+  func requeueAcked(_ ack: SettledAck, at: Timestamp) {
+    let group = groups[Int(ack.delivery.group)]
+    guard group.totals.acked > 0 else { return }
+    revoke(ack, of: group, as: .requeued, attempt: ack.delivery.attempt, at: at)
+  }
+
+  /// What was counted as acknowledged has ended otherwise.
+  private func revoke(
+    _ ack: SettledAck, of group: Group, as settlement: Settlement, attempt: Int32, at: Timestamp
+  ) {
+    let delivery = ack.delivery
+    let at = advance(to: at)
     group.lastActive = at
     let partition = consumers[delivery.consumer].partition
     group.count(partition) {
       $0.acked -= 1
       $0.count(settlement)
-      $0.ackedPaired += 1
     }
     let window = group.window(of: partition)
     group.monitor.revokeAck(recordedAt: ack.at, partition: ack.inBatch ? nil : window)
     var outcome = Outcome(
-      settlement: settlement, attempt: max(attempt, delivery.attempt), delay_ns: nil, settleLatency_ns: 0,
-      message: delivery.message, deliveredAt: delivery.at)
-    outcome.isUntimed = true
-    record(outcome, group, delivery.group, partition: window, at: at)
-  }
-
-  /// A delivery that was acknowledged is tried again: its client took its acknowledgement back.
-  func requeueAcked(_ ack: SettledAck, at: Timestamp) {
-    let delivery = ack.delivery
-    let at = advance(to: at)
-    let group = groups[Int(delivery.group)]
-    guard group.totals.acked > 0 else { return }
-    group.lastActive = at
-    let partition = consumers[delivery.consumer].partition
-    group.count(partition) {
-      $0.acked -= 1
-      $0.count(.requeued)
-    }
-    let window = group.window(of: partition)
-    group.monitor.revokeAck(recordedAt: ack.at, partition: ack.inBatch ? nil : window)
-    var outcome = Outcome(
-      settlement: .requeued, attempt: delivery.attempt, delay_ns: nil, settleLatency_ns: 0, message: delivery.message,
+      settlement: settlement, attempt: attempt, delay_ns: nil, settleLatency_ns: 0, message: delivery.message,
       deliveredAt: delivery.at)
     outcome.isUntimed = true
     record(outcome, group, delivery.group, partition: window, at: at)
