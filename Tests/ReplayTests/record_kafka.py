@@ -3,8 +3,7 @@
 
     .venv/bin/python Tests/ReplayTests/record_kafka.py [NAME…]        root, or a user who may run dumpcap
 
-The brokers are librdkafka's mock cluster, in two versions (LiveTests/kafka_broker); the rest is as in record.py. kafka_sarama
-needs golang-github-shopify-sarama-dev, and record.py's amqp_garagemq needs garagemq.
+The brokers are librdkafka's mock cluster, in two versions (LiveTests/kafka_broker); the rest is as in record.py.
 
 kafka_java… and kafka_java3… need a JDK (17) and Kafka's own client, kafka-clients-4.3.0.jar and kafka-clients-3.9.0.jar, each in
 a folder with slf4j-api, lz4-java, snappy-java and zstd-jni; $KAFKA_JARS names the folders, with colons between. The wheels of
@@ -82,8 +81,10 @@ class Stage:
 
     def spawn(self, program, *arguments, python=sys.executable):
         where = self.broker if program == "kafka_publisher.py" else self.bootstrap
-        command = [python, CLIENTS / program, "--bootstrap", where, *arguments]
-        process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE)
+        return self.start_program([python, CLIENTS / program, "--bootstrap", where, *arguments])
+
+    def start_program(self, command, **options):
+        process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, **options)
         self.running.append(process)
         return process
 
@@ -111,9 +112,7 @@ class Stage:
             subprocess.run(["javac", "-cp", jars, "-d", classes, CLIENTS / "KafkaJavaClient.java"], check=True)
         command = ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{classes}:{jars}", "KafkaJavaClient", *arguments]
         # Its logging library says that nobody reads what it logs.
-        process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        self.running.append(process)
-        return process
+        return self.start_program(command, stderr=subprocess.DEVNULL)
 
     def consume(self, client, *arguments, **where):
         return self.told(self.consumer(client, *arguments, **where))
@@ -259,21 +258,6 @@ def kafka_share_group(stage):
     time.sleep(3)
     stage.publish(30, "--rate", 30, partitions=1)
     return {"kafka:orders": {key: value for key, value in stage.told(member).items() if value}}
-
-
-@recording(
-    "sarama 1.22 (Go): of 30 messages every fourth is dead-lettered with source headers, every fourth with the body alone; it"
-    " commits by itself once a second and on leaving"
-)
-def kafka_sarama(stage):
-    program = stage.directory / "sarama_consumer"
-    go = {**os.environ, "GOPATH": "/usr/share/gocode", "GO111MODULE": "off", "GOFLAGS": ""}
-    subprocess.run(["go", "build", "-o", program, CLIENTS / "sarama_consumer.go"], check=True, env=go)
-    stage.publish(30)
-    stage.start_capture()
-    done = subprocess.run(
-        [program, stage.bootstrap, "orders", "orders", "30", "aadD"], stdout=subprocess.PIPE, check=True, timeout=SECONDS)
-    return {"kafka:orders": json.loads(done.stdout)}
 
 
 # --- SASL ---------------------------------------------------------------------------------------------------------

@@ -231,4 +231,21 @@ import Testing
     let group = try #require(bench.state.group("g", cluster: bench.cluster))
     #expect(group.partitions.values.allSatisfy { $0.deliveries.count <= 101 })
   }
+
+  // kafka-go hands out, after a rebalance, what it had fetched before, and commits it.
+  @Test func `a commit of what is another's by then acknowledges, until that one fetches`() throws {
+    let one = bench.consumer("g", "a", ["orders-0", "orders-1"], process: "one")
+    one.poll("orders-1@0...9")
+    let two = bench.consumer("g", "b", ["orders-1"], process: "two", generation: 2)
+    one.assign(["orders-0"], generation: 2)
+    #expect(try bench.counts() == ["delivered": 10, "abandoned": 10, "rebalances": 1])
+    one.commit("orders-1@4")
+    #expect(try bench.counts() == ["delivered": 10, "acked": 4, "abandoned": 6, "rebalances": 1])
+    two.poll("orders-1@4...9")
+    one.commit("orders-1@6")
+    #expect(
+      try bench.counts() == [
+        "delivered": 16, "redelivered": 6, "acked": 6, "abandoned": 6, "rebalances": 1, "in_flight": 4,
+      ])
+  }
 }

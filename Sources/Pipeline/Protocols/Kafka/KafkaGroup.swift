@@ -202,7 +202,8 @@ final class KafkaPartition {
   var isTakenBack = false
   /// The last that were acknowledged, in a process that publishes: a copy of one may come yet.
   var recent: [(offset: Int64, ack: SettledAck)] = []
-  /// What was in flight when an assignment took it away: its consumer may commit on its way out.
+  /// What was in flight when an assignment took it away, until its next owner fetches: its consumer may commit on its way
+  /// out, and kafka-go's after it, too.
   var givenBack: [(offset: Int64, delivery: Delivery)] = []
   /// The generation of that assignment.
   var givenBackIn: Int32 = -1

@@ -196,7 +196,6 @@ extension KafkaSession {
   func take(_ partition: KafkaPartition, for member: KafkaMember) {
     partition.member = member
     partition.takenAt = ledger.now
-    partition.givenBack.removeAll()
     partition.serial &+= 1
     partition.isReassigned = true
     member.assigned.insert(partition.place)
@@ -218,6 +217,8 @@ extension KafkaSession {
     if partition.isReassigned {
       partition.isReassigned = false
       partition.abortedAt = -1
+      // What its last owner did not commit until now comes again.
+      partition.givenBack.removeAll()
       // Where it goes on behind what was handed over, it was the same consumer's all along (cooperative rebalancing); also
       // where it goes on behind what is in work: then it dropped only what it had fetched ahead, which comes again.
       let goesOn = partition.end >= 0 && partition.deliveries.count(below: offset) > 0

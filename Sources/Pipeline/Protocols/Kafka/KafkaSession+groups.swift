@@ -114,7 +114,11 @@ extension KafkaSession {
       }
       if let other = partition.member {
         // Whoever had it did not come back, or has just lost it without our seeing that.
-        if other.goneAt != nil { state.crash(other, at: at) } else { state.revoke(partition, at: at) }
+        if other.goneAt != nil {
+          state.crash(other, at: at)
+        } else {
+          state.revoke(partition, mayCommit: true, at: at)
+        }
       }
       take(partition, for: member)
     }
