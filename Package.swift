@@ -79,7 +79,7 @@ let package = Package(
       name: "ReplayTests", dependencies: ["Traces", "Pipeline"],
       exclude: [
         "captures", "franz_client.py", "generate.py", "generate_franz.py", "generate_kafka.py", "kafka_messages.py",
-        "record.py", "record_kafka.py", "record_older.py", "scenarios.json",
+        "record.py", "record_go.py", "record_kafka.py", "record_older.py", "scenarios.json",
       ],
       swiftSettings: settings),
     .testTarget(
@@ -119,7 +119,7 @@ let package = Package(
     .testTarget(
       name: "LiveTests",
       exclude: [
-        "broker", "clients", "hold", "holding", "kafka_broker", "kafka_older_stand_in", "kafka_scenario",
+        "broker", "clients", "go_clients.py", "hold", "holding", "kafka_broker", "kafka_older_stand_in", "kafka_scenario",
         "kafka_stand_in", "scenario", "stand_ins",
       ],
       swiftSettings: settings),

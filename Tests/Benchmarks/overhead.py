@@ -22,7 +22,7 @@ BYSTANDER = ("≤", 1.01)
 PIKA = ((100, 12_000), (10_000, 6_000))
 # (body, messages, passes a run): of what the mock broker keeps, so many passes that a run is about a second of work. After
 # one pass of 10,000 B, 0.15 s, most of what is measured would be how the sidecar begins.
-KAFKA = ((100, 500_000, 1), (10_000, 20_000, 8))
+KAFKA = ((100, 500_000, 1), (1_000, 200_000, 3), (10_000, 20_000, 8))
 # Of a traced run that loses something.
 TRIES = 3
 # (pipeline, requests a run)
