@@ -10,7 +10,7 @@ struct DetectorSide: Sendable {
   /// Whether the first bytes may still say more.
   private var firstIsOpen = true
   /// Of a chunk that may have begun with a part of a Kafka request.
-  private var kafkaClientID: [UInt8] = []
+  private var kafkaClientID: [UInt8]?
   /// Bytes from here on are without a gap.
   private var fence = 0
   /// Candidates begin here or later.
@@ -45,13 +45,14 @@ struct DetectorSide: Sendable {
   }
 
   /// In the middle of a connection: a chunk that is a Kafka request and nothing else, or the second one that begins with
-  /// a longer one of the same client's.
+  /// a longer one of the same client's. Without a client id (kafka-go's producers have none) it is one that clients begin
+  /// with, or one of records.
   private mutating func beginsKafkaRequest(_ start: Int) -> Bool {
     guard kept[start] == 0, case .request(let request) = KafkaTrial(kept.span.bytes, at: start) else { return false }
-    if request.size == kept.count &- start { return request.hasClientID || request.opens }
-    guard request.size > kept.count &- start, request.hasClientID else { return false }
-    defer { kafkaClientID = Array(request.clientID) }
-    return kafkaClientID == Array(request.clientID)
+    if request.size == kept.count &- start { return request.hasClientID || request.opens || request.isNamelessProduce }
+    guard request.size > kept.count &- start, request.hasClientID || request.isNamelessProduce else { return false }
+    defer { kafkaClientID = request.clientID }
+    return kafkaClientID == request.clientID
   }
 
   /// What comes next does not follow what was kept.

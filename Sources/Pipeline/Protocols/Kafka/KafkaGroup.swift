@@ -200,8 +200,8 @@ final class KafkaPartition {
   /// back to, also where it has committed it as done a moment ago.
   var latestAck: Acked?
   var isTakenBack = false
-  /// The last that were acknowledged, in a process that publishes: a copy of one may come yet.
-  var recent: [(offset: Int64, ack: SettledAck)] = []
+  /// The last that were acknowledged.
+  var recent = KafkaRecent()
   /// What was in flight when an assignment took it away, until its next owner fetches: its consumer may commit on its way
   /// out, and kafka-go's after it, too.
   var givenBack: [(offset: Int64, delivery: Delivery)] = []
@@ -235,7 +235,10 @@ final class KafkaPartition {
 
   static let awaitedBound = 4_096
   static let givenBackBound = 512
+  /// Before anything tells that the process publishes copies, and then; of all partitions together.
   static let recentBound = 64
+  static let recentCopiedBound = 2_048
+  static let recentTotal = 65_536
 }
 
 /// One process of the target: a Fetch names no group, so what its connections say together tells.
@@ -252,6 +255,8 @@ final class KafkaProcess {
   var recordsRead = 0
   /// Some of it to dead-letter or retry topics.
   var publishesCopies = false
+  /// When it was last given records of which nobody can tell whose they are.
+  var unattributedAt = Timestamp(ns: .min)
   /// Client ids of franz-go's clients, hashed. Their fetch sessions forget what is paused, and they drop what they had of it;
   /// whoever seeks with one begins another session. Other clients forget also what they have yet to hand over.
   var franzClients: Set<UInt64> = []

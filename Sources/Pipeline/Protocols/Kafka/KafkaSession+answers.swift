@@ -117,7 +117,9 @@ extension KafkaSession {
     let name = state.topics[fetching.place].name
     switch stray {
     case .ungrouped: ledger.ungrouped.add(count, .kafka, name)
-    case .unattributed: ledger.unattributed.add(count, .kafka, name)
+    case .unattributed:
+      process.unattributedAt = ledger.now
+      ledger.unattributed.add(count, .kafka, name)
     }
   }
 

@@ -17,8 +17,9 @@ extension KafkaSession {
   }
 
   /// By its source's headers, else by a header whose value is the offset of just one record that is in flight, or was
-  /// until lately; of several, of the one that contains the same, or whose partition is the value of another header.
-  private func origin(of record: KafkaRecord, in frame: RawSpan) -> Origin {
+  /// until lately, unless another one contains the same; of several, of the one that contains the same, or whose partition
+  /// is the value of another header, or whose topic's name the copy's extends.
+  private func origin(of record: KafkaRecord, _ producer: Int32, in frame: RawSpan) -> Origin {
     let marks = record.marks
     if marks.sourceOffset >= 0, marks.sourcePartition >= 0, !marks.sourceTopic.isEmpty {
       guard let topic = state.topics.number(named: marks.sourceTopic, in: frame, cluster: cluster) else {
@@ -30,16 +31,22 @@ extension KafkaSession {
       guard let partition = fitting.first else { return .elsewhere }
       return fitting.count == 1 ? .found(Source(partition: partition, offset: marks.sourceOffset)) : .unknown
     }
-    return byNumbers(record).map { .found($0) } ?? .unknown
+    let destination = ledger.producers[producer].name
+    guard let source = byNumbers(record, destination) else { return .unknown }
+    if isNamed(source) || isAlike(source, record) { return .found(source) }
+    if !isAttributed(at: ledger.now) { return .unknown }
+    return .found(byContents(record, destination) ?? source)
   }
 
   /// The record that this one is a copy of. What went through retry topics names the topic that it came from first, whose
   /// record has ended long ago: then it is of one that a retry topic delivered.
   func copied(_ record: KafkaRecord, _ producer: Int32, in frame: RawSpan, at: Timestamp) {
     if isSentAgain(contents(record), producer, at: at) { return }
-    switch origin(of: record, in: frame) {
+    switch origin(of: record, producer, in: frame) {
     case .found(let source) where isOpen(source.partition, source.offset): published(source, producer, at: at)
-    case .unknown: published(byContents(record, ledger.producers[producer].name), producer, at: at)
+    case .unknown:
+      let name = ledger.producers[producer].name
+      published(byContents(record, name) ?? byContents(record, nil) ?? byContents(record, ""), producer, at: at)
     case .found(let source):
       if !isRetried(record, producer, at: at) { published(source, producer, at: at) }
     case .elsewhere: _ = isRetried(record, producer, at: at)
@@ -60,7 +67,7 @@ extension KafkaSession {
     if !state.transactions.add(transaction, .init(source: source, producer: producer)) { ledger.dropped.pairs += 1 }
   }
 
-  private func byNumbers(_ record: KafkaRecord) -> Source? {
+  private func byNumbers(_ record: KafkaRecord, _ destination: String) -> Source? {
     var found: [Source] = []
     var left = Self.numberSearchBound
     for (i, number) in producing.numbers.enumerated() where !producing.numbers[..<i].contains(number) {
@@ -76,16 +83,26 @@ extension KafkaSession {
     }
     guard found.count > 1 else { return found.first }
     // Partitions stand at like offsets.
-    let body = contents(record)
-    let alike = body == 0 ? [] : found.filter { self.body(of: $0) == body }
+    let alike = found.filter { isAlike($0, record) }
     let told = alike.isEmpty ? found.filter(isNamed) : alike
-    return told.count == 1 ? told[0] : nil
+    if told.count == 1 { return told[0] }
+    // So do two topics; the copy's may be called after one of them.
+    let meant = (told.isEmpty ? found : told).filter { isMeant(state.topics[$0.partition.place], destination) }
+    return meant.count == 1 ? meant[0] : nil
   }
 
-  private func body(of source: Source) -> UInt64 {
-    guard let id = source.partition.deliveries.find(source.offset), ledger.deliveries.isLive(id) else { return 0 }
-    return ledger.deliveries[id].body
+  private func isAlike(_ source: Source, _ record: KafkaRecord) -> Bool {
+    let body = contents(record)
+    guard body != 0 else { return false }
+    if let id = source.partition.deliveries.find(source.offset), ledger.deliveries.isLive(id) {
+      return ledger.deliveries[id].body == body
+    }
+    return source.partition.recent[source.offset]?.delivery.body == body
   }
+
+  /// Whether the process was given, until lately, only what is known to be one group's. Else a copy may be of something that
+  /// no group here has.
+  private func isAttributed(at: Timestamp) -> Bool { at - process.unattributedAt > Self.unattributed_ns }
 
   /// A header's value is its partition: another header than the one whose value is its offset.
   private func isNamed(_ source: Source) -> Bool {
@@ -93,14 +110,28 @@ extension KafkaSession {
     return producing.numbers.count { $0 == partition } > (partition == source.offset ? 1 : 0)
   }
 
-  /// By key and value, where the name of where it goes extends that of where it came from (nil: where it came from a retry
-  /// topic): the last that was delivered, else the first such in flight, or the last that was acknowledged.
+  /// By key and value, where the name of where it goes extends that of where it came from (empty: wherever it came from;
+  /// nil: where it came from a retry topic): the last that was delivered, else the first such in flight, or the last that was acknowledged.
   private func byContents(_ record: KafkaRecord, _ destination: String?) -> Source? {
     let body = contents(record)
-    if let last = process.bodies[body], isOpen(last.partition, last.offset) {
-      let entry = state.topics[last.partition.place]
-      if isMeant(entry, destination) { return Source(partition: last.partition, offset: last.offset) }
+    let last = process.bodies[body].flatMap { last in
+      isMeant(state.topics[last.partition.place], destination)
+        ? Source(partition: last.partition, offset: last.offset) : nil
     }
+    if let last, isInFlight(last.partition, last.offset) { return last }
+    return find(destination) { partition, searched in
+      partition.deliveries.first(
+        of: searched,
+        where: { id in
+          ledger.deliveries.isLive(id) && ledger.deliveries[id].body == body
+            && !ledger.deliveries[id].flags.contains(.paired)
+        })
+    } ?? last.flatMap { isOpen($0.partition, $0.offset) ? $0 : nil }
+      ?? find(destination) { $0.recent.last(of: body, among: $1) }
+  }
+
+  /// The first of the partitions that are meant in which `offset` finds one; it is told how many records to look at.
+  private func find(_ destination: String?, offset: (KafkaPartition, _ searched: Int) -> Int64?) -> Source? {
     for group in process.groups where !group.list.isEmpty {
       let searched = max(Self.leastSearched, Self.searchBound / group.list.count)
       // Partitions of a topic mostly stand together.
@@ -109,19 +140,8 @@ extension KafkaSession {
         if topic?.number != partition.place >> 32 {
           topic = (partition.place >> 32, isMeant(state.topics[partition.place], destination))
         }
-        guard topic?.isMeant == true else { continue }
-        if let offset = partition.deliveries.first(
-          of: searched,
-          where: { id in
-            ledger.deliveries.isLive(id) && ledger.deliveries[id].body == body
-              && !ledger.deliveries[id].flags.contains(.paired)
-          })
-        {
-          return Source(partition: partition, offset: offset)
-        }
-        if let last = partition.recent.last(where: { $0.ack.delivery.body == body }) {
-          return Source(partition: partition, offset: last.offset)
-        }
+        guard topic?.isMeant == true, let found = offset(partition, searched) else { continue }
+        return Source(partition: partition, offset: found)
       }
     }
     return nil
@@ -129,21 +149,23 @@ extension KafkaSession {
 
   private func isMeant(_ source: KafkaTopics.Entry, _ destination: String?) -> Bool {
     guard let destination else { return source.kind == .retry }
+    if destination.isEmpty { return true }
     return destination.utf8.count > source.name.utf8.count && destination.hasPrefix(source.name)
   }
 
   /// Key and value; 0: not known.
   func contents(_ record: KafkaRecord) -> UInt64 { record.keyHash ^ record.valueHash &* 0x9e37_79b9_7f4a_7c15 }
 
+  private func isInFlight(_ partition: KafkaPartition, _ offset: Int64) -> Bool {
+    guard let id = partition.deliveries.find(offset), ledger.deliveries.isLive(id) else { return false }
+    return !ledger.deliveries[id].flags.contains(.paired)
+  }
+
   private func isOpen(_ partition: KafkaPartition, _ offset: Int64) -> Bool {
     guard offset < partition.seenThrough else { return false }
-    if let id = partition.deliveries.find(offset), ledger.deliveries.isLive(id),
-      !ledger.deliveries[id].flags.contains(.paired)
-    {
-      return true
-    }
+    if isInFlight(partition, offset) { return true }
     return (offset < partition.ackedThrough || partition.group.isShare)
-      && partition.recent.contains { $0.offset == offset }
+      && partition.recent[offset] != nil
   }
 
   /// A copy was published. If it says of what, that delivery ends with it, even if it was acknowledged a moment ago: client
@@ -158,23 +180,23 @@ extension KafkaSession {
       ledger.deliveries[id].attempt = max(ledger.deliveries[id].attempt, 1 + returns)
       label(source.partition, source.offset, ledger.deliveries[id].message)
       ledger.settleCopied(id, to: producer, as: settlement, at: at)
-    } else if state.isFiled(source.partition),
-      let i = source.partition.recent.lastIndex(where: { $0.offset == source.offset })
-    {
-      let ack = source.partition.recent.remove(at: i).ack
+    } else if state.isFiled(source.partition), let ack = source.partition.recent.remove(source.offset) {
       source.partition.isNoAck(source.offset)
       label(source.partition, source.offset, ack.delivery.message)
       ledger.settleCopiedLate(ack, to: producer, as: settlement, attempt: 1 + returns, at: at)
     } else if source.offset >= source.partition.seenThrough {
       // Not seen here: it may come from before.
-    } else if source.partition.ackedThrough > source.offset, source.partition.recent.isEmpty {
-      // Acknowledged before anything told that its process publishes.
+    } else if source.partition.ackedThrough > source.offset,
+      source.partition.recent.lowest.map({ source.offset < $0 }) ?? true
+    {
+      // Acknowledged before anything told that its process publishes, or too long ago.
       wait(producer, settlement, at: at)
     }
   }
 
   private func wait(_ producer: Int32, _ settlement: Settlement, at: Timestamp) {
-    guard process.copies.count < KafkaProcess.copyBound else {
+    // Not of a group that has nothing to do with it.
+    guard process.copies.count < KafkaProcess.copyBound, isAttributed(at: at) else {
       ledger.dropped.pairs += 1
       return
     }
@@ -223,13 +245,12 @@ extension KafkaSession {
 
   /// Keeps what is being acknowledged for a copy that comes late.
   func keepRecent(_ partition: KafkaPartition, _ offset: Int64, _ ack: SettledAck) {
-    guard process.hasPublished else { return }
-    if partition.recent.count == KafkaPartition.recentBound {
-      partition.recent.removeFirst(KafkaPartition.recentBound / 2)
-    }
-    partition.recent.append((offset, ack))
+    let fair = KafkaPartition.recentTotal / partition.group.list.count
+    let most = process.publishesCopies ? KafkaPartition.recentCopiedBound : KafkaPartition.recentBound
+    partition.recent.insert(offset, ack, bound: max(8, min(fair, most)))
   }
 
+  private static var unattributed_ns: Int64 { .seconds(60) }
   /// Partitions that are looked at for one copy, and deliveries in all of them.
   private static var searchBound: Int { 4_096 }
   /// Partitions that are looked at for all numbers in the headers of one copy; the most fail the first comparison.
@@ -254,10 +275,10 @@ extension KafkaState {
       }
       if acknowledged == nil {
         acknowledged = process.groups.flatMap(\.list).filter(isFiled).flatMap { partition in
-          partition.recent.map { ($0.ack.delivery.at, partition) }
+          partition.recent.acks.map { ($0.delivery.at, partition) }
         }.sorted { $0.at < $1.at }
       }
-      guard let partition = acknowledged?.popLast()?.partition, let last = partition.recent.popLast() else { return }
+      guard let partition = acknowledged?.popLast()?.partition, let last = partition.recent.removeLast() else { return }
       partition.isNoAck(last.offset)
       ledger.settleCopiedLate(last.ack, to: copy.producer, as: copy.settlement, attempt: 1, at: at)
     }

@@ -243,7 +243,7 @@ extension KafkaSession {
     partition.isTakenBack = false
     guard let latest = partition.latestAck, latest.offset == offset, state.isFiled(partition) else { return false }
     partition.latestAck = nil
-    partition.recent.removeAll { $0.offset == offset }
+    _ = partition.recent.remove(offset)
     partition.ackedThrough = min(partition.ackedThrough, offset)
     if partition.seekBacks.count < KafkaPartition.awaitedBound { partition.seekBacks[offset] = latest.returns + 1 }
     if partition.awaited.count < KafkaPartition.awaitedBound { partition.awaited.insert(offset) }

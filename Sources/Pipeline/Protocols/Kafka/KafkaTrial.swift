@@ -7,7 +7,19 @@ enum KafkaTrial {
     var clientID: [UInt8]
     /// ApiVersions, SaslHandshake or Metadata: what a client begins with.
     var opens: Bool
+    /// Produce 3 to 8 outside of a transaction, without a client id, and long enough to have records.
+    var isNamelessProduce: Bool
     var hasClientID: Bool { !clientID.isEmpty }
+  }
+
+  /// Behind the client id come a transactional id of null and acks of −1, 0 or 1; in an answer to Fetch, whose correlation id
+  /// may look like such a head, there is a session's id. The least has a topic of one letter and an empty batch (61 bytes).
+  private static func isNamelessProduce(_ head: KafkaHead, _ span: RawSpan, _ i: Int) -> Bool {
+    guard 3...8 ~= head.version, head.size >= 80, head.clientID.isEmpty, span.be16(i &+ 14) == 0xffff else {
+      return false
+    }
+    let acks = span.be16(i &+ 16)
+    return acks == 0xffff || acks == 0 || acks == 1
   }
 
   case request(Request)
@@ -28,7 +40,8 @@ enum KafkaTrial {
         Request(
           size: head.size &+ 4,
           clientID: span.extracting(head.clientID.range(in: span)).withUnsafeBytes { Array($0) },
-          opens: key == .apiVersions || key == .saslHandshake || key == .metadata))
+          opens: key == .apiVersions || key == .saslHandshake || key == .metadata,
+          isNamelessProduce: key == .produce && Self.isNamelessProduce(head, span, i)))
     }
   }
 
