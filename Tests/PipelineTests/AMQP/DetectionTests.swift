@@ -120,6 +120,24 @@ final class HandedOver: ByteSink {
     #expect(silent.finish() == .undecided)
   }
 
+  @Test func `knows Kafka's producer without a client id in the middle, and not by an answer that looks like it`() {
+    let head = "00000002 0000 FFFF FFFF 00001387 00000001 000A 'orders.DLT' 00000001 00000000 0000003D"
+    let batch = "0000000000000000 00000031 FFFFFFFF 02 00000000 0000 00000000 000001A22662EC3E 000001A22662EC3E"
+    let produce = AMQPSample.parse("0000006B 0000 0008 \(head) \(batch) FFFFFFFFFFFFFFFF FFFF FFFFFFFF 00000000")
+    var whole = Detector(fromStart: false)
+    #expect(feed(&whole, produce) == .kafka(clientSide: .first))
+    // Longer than a chunk: the second one decides.
+    var cut = Detector(fromStart: false)
+    #expect(feed(&cut, Array(produce[..<60])) == .undecided)
+    #expect(feed(&cut, Array(produce[..<60])) == .kafka(clientSide: .first))
+    // Fetch 10's, correlation id 8.
+    let fetched =
+      "00000044 00000008 00000000 0000 00000000 00000001 0006 'orders' 00000001 00000000 0000 0000000000000014"
+      + " 0000000000000014 0000000000000000 00000000 00000000"
+    var answer = Detector(fromStart: false)
+    #expect(feed(&answer, AMQPSample.parse(fetched)) == .undecided)
+  }
+
   @Test(arguments: AMQPSide.allCases)
   func `knows AMQP joined at any frame, from one side alone, and which side it is`(side: AMQPSide) {
     let stream = side.stream
