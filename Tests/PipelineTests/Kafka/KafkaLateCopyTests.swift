@@ -31,6 +31,44 @@ import Testing
     #expect(try bench.counts() == ["delivered": 1_005, "acked": 1_004, "dead_lettered": 1, "acked_paired": 1])
   }
 
+  @Test func `a second copy of a record is nobody else's`() throws {
+    let producer = publisher()
+    let consumer = bench.consumer()
+    consumer.poll("orders-0@0...4")
+    producer.produce("orders.DLT", headers: KafkaCopies.spring("orders", 0, 0))
+    consumer.commit("orders-0@5")
+    producer.produce("orders.DLT", headers: KafkaCopies.spring("orders", 0, 1))
+    for offset in [0, 1] { producer.produce("orders.audit.dlq", headers: KafkaCopies.spring("orders", 0, offset)) }
+    consumer.poll("orders-0@5...9")
+    consumer.commit("orders-0@10")
+    #expect(try bench.counts() == ["delivered": 10, "acked": 8, "dead_lettered": 2, "acked_paired": 2])
+  }
+
+  @Test func `a small number in its headers is not the offset of what was acknowledged long ago`() throws {
+    let producer = publisher()
+    let consumer = bench.consumer()
+    consumer.poll("orders-0@0...199")
+    consumer.commit("orders-0@200")
+    consumer.poll("orders-0@200...204")
+    producer.produce("orders.DLT", value: "wrapped", headers: [("retries", Array("3".utf8))])
+    consumer.commit("orders-0@205")
+    #expect(try bench.named() != ["orders-0@3"])
+    #expect(try bench.counts() == ["delivered": 205, "acked": 204, "dead_lettered": 1, "acked_paired": 1])
+  }
+
+  @Test func `after a reset far back what was kept before is of no use`() throws {
+    _ = publisher()
+    let consumer = bench.consumer()
+    consumer.poll("orders-0@5000...5999")
+    consumer.commit("orders-0@6000")
+    consumer.assign(["orders-0"], generation: 2)
+    consumer.poll("orders-0@0...9")
+    consumer.commit("orders-0@10")
+    let partition = try #require(bench.state.group("g", cluster: bench.cluster)?.list.first)
+    #expect(partition.recent[9] != nil)
+    #expect(partition.recent[5_999] == nil)
+  }
+
   @Test func `where its source is forgotten, the next record that is acknowledged stands for it`() throws {
     let producer = publisher()
     let consumer = bench.consumer()

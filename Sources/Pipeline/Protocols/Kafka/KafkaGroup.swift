@@ -235,7 +235,7 @@ final class KafkaPartition {
 
   static let awaitedBound = 4_096
   static let givenBackBound = 512
-  /// Before anything tells that the process publishes copies, and then; of all partitions together.
+  /// Before anything tells that the process publishes copies, and then; of all partitions of a group.
   static let recentBound = 64
   static let recentCopiedBound = 2_048
   static let recentTotal = 65_536
@@ -250,7 +250,6 @@ final class KafkaProcess {
   var version: UInt64 = 1
   /// Where it connected to first: other brokers belong to the same cluster unless they say otherwise.
   var cluster: ClusterID?
-  var hasPublished = false
   /// Records that were handed over to it.
   var recordsRead = 0
   /// Some of it to dead-letter or retry topics.

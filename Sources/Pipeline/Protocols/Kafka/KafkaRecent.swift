@@ -5,8 +5,8 @@
 struct KafkaRecent {
   private var entries: [(offset: Int64, ack: SettledAck)] = []
 
-  /// The lowest offset that is kept; nil: none is.
-  var lowest: Int64? { entries.first?.offset }
+  /// All through this offset may have been kept once, and made room; −1: none.
+  private(set) var forgottenThrough: Int64 = -1
 
   var acks: some Swift.Sequence<SettledAck> { entries.lazy.map(\.ack) }
 
@@ -15,9 +15,14 @@ struct KafkaRecent {
     return i < entries.count && entries[i].offset == offset ? entries[i].ack : nil
   }
 
-  /// One of an offset that is there takes its place.
+  /// One of an offset that is there takes its place. One far below all others was delivered anew: they are of no use then.
   mutating func insert(_ offset: Int64, _ ack: SettledAck, bound: Int) {
-    if entries.count >= bound { entries.removeFirst(entries.count - bound / 2) }
+    if entries.count >= Self.latest, let first = entries.first, offset < first.offset { removeAll() }
+    if entries.count >= bound {
+      let count = entries.count - bound / 2
+      forgottenThrough = max(forgottenThrough, entries[count - 1].offset)
+      entries.removeFirst(count)
+    }
     let i = place(of: offset)
     if i < entries.count, entries[i].offset == offset {
       entries[i].ack = ack
@@ -34,12 +39,23 @@ struct KafkaRecent {
 
   mutating func removeLast() -> (offset: Int64, ack: SettledAck)? { entries.popLast() }
 
-  mutating func removeAll() { entries.removeAll() }
+  mutating func removeAll() {
+    entries.removeAll()
+    forgottenThrough = -1
+  }
+
+  /// Whether it is one of those with the highest offsets, 64 of them.
+  func isLatest(_ offset: Int64) -> Bool {
+    let i = place(of: offset)
+    return i < entries.count && entries[i].offset == offset && entries.count - i <= Self.latest
+  }
 
   /// The highest offset with that content among the last `searched`.
   func last(of body: UInt64, among searched: Int) -> Int64? {
     entries.suffix(searched).last { $0.ack.delivery.body == body }?.offset
   }
+
+  private static let latest = 64
 
   /// Where it is, or would be. Mostly it lies behind all others.
   private func place(of offset: Int64) -> Int {

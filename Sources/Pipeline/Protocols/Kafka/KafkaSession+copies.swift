@@ -76,8 +76,13 @@ extension KafkaSession {
         left -= group.list.count
         guard left >= 0 else { return nil }
         for partition in group.list where isOpen(partition, number) {
+          let source = Source(partition: partition, offset: number)
+          // A small number may be anything: of what was acknowledged long ago only the same contents tell.
+          guard isInFlight(partition, number) || partition.recent.isLatest(number) || isAlike(source, record) else {
+            continue
+          }
           guard found.count < Self.candidateBound else { return nil }
-          found.append(Source(partition: partition, offset: number))
+          found.append(source)
         }
       }
     }
@@ -187,9 +192,9 @@ extension KafkaSession {
     } else if source.offset >= source.partition.seenThrough {
       // Not seen here: it may come from before.
     } else if source.partition.ackedThrough > source.offset,
-      source.partition.recent.lowest.map({ source.offset < $0 }) ?? true
+      source.offset <= source.partition.recent.forgottenThrough
     {
-      // Acknowledged before anything told that its process publishes, or too long ago.
+      // Acknowledged too long ago.
       wait(producer, settlement, at: at)
     }
   }

@@ -34,7 +34,6 @@ extension KafkaSession {
   func produceFact(_ fact: KafkaFact, of exchange: KafkaExchange, in frame: RawSpan, at: Timestamp) {
     switch fact {
     case .produceRequested(_, let acks, _):
-      process.hasPublished = true
       producing.correlation = exchange.correlation
       producing.isAnswered = acks != 0
     case .producePartition(let topic, let partition): producePartition(topic, partition, in: frame)
