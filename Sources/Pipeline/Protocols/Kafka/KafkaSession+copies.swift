@@ -35,7 +35,7 @@ extension KafkaSession {
     guard let source = byNumbers(record, destination) else { return .unknown }
     if isNamed(source) || isAlike(source, record) { return .found(source) }
     if !isAttributed(at: ledger.now) { return .unknown }
-    return .found(byContents(record, destination) ?? source)
+    return .found(byContents(record, .calledAfter(destination)) ?? source)
   }
 
   /// The record that this one is a copy of. What went through retry topics names the topic that it came from first, whose
@@ -46,7 +46,8 @@ extension KafkaSession {
     case .found(let source) where isOpen(source.partition, source.offset): published(source, producer, at: at)
     case .unknown:
       let name = ledger.producers[producer].name
-      published(byContents(record, name) ?? byContents(record, nil) ?? byContents(record, ""), producer, at: at)
+      let source = byContents(record, .calledAfter(name)) ?? byContents(record, .retry) ?? byContents(record, .any)
+      published(source, producer, at: at)
     case .found(let source):
       if !isRetried(record, producer, at: at) { published(source, producer, at: at) }
     case .elsewhere: _ = isRetried(record, producer, at: at)
@@ -57,7 +58,7 @@ extension KafkaSession {
     let delivers = process.groups.contains {
       $0.list.prefix(Self.searchBound).contains { !$0.deliveries.isEmpty && state.topics[$0.place].kind == .retry }
     }
-    if delivers { published(byContents(record, nil), producer, at: at) }
+    if delivers { published(byContents(record, .retry), producer, at: at) }
     return delivers
   }
 
@@ -92,7 +93,9 @@ extension KafkaSession {
     let told = alike.isEmpty ? found.filter(isNamed) : alike
     if told.count == 1 { return told[0] }
     // So do two topics; the copy's may be called after one of them.
-    let meant = (told.isEmpty ? found : told).filter { isMeant(state.topics[$0.partition.place], destination) }
+    let meant = (told.isEmpty ? found : told).filter {
+      isAmong(.calledAfter(destination), state.topics[$0.partition.place])
+    }
     return meant.count == 1 ? meant[0] : nil
   }
 
@@ -115,16 +118,18 @@ extension KafkaSession {
     return producing.numbers.count { $0 == partition } > (partition == source.offset ? 1 : 0)
   }
 
-  /// By key and value, where the name of where it goes extends that of where it came from (empty: wherever it came from;
-  /// nil: where it came from a retry topic): the last that was delivered, else the first such in flight, or the last that was acknowledged.
-  private func byContents(_ record: KafkaRecord, _ destination: String?) -> Source? {
+  /// Where a copy may come from: topics whose name that of its own extends, retry topics, or all.
+  private enum Origins { case calledAfter(String), retry, any }
+
+  /// By key and value: the last that was delivered, else the first such in flight, or the last that was acknowledged.
+  private func byContents(_ record: KafkaRecord, _ origins: Origins) -> Source? {
     let body = contents(record)
     let last = process.bodies[body].flatMap { last in
-      isMeant(state.topics[last.partition.place], destination)
+      isAmong(origins, state.topics[last.partition.place])
         ? Source(partition: last.partition, offset: last.offset) : nil
     }
     if let last, isInFlight(last.partition, last.offset) { return last }
-    return find(destination) { partition, searched in
+    return find(origins) { partition, searched in
       partition.deliveries.first(
         of: searched,
         where: { id in
@@ -132,30 +137,32 @@ extension KafkaSession {
             && !ledger.deliveries[id].flags.contains(.paired)
         })
     } ?? last.flatMap { isOpen($0.partition, $0.offset) ? $0 : nil }
-      ?? find(destination) { $0.recent.last(of: body, among: $1) }
+      ?? find(origins) { $0.recent.last(of: body, among: $1) }
   }
 
-  /// The first of the partitions that are meant in which `offset` finds one; it is told how many records to look at.
-  private func find(_ destination: String?, offset: (KafkaPartition, _ searched: Int) -> Int64?) -> Source? {
+  /// The first of those partitions in which `offset` finds one; it is told how many records to look at.
+  private func find(_ origins: Origins, offset: (KafkaPartition, _ searched: Int) -> Int64?) -> Source? {
     for group in process.groups where !group.list.isEmpty {
       let searched = max(Self.leastSearched, Self.searchBound / group.list.count)
       // Partitions of a topic mostly stand together.
-      var topic: (number: KafkaPlace, isMeant: Bool)?
+      var topic: (number: KafkaPlace, isAmong: Bool)?
       for partition in group.list.prefix(Self.searchBound) {
         if topic?.number != partition.place >> 32 {
-          topic = (partition.place >> 32, isMeant(state.topics[partition.place], destination))
+          topic = (partition.place >> 32, isAmong(origins, state.topics[partition.place]))
         }
-        guard topic?.isMeant == true, let found = offset(partition, searched) else { continue }
+        guard topic?.isAmong == true, let found = offset(partition, searched) else { continue }
         return Source(partition: partition, offset: found)
       }
     }
     return nil
   }
 
-  private func isMeant(_ source: KafkaTopics.Entry, _ destination: String?) -> Bool {
-    guard let destination else { return source.kind == .retry }
-    if destination.isEmpty { return true }
-    return destination.utf8.count > source.name.utf8.count && destination.hasPrefix(source.name)
+  private func isAmong(_ origins: Origins, _ source: KafkaTopics.Entry) -> Bool {
+    switch origins {
+    case .calledAfter(let name): name.utf8.count > source.name.utf8.count && name.hasPrefix(source.name)
+    case .retry: source.kind == .retry
+    case .any: true
+    }
   }
 
   /// Key and value; 0: not known.
@@ -283,7 +290,10 @@ extension KafkaState {
           partition.recent.acks.map { ($0.delivery.at, partition) }
         }.sorted { $0.at < $1.at }
       }
-      guard let partition = acknowledged?.popLast()?.partition, let last = partition.recent.removeLast() else { return }
+      guard let partition = acknowledged?.popLast()?.partition, let last = partition.recent.removeLast() else {
+        ledger.dropped.pairs += 1
+        continue
+      }
       partition.isNoAck(last.offset)
       ledger.settleCopiedLate(last.ack, to: copy.producer, as: copy.settlement, attempt: 1, at: at)
     }
