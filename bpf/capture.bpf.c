@@ -41,6 +41,14 @@ volatile struct capture_state state = {};
 static const __u64 wake_every_ns = 1000 * 1000;
 static const __u64 wake_early_ns = 100 * 1000;
 
+/* Adds without fetching: from -mcpu=v3 on, __sync_fetch_and_add is the fetching instruction, which Linux 5.10 does not know
+ * ("BPF_STX uses reserved fields"). With a constant 0 clang makes a fetch of the addition, hence the test. */
+static __always_inline void add(volatile __u64 *number, __u64 count)
+{
+	if (count)
+		__atomic_fetch_add(number, count, __ATOMIC_RELAXED);
+}
+
 /* A segment that could not be recorded. `cause` is a constant: an index from a register, into map memory, is refused. */
 static __always_inline void count_loss(__u64 cookie, enum loss_cause cause, __u64 bytes)
 {
@@ -51,26 +59,28 @@ static __always_inline void count_loss(__u64 cookie, enum loss_cause cause, __u6
 		own = bpf_map_lookup_elem(&lost, &cookie);
 	}
 	if (own) {
-		__sync_fetch_and_add(&own->by_cause[cause].segments, 1);
-		__sync_fetch_and_add(&own->by_cause[cause].bytes, bytes);
+		add(&own->by_cause[cause].segments, 1);
+		add(&own->by_cause[cause].bytes, bytes);
 	} else {
-		__sync_fetch_and_add(&state.unattributed[cause].segments, 1);
-		__sync_fetch_and_add(&state.unattributed[cause].bytes, bytes);
+		add(&state.unattributed[cause].segments, 1);
+		add(&state.unattributed[cause].bytes, bytes);
 	}
-	/* The totals last: who has seen them finds the rest complete. */
-	__sync_fetch_and_add(&state.losses[cause].bytes, bytes);
-	__sync_fetch_and_add(&state.losses[cause].segments, 1);
+	/* The totals last: once they are seen the rest is complete. */
+	add(&state.losses[cause].bytes, bytes);
+	add(&state.losses[cause].segments, 1);
 }
 
 /* Rare, so out of line. */
-static __attribute__((noinline)) void count_ring_full(__u64 cookie, __u64 bytes)
+__attribute__((noinline)) int count_ring_full(__u64 cookie, __u64 bytes)
 {
 	count_loss(cookie, LOSS_RING_FULL, bytes);
+	return 0;
 }
 
-static __attribute__((noinline)) void count_copy_failed(__u64 cookie, __u64 bytes)
+__attribute__((noinline)) int count_copy_failed(__u64 cookie, __u64 bytes)
 {
 	count_loss(cookie, LOSS_COPY_FAILED, bytes);
+	return 0;
 }
 
 /* A wakeup costs more than all the rest, so at most one a millisecond, or one per 100 us while the ring fills up. The
@@ -89,159 +99,205 @@ static __always_inline __u64 wakeup(__u64 now_ns)
 	return BPF_RB_FORCE_WAKEUP;
 }
 
-struct recording {
-	__u64 cookie;
-	__u64 now_ns;
-	__u32 process;
-	__u32 sequence; /* of the segment's first payload byte */
-	__u32 at;       /* offset of the payload in the packet */
-	__u32 length;
-	__u8 flags, marks, direction, is_v4;
+/*
+ * What the recording functions take beside the context and the cookie, packed into three numbers:
+ * place: where the payload begins in the packet << 32 | its length (below 1 << PLACE_LENGTH_BITS)
+ * origin: process << 32 | the sequence number that the record shall have
+ * kind: see below
+ */
+enum { PLACE_LENGTH_BITS = 20 };
+enum {
+	KIND_FLAGS_AT = 0,   /* TCP's flags */
+	KIND_MARKS_AT = 8,   /* segment_event.marks */
+	KIND_EGRESS_AT = 16, /* 1: enum direction */
+	KIND_V4_AT = 17,     /* 1: IPv4 */
+	KIND_PAYLOAD_AT = 18, /* 1: with the payload */
+	KIND_TCP_AT = 32,    /* where the TCP header begins in the packet */
 };
 
-/* Writes one record with room for `class` bytes and `captured` <= `class` bytes of payload that start `done` bytes into
- * the segment's. `class` is a constant: the verifier wants the size of a reservation known. */
-static __always_inline void record(struct __sk_buff *skb, const struct packet *packet, const struct recording *r,
-				   __u32 class, __u32 done, __u32 length, __u32 captured, __u8 flags)
+/* Writes one record with the payload that `place` says, `class` bytes at most; none with class 0. `class` is a constant,
+ * since the verifier wants the size of a reservation known, and a power of two: the length is bound by a mask. A comparison
+ * does not hold under speculation, where Linux 6.12 to 6.17 go as well without CAP_PERFMON ("invalid zero-sized read"). */
+static __always_inline int record(struct __sk_buff *skb, __u64 cookie, __u64 place, __u64 origin, __u64 kind, __u32 class)
 {
+	__u32 length = place & ((1 << PLACE_LENGTH_BITS) - 1);
 	struct segment_event *event = bpf_ringbuf_reserve(&ring, sizeof(*event) + class, 0);
 
-	/* The compiler would compare other numbers than this one, and the verifier would learn nothing of its bounds. */
-	asm volatile("" : "+r"(captured));
 	if (!event) {
-		if (!(r->marks & SEGMENT_HELD))
-			count_ring_full(r->cookie, length);
-		return;
+		if (!(kind >> KIND_MARKS_AT & SEGMENT_HELD))
+			count_ring_full(cookie, length);
+		return 0;
 	}
-	event->at_ns = r->now_ns;
-	event->cookie = r->cookie;
-	if (r->is_v4) {
-		event->source_address[0] = 0;
-		event->source_address[1] = 0;
-		event->source_address[2] = bpf_htonl(0xffff);
-		event->source_address[3] = packet->ip.v4.saddr;
-		event->destination_address[0] = 0;
-		event->destination_address[1] = 0;
-		event->destination_address[2] = bpf_htonl(0xffff);
-		event->destination_address[3] = packet->ip.v4.daddr;
-	} else {
-		__builtin_memcpy(event->source_address, &packet->ip.v6.saddr, 16);
-		__builtin_memcpy(event->destination_address, &packet->ip.v6.daddr, 16);
-	}
-	event->source_port = packet->tcp.source;
-	event->destination_port = packet->tcp.dest;
-	event->sequence = flags & SYN ? r->sequence - 1 : r->sequence + done;
-	event->acknowledgement = bpf_ntohl(packet->tcp.ack_seq);
-	event->length = length;
-	event->captured = captured;
-	event->process = r->process;
-	event->flags = flags;
-	event->direction = r->direction;
-	event->marks = r->marks;
-	if (captured > 0 && captured <= class &&
-	    bpf_skb_load_bytes(skb, r->at + done, event->payload, captured)) {
-		bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
-		if (!(r->marks & SEGMENT_HELD))
-			count_copy_failed(r->cookie, length);
-		return;
-	}
-	bpf_ringbuf_submit(event, wakeup(r->now_ns));
-}
-
-/* Records a large segment except for its last 1 to 4096 bytes. Out of line: with the common path it would share stack
- * slots, and the verifier refuses a number in a slot that held a pointer. Each offset is computed from the length rather
- * than carried along, so that the verifier walks through every round once and not once for each history. */
-static __attribute__((noinline)) int record_large(struct __sk_buff *skb, const struct packet *packet,
-						  const struct recording *r, __u8 flags)
-{
-	__u32 last = r->length - 1;
-
-	flags &= ~(FIN | RST);
-	for (__u32 i = 0; i < SEGMENT_MAXIMUM / HUGE_PART_BYTES && i < last / HUGE_PART_BYTES; i++) {
-		record(skb, packet, r, HUGE_PART_BYTES, i * HUGE_PART_BYTES, HUGE_PART_BYTES, HUGE_PART_BYTES, flags);
-		flags &= ~SYN;
-	}
-	__u32 start = last & ~(HUGE_PART_BYTES - 1), count = last % HUGE_PART_BYTES / LARGE_PART_BYTES;
-	for (__u32 i = 0; i < HUGE_PART_BYTES / LARGE_PART_BYTES && i < count; i++) {
-		record(skb, packet, r, LARGE_PART_BYTES, start + i * LARGE_PART_BYTES, LARGE_PART_BYTES,
-		       LARGE_PART_BYTES, flags);
-		flags &= ~SYN;
-	}
-	start = last & ~(LARGE_PART_BYTES - 1), count = last % LARGE_PART_BYTES / PART_BYTES;
-	for (__u32 i = 0; i < LARGE_PART_BYTES / PART_BYTES && i < count; i++) {
-		record(skb, packet, r, PART_BYTES, start + i * PART_BYTES, PART_BYTES, PART_BYTES, flags);
-		flags &= ~SYN;
-	}
-	return 0;
-}
-
-/* Shows user space up to 4096 bytes of a held segment, from `done` on. Out of line for the reason that record_large is. */
-static __attribute__((noinline)) int show_held(struct __sk_buff *skb, const struct packet *packet,
-					       const struct recording *r, __u32 done)
-{
-	__u32 left = r->length - done;
-
-	if (left <= 512)
-		record(skb, packet, r, 512, done, left, left, 0);
-	else if (left <= PART_BYTES)
-		record(skb, packet, r, PART_BYTES, done, left, left, 0);
+	__u64 now_ns = bpf_ktime_get_ns();
+	long error;
+	event->at_ns = now_ns;
+	event->cookie = cookie;
+	if (kind >> KIND_V4_AT & 1)
+		error = bpf_skb_load_bytes(skb, IPV4_ADDRESSES_AT, event->addresses, 8);
 	else
-		record(skb, packet, r, PART_BYTES, done, PART_BYTES, PART_BYTES, 0);
+		error = bpf_skb_load_bytes(skb, IPV6_ADDRESSES_AT, event->addresses, 32);
+	/* Ports, sequence, acknowledgement lie in the record as in the packet. */
+	error |= bpf_skb_load_bytes(skb, kind >> KIND_TCP_AT, &event->source_port, 12);
+	event->sequence = origin;
+	event->acknowledgement = bpf_ntohl(event->acknowledgement);
+	event->length = length;
+	event->captured = class ? length : 0;
+	event->process = origin >> 32;
+	event->flags = kind >> KIND_FLAGS_AT;
+	event->direction = kind >> KIND_EGRESS_AT & 1;
+	event->marks = kind >> KIND_MARKS_AT;
+	event->is_v4 = kind >> KIND_V4_AT & 1;
+	if (class) {
+		/* Opaque between the steps, or the compiler would put the comparisons back. */
+		__u32 bytes = length - 1;
+		asm volatile("" : "+r"(bytes));
+		bytes &= class - 1;
+		asm volatile("" : "+r"(bytes));
+		bytes += 1;
+		error |= bpf_skb_load_bytes(skb, place >> 32, event->payload, bytes);
+	}
+	if (error) {
+		bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
+		if (!(kind >> KIND_MARKS_AT & SEGMENT_HELD))
+			count_copy_failed(cookie, length);
+		return 0;
+	}
+	bpf_ringbuf_submit(event, wakeup(now_ns));
 	return 0;
+}
+
+/* Up to 512 bytes of payload, or none. */
+__attribute__((noinline)) int record_small(struct __sk_buff *skb, __u64 cookie, __u64 place, __u64 origin, __u64 kind)
+{
+	__u32 length = place;
+
+	if (!(kind >> KIND_PAYLOAD_AT & 1))
+		return record(skb, cookie, place, origin, kind, 0);
+	if ((length & ((1 << PLACE_LENGTH_BITS) - 1)) <= 128)
+		return record(skb, cookie, place, origin, kind, 128);
+	return record(skb, cookie, place, origin, kind, 512);
+}
+
+/* 513 to 4096 bytes. */
+__attribute__((noinline)) int record_middle(struct __sk_buff *skb, __u64 cookie, __u64 place, __u64 origin, __u64 kind)
+{
+	__u32 length = place;
+
+	if (length <= 2048)
+		return record(skb, cookie, place, origin, kind, 2048);
+	return record(skb, cookie, place, origin, kind, PART_BYTES);
+}
+
+/* 8192, 16,384, 32,768 or 65,536 bytes. */
+__attribute__((noinline)) int record_huge(struct __sk_buff *skb, __u64 cookie, __u64 place, __u64 origin, __u64 kind)
+{
+	__u32 length = place;
+
+	if (length <= 2 * PART_BYTES)
+		return record(skb, cookie, place, origin, kind, 2 * PART_BYTES);
+	if (length <= 4 * PART_BYTES)
+		return record(skb, cookie, place, origin, kind, 4 * PART_BYTES);
+	if (length <= 8 * PART_BYTES)
+		return record(skb, cookie, place, origin, kind, 8 * PART_BYTES);
+	return record(skb, cookie, place, origin, kind, PART_MAXIMUM);
+}
+
+/* Records the largest part that leaves something of a segment, and not its FIN or RST. Returns its length, 0 if no more
+ * than 4096 bytes are left. */
+__attribute__((noinline)) int record_part(struct __sk_buff *skb, __u64 cookie, __u64 place, __u64 origin, __u64 kind)
+{
+	__u64 left = place & ((1 << PLACE_LENGTH_BITS) - 1), at = place >> 32 << 32, part = PART_MAXIMUM;
+
+	if (left <= PART_BYTES)
+		return 0;
+	kind &= ~(__u64)(FIN | RST);
+	if (left <= 2 * PART_BYTES) {
+		record_middle(skb, cookie, at | PART_BYTES, origin, kind);
+		return PART_BYTES;
+	}
+	if (left <= 4 * PART_BYTES)
+		part = 2 * PART_BYTES;
+	else if (left <= 8 * PART_BYTES)
+		part = 4 * PART_BYTES;
+	else if (left <= PART_MAXIMUM)
+		part = 8 * PART_BYTES;
+	record_huge(skb, cookie, at | part, origin, kind);
+	return part;
+}
+
+/* Records a segment of more than 4096 bytes: parts of 65,536, then at most one each of 32,768, 16,384, 8192 and 4096, and a
+ * rest of 1 to 4096. */
+__attribute__((noinline)) int record_large(struct __sk_buff *skb, __u64 cookie, __u64 place, __u64 origin, __u64 kind)
+{
+#pragma unroll
+	for (int i = 0; i < SEGMENT_MAXIMUM / PART_MAXIMUM + 4; i++) {
+		__u64 part = record_part(skb, cookie, place, origin, kind);
+		part &= 2 * PART_MAXIMUM - 1;
+		if (!part)
+			break;
+		place += (part << 32) - part;
+		/* A SYN's own number comes before the payload's. */
+		__u64 sequence = (origin + part + (kind & SYN ? 1 : 0)) & 0xffffffff;
+		origin = origin >> 32 << 32 | sequence;
+		kind &= ~(__u64)SYN;
+	}
+	if ((place & ((1 << PLACE_LENGTH_BITS) - 1)) <= 512)
+		return record_small(skb, cookie, place, origin, kind);
+	return record_middle(skb, cookie, place, origin, kind);
 }
 
 /* What becomes of the packet. `holding`: decides before it records. */
 static __always_inline int capture(struct __sk_buff *skb, __u8 direction, _Bool listed, _Bool holding)
 {
-	struct recording r;
-	struct packet packet;
-	__u8 interest = INTEREST_FULL;
-	__u32 end = 0;
+	__u64 interest = INTEREST_FULL, marks = 0, process = 0;
+	struct segment segment;
 
-	r.cookie = bpf_get_socket_cookie(skb);
-	struct connection *known = bpf_map_lookup_elem(&connections, &r.cookie);
+	__u64 cookie = bpf_get_socket_cookie(skb);
+	struct connection *known = bpf_map_lookup_elem(&connections, &cookie);
 	if (known) {
 		if (known->epoch != state.epoch)
 			known->epoch = state.epoch;
 		interest = known->interest;
-		if (interest == INTEREST_IGNORE && !(holding && bpf_map_lookup_elem(&held, &r.cookie)))
+		if (interest == INTEREST_IGNORE && !(holding && bpf_map_lookup_elem(&held, &cookie)))
 			return PACKET_PASS;
-		r.marks = known->flags;
-		if (listed != !!(r.marks & CONNECTION_LISTED))
+		marks = known->flags;
+		if (listed != !!(marks & CONNECTION_LISTED))
 			return PACKET_PASS;
-		r.process = known->process;
-	} else {
-		if (listed)
-			return PACKET_PASS;
-		r.marks = 0;
-		r.process = 0;
+		process = known->process;
+	} else if (listed) {
+		return PACKET_PASS;
 	}
+	WIDE(interest);
+	WIDE(marks);
+	WIDE(process);
 
-	r.is_v4 = skb->protocol == bpf_htons(ETH_P_IP);
-	if (!r.is_v4 && skb->protocol != bpf_htons(ETH_P_IPV6))
+	if (!find_segment(skb, &segment))
 		return PACKET_PASS;
-	__u32 tcp_at = r.is_v4 ? find_tcp_v4(skb, &packet, &end) : find_tcp_v6(skb, &packet, &end);
-	if (!tcp_at || bpf_skb_load_bytes(skb, tcp_at, &packet.tcp, sizeof(packet.tcp)))
-		return PACKET_PASS;
-	__u8 flags = ((__u8 *)&packet.tcp)[13];
-	r.at = tcp_at + packet.tcp.doff * 4;
-	if (packet.tcp.doff < 5 || end < r.at)
-		return PACKET_PASS;
-	r.length = end - r.at;
-	if (r.length > SEGMENT_MAXIMUM) {
-		count_copy_failed(r.cookie, r.length);
+	if (segment.length > SEGMENT_MAXIMUM) {
+		count_copy_failed(cookie, segment.length);
 		return PACKET_PASS;
 	}
-	r.sequence = bpf_ntohl(packet.tcp.seq) + !!(flags & SYN);
+	__u64 kind = segment.tcp_at << KIND_TCP_AT | (__u64)direction << KIND_EGRESS_AT | marks << KIND_MARKS_AT;
+	if (skb->protocol == bpf_htons(ETH_P_IP))
+		kind |= 1 << KIND_V4_AT;
+	__u64 origin = process << 32, flags = segment.flags;
+	WIDE(kind);
 	if (holding) {
-		int known = decide(r.cookie, state.hold_lease_ns, r.length, r.sequence,
-				   flags | (skb->gso_segs > 1 ? SEVERAL : 0));
-		if (known != HOLD_PASS) {
-			if (interest == INTEREST_FULL && known >= 0 && (__u32)known < r.length) {
-				r.direction = direction;
-				r.now_ns = bpf_ktime_get_ns();
-				r.marks |= SEGMENT_HELD;
-				show_held(skb, &packet, &r, known);
+		__s64 shown = decide(cookie, state.hold_lease_ns, segment.length, segment.sequence,
+				     flags | (skb->gso_segs > 1 ? SEVERAL : 0));
+		if (shown != HOLD_PASS) {
+			if (interest == INTEREST_FULL && shown >= 0 && shown < (__s64)segment.length) {
+				/* User space is shown up to 4096 bytes of it. */
+				__u64 left = segment.length - shown;
+				if (left > PART_BYTES)
+					left = PART_BYTES;
+				kind |= SEGMENT_HELD << KIND_MARKS_AT | 1 << KIND_PAYLOAD_AT;
+				origin |= (segment.sequence + shown) & 0xffffffff;
+				__u64 place = (segment.at + shown) << 32 | left;
+				if (left <= 512)
+					record_small(skb, cookie, place, origin, kind);
+				else
+					record_middle(skb, cookie, place, origin, kind);
 			}
 			return PACKET_HOLD;
 		}
@@ -249,63 +305,74 @@ static __always_inline int capture(struct __sk_buff *skb, __u8 direction, _Bool 
 			return PACKET_PASS;
 	}
 	/* A bare acknowledgement says nothing that the next data does not. */
-	if (!r.length && !(flags & (SYN | FIN | RST)))
+	if (!segment.length && !(flags & (SYN | FIN | RST)))
 		return PACKET_PASS;
 	/* The handshake of an accepted connection carries the listener's cookie: it can't be told whose it is. */
 	if (flags & SYN && (direction == DIRECTION_EGRESS) == !!(flags & ACK))
 		return PACKET_PASS;
 
-	r.direction = direction;
-	r.now_ns = bpf_ktime_get_ns();
-	if (interest == INTEREST_HEADERS || !r.length) {
-		record(skb, &packet, &r, 0, 0, r.length, 0, flags);
+	kind |= flags;
+	origin |= (segment.sequence - !!(flags & SYN)) & 0xffffffff;
+	__u64 place = segment.at << 32 | segment.length;
+	if (interest == INTEREST_FULL && segment.length)
+		kind |= 1 << KIND_PAYLOAD_AT;
+	else {
+		record_small(skb, cookie, place, origin, kind);
 		return PACKET_PASS;
 	}
-
-	/* 1 to 4096 bytes, and what comes before them */
-	__u32 left = (r.length - 1) % PART_BYTES + 1, done = r.length - left;
-	if (done) {
-		record_large(skb, &packet, &r, flags);
-		flags &= ~SYN;
-	}
-	if (left <= 128)
-		record(skb, &packet, &r, 128, done, left, left, flags);
-	else if (left <= 512)
-		record(skb, &packet, &r, 512, done, left, left, flags);
-	else if (left <= 1536)
-		record(skb, &packet, &r, 1536, done, left, left, flags);
+	if (segment.length <= 512)
+		record_small(skb, cookie, place, origin, kind);
+	else if (segment.length <= PART_BYTES)
+		record_middle(skb, cookie, place, origin, kind);
 	else
-		record(skb, &packet, &r, PART_BYTES, done, left, left, flags);
+		record_large(skb, cookie, place, origin, kind);
 	return PACKET_PASS;
 }
 
 /* A process connects: here, and only here, it is certain which one it is. Whether it may. */
-static __always_inline int connecting(struct bpf_sock_addr *context, _Bool listed, _Bool is_v4)
+static __always_inline int connecting(struct bpf_sock_addr *context, _Bool listed, _Bool is_v4, _Bool translates)
 {
+	union {
+		struct connection entry;
+		__u64 words[2];
+	} fresh;
+
 	if (context->type != 1 /* SOCK_STREAM */ || context->protocol != IPPROTO_TCP)
 		return 1;
 	__u64 cookie = bpf_get_socket_cookie(context);
-	struct connection fresh = {.interest = INTEREST_FULL, .epoch = state.epoch, .process = current_process()};
+	__u64 process = current_process(translates), flags = 0;
 	if (listed) {
 		/* The socket may lie in a cgroup of the target's own below this shared one: that one's program ran first. */
 		struct connection *known = bpf_map_lookup_elem(&connections, &cookie);
 		if (known && !(known->flags & CONNECTION_LISTED))
 			return 1;
-		fresh.flags = CONNECTION_LISTED;
-		if (!bpf_map_lookup_elem(&members, &fresh.process))
-			fresh.flags |= CONNECTION_UNDECIDED;
+		flags = CONNECTION_LISTED;
+		__u64 member = process; /* in a stack slot of its own */
+		if (!bpf_map_lookup_elem(&members, &member))
+			flags |= CONNECTION_UNDECIDED;
+	} else if (process & PROCESS_OUTER) {
+		flags = CONNECTION_UNDECIDED; /* it is the target's, but user space numbers the process otherwise */
 	}
+	WIDE(process);
+	WIDE(flags);
+	/* struct connection: process, epoch; interest, flags. */
+	whole(&fresh.words[0], process | (__u64)state.epoch << 32);
+	whole(&fresh.words[1], INTEREST_FULL | flags << 8);
 	/* Without an entry the `all` programs record all the same; only the process stays unknown. */
-	if (bpf_map_update_elem(&connections, &cookie, &fresh, BPF_ANY) && listed)
+	if (bpf_map_update_elem(&connections, &cookie, &fresh.entry, BPF_ANY) && listed)
 		count_loss(cookie, LOSS_TABLE_FULL, 0);
 	/* One that is not known to be the target's is not touched. */
-	return fresh.flags & CONNECTION_UNDECIDED || !is_refused(context, state.hold_lease_ns, is_v4);
+	if (listed && flags & CONNECTION_UNDECIDED)
+		return 1;
+	return !is_refused(context, state.hold_lease_ns, is_v4);
 }
 
 #define CAPTURE(name, hook, direction, listed, holding)                    \
 	SEC(hook) int name(struct __sk_buff *skb)                          \
 	{                                                                  \
-		return capture(skb, direction, listed, holding);           \
+		__u64 answer = capture(skb, direction, listed, holding);   \
+		WIDE(answer);                                              \
+		return answer;                                             \
 	}
 CAPTURE(ingress_all, "cgroup_skb/ingress", DIRECTION_INGRESS, 0, 0)
 CAPTURE(egress_all, "cgroup_skb/egress", DIRECTION_EGRESS, 0, 0)
@@ -314,12 +381,18 @@ CAPTURE(egress_listed, "cgroup_skb/egress", DIRECTION_EGRESS, 1, 0)
 CAPTURE(hold_all, "cgroup_skb/egress", DIRECTION_EGRESS, 0, 1)
 CAPTURE(hold_listed, "cgroup_skb/egress", DIRECTION_EGRESS, 1, 1)
 
-#define CONNECTING(name, hook, listed, is_v4)              \
-	SEC(hook) int name(struct bpf_sock_addr *context)  \
-	{                                                  \
-		return connecting(context, listed, is_v4); \
+#define CONNECTING(name, hook, listed, is_v4, translates)              \
+	SEC(hook) int name(struct bpf_sock_addr *context)              \
+	{                                                              \
+		return connecting(context, listed, is_v4, translates); \
 	}
-CONNECTING(connect4_all, "cgroup/connect4", 0, 1)
-CONNECTING(connect6_all, "cgroup/connect6", 0, 0)
-CONNECTING(connect4_listed, "cgroup/connect4", 1, 1)
-CONNECTING(connect6_listed, "cgroup/connect6", 1, 0)
+CONNECTING(connect4_all, "cgroup/connect4", 0, 1, 0)
+CONNECTING(connect6_all, "cgroup/connect6", 0, 0, 0)
+CONNECTING(connect4_listed, "cgroup/connect4", 1, 1, 0)
+CONNECTING(connect6_listed, "cgroup/connect6", 1, 0, 0)
+
+/* In another PID namespace than the first, from Linux 6.10 on. */
+CONNECTING(connect4_all_ns, "cgroup/connect4", 0, 1, 1)
+CONNECTING(connect6_all_ns, "cgroup/connect6", 0, 0, 1)
+CONNECTING(connect4_listed_ns, "cgroup/connect4", 1, 1, 1)
+CONNECTING(connect6_listed_ns, "cgroup/connect6", 1, 0, 1)

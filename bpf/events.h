@@ -27,12 +27,16 @@ enum connection_flag {
 
 /* Value of the map `connections`; the key is the socket's cookie. */
 struct connection {
-	__u32 process; /* thread group that called connect, as user space numbers it; 0 if unknown */
+	__u32 process; /* thread group that called connect, as user space numbers it, or PROCESS_OUTER; 0 if unknown */
 	__u32 epoch;   /* capture_state.epoch when the last packet passed: user space drops entries that went stale */
 	__u8 interest; /* enum interest */
 	__u8 flags;    /* enum connection_flag */
 	__u16 reserved;
 };
+
+/* Set in a process number that is of the first PID namespace, which user space can't see: it tells processes apart and no
+ * more. No kernel has that many (PID_MAX_LIMIT is 4 million). */
+#define PROCESS_OUTER 0x80000000u
 
 /* The rest of segment_event.marks. */
 enum segment_mark {
@@ -53,8 +57,7 @@ enum direction {
 struct segment_event {
 	__u64 at_ns;                  /* CLOCK_MONOTONIC at the hook */
 	__u64 cookie;                 /* bpf_get_socket_cookie */
-	__u32 source_address[4];      /* IPv4 is kept IPv4-mapped: 0, 0, ffff, a.b.c.d */
-	__u32 destination_address[4];
+	__u32 addresses[8];           /* source and destination: of IPv6 4 words each, of IPv4 the first 2, the rest is undefined */
 	__u16 source_port;
 	__u16 destination_port;
 	__u32 sequence;               /* of the first payload byte, or of the SYN */
@@ -65,7 +68,8 @@ struct segment_event {
 	__u8 flags;                   /* FIN 1, SYN 2, RST 4, PSH 8, ACK 16 */
 	__u8 direction;               /* enum direction, seen from the socket */
 	__u8 marks;                   /* connection.flags, 0 for a connection without an entry; enum segment_mark */
-	__u8 reserved[5];
+	__u8 is_v4;
+	__u8 reserved[4];
 	__u8 payload[];
 };
 
@@ -112,8 +116,7 @@ enum capture_bounds {
 	LOST_MAXIMUM = 4096,     /* connections whose losses are told apart */
 	MEMBERS_MAXIMUM = 32768, /* processes of the target in shared cgroups */
 	PART_BYTES = 4096,       /* payload above this is split */
-	LARGE_PART_BYTES = 16384,
-	HUGE_PART_BYTES = 65536,
+	PART_MAXIMUM = 65536,    /* the largest part */
 };
 
 #define CHECK_OFFSET(type, field, offset) \
@@ -125,8 +128,7 @@ CHECK_OFFSET(connection, flags, 9);
 _Static_assert(sizeof(struct connection) == 12, "connection");
 CHECK_OFFSET(segment_event, at_ns, 0);
 CHECK_OFFSET(segment_event, cookie, 8);
-CHECK_OFFSET(segment_event, source_address, 16);
-CHECK_OFFSET(segment_event, destination_address, 32);
+CHECK_OFFSET(segment_event, addresses, 16);
 CHECK_OFFSET(segment_event, source_port, 48);
 CHECK_OFFSET(segment_event, destination_port, 50);
 CHECK_OFFSET(segment_event, sequence, 52);
@@ -137,6 +139,7 @@ CHECK_OFFSET(segment_event, process, 68);
 CHECK_OFFSET(segment_event, flags, 72);
 CHECK_OFFSET(segment_event, direction, 73);
 CHECK_OFFSET(segment_event, marks, 74);
+CHECK_OFFSET(segment_event, is_v4, 75);
 CHECK_OFFSET(segment_event, payload, 80);
 _Static_assert(sizeof(struct segment_event) == 80, "segment_event");
 CHECK_OFFSET(loss, segments, 0);

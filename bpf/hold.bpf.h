@@ -51,7 +51,7 @@ enum { SEVERAL = 256 };
 
 /* Decides about a segment: HOLD_PASS, or, if it is held, how many bytes at its start are not new: have passed or been
  * shown before. Its connection's egress comes here one packet at a time, under the socket's lock, so plain stores do. */
-static __attribute__((noinline)) int decide(__u64 cookie, __u64 lease_ns, __u32 length, __u32 sequence, __u32 flags)
+__attribute__((noinline)) int decide(__u64 cookie, __u64 lease_ns, __u32 length, __u32 sequence, __u32 flags)
 {
 	__u32 *slot = bpf_map_lookup_elem(&held, &cookie);
 	if (!slot)
@@ -125,7 +125,10 @@ static __attribute__((noinline)) int decide(__u64 cookie, __u64 lease_ns, __u32 
 /* Whether a new connection is refused. */
 static __always_inline _Bool is_refused(struct bpf_sock_addr *context, __u64 lease_ns, _Bool is_v4)
 {
-	struct remote remote = {};
+	union {
+		struct remote remote;
+		__u64 words[3];
+	} key;
 
 	/* 0 while nothing is held, which is nearly always. */
 	if (!lease_ns)
@@ -133,20 +136,24 @@ static __always_inline _Bool is_refused(struct bpf_sock_addr *context, __u64 lea
 	__u64 now_ns = bpf_ktime_get_ns();
 	if (now_ns >= lease_ns)
 		return 0;
-	__u64 *until_ns = bpf_map_lookup_elem(&refused, &remote);
+	whole(&key.words[0], 0);
+	whole(&key.words[1], 0);
+	whole(&key.words[2], 0);
+	__u64 *until_ns = bpf_map_lookup_elem(&refused, &key.remote);
 	if (until_ns && now_ns < *until_ns)
 		return 1;
+	/* Fields of the context are read in words of 4 bytes. */
 	if (is_v4) {
-		remote.address[2] = bpf_htonl(0xffff);
-		remote.address[3] = context->user_ip4;
+		__u64 address = context->user_ip4;
+		whole(&key.words[1], address << 32 | bpf_htonl(0xffff));
 	} else {
-		remote.address[0] = context->user_ip6[0];
-		remote.address[1] = context->user_ip6[1];
-		remote.address[2] = context->user_ip6[2];
-		remote.address[3] = context->user_ip6[3];
+		__u64 first = context->user_ip6[0], second = context->user_ip6[1];
+		whole(&key.words[0], second << 32 | first);
+		first = context->user_ip6[2], second = context->user_ip6[3];
+		whole(&key.words[1], second << 32 | first);
 	}
-	remote.port = context->user_port;
-	until_ns = bpf_map_lookup_elem(&refused, &remote);
+	whole(&key.words[2], context->user_port);
+	until_ns = bpf_map_lookup_elem(&refused, &key.remote);
 	return until_ns && now_ns < *until_ns;
 }
 

@@ -6,27 +6,38 @@
 #include <bpf/bpf_helpers.h>
 
 #include "events.h"
+#include "tcp.bpf.h"
 
 /* The target's processes, where it shares its cgroup. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, MEMBERS_MAXIMUM);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, __u32); /* thread group */
+	__type(key, __u32); /* thread group, as current_process has it */
 	__type(value, __u8);
 } members SEC(".maps");
 
 const volatile struct capture_settings settings = {};
 
-/* The process that is running, as user space numbers it; 0 for one that its namespace can't see: not the target's. */
-static __always_inline __u32 current_process(void)
+/* The process that is running, as user space numbers it. One that can't be translated has its number in the first PID
+ * namespace instead, marked with PROCESS_OUTER: with `translates` one in a namespace below, without it every one unless
+ * stormfuse is in the first namespace. Two variants, since programs of this kind have the helper from Linux 6.10 on, and
+ * without CAP_PERFMON the verifier walks what a setting rules out as well ("unknown func bpf_get_ns_current_pid_tgid"). */
+static __always_inline __u64 current_process(_Bool translates)
 {
-	if (!settings.pid_namespace_inode)
-		return bpf_get_current_pid_tgid() >> 32;
-	struct bpf_pidns_info ids = {};
-	if (bpf_get_ns_current_pid_tgid(settings.pid_namespace_device, settings.pid_namespace_inode, &ids, sizeof(ids)))
-		return 0;
-	return ids.tgid;
+	__u64 outer = bpf_get_current_pid_tgid() >> 32;
+
+	if (translates) {
+		union {
+			struct bpf_pidns_info ids;
+			__u64 word;
+		} own;
+		whole(&own.word, 0);
+		if (!bpf_get_ns_current_pid_tgid(settings.pid_namespace_device, settings.pid_namespace_inode, &own.ids,
+						 sizeof(own.ids)))
+			return own.ids.tgid;
+	}
+	return outer | (settings.pid_namespace_inode ? PROCESS_OUTER : 0);
 }
 
 #endif

@@ -68,8 +68,10 @@ static int load(struct cprobe_capture *capture, const struct cprobe_options *opt
 		error = bpf_map__set_max_entries(ring, options->ring_bytes);
 	if (!error)
 		error = bpf_map__set_max_entries(connections, options->connections);
-	if (!error)
-		error = bpf_object__load(capture->object);
+	if (error)
+		return error;
+	objects_choose(capture->object, options->translates);
+	error = bpf_object__load(capture->object);
 	if (error)
 		return error;
 
@@ -158,7 +160,7 @@ int cprobe_attach(struct cprobe_capture *capture, int cgroup, enum cprobe_mode m
 		return -ENOSPC;
 	capture->attachments[attachment].mode = mode;
 	for (int i = 0; i < LINKS && names[mode][i]; i++) {
-		struct bpf_program *program = bpf_object__find_program_by_name(capture->object, names[mode][i]);
+		struct bpf_program *program = objects_program(capture->object, names[mode][i]);
 		struct bpf_link *link = program ? bpf_program__attach_cgroup(program, cgroup) : NULL;
 		if (!link) {
 			int error = program ? -errno : -EINVAL;
@@ -179,7 +181,7 @@ int cprobe_hold(struct cprobe_capture *capture, int attachment, bool holds)
 	while (egress + 1 < LINKS && names[mode][egress + 1])
 		egress++;
 	const char *name = !holds ? names[mode][egress] : mode == CPROBE_ALL ? "hold_all" : "hold_listed";
-	struct bpf_program *program = bpf_object__find_program_by_name(capture->object, name);
+	struct bpf_program *program = objects_program(capture->object, name);
 	if (!program)
 		return -EINVAL;
 	return bpf_link__update_program(capture->attachments[attachment - 1].links[egress], program) ? -errno : 0;

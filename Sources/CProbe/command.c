@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #ifndef CAP_BPF
@@ -115,4 +117,46 @@ int cprobe_forward_signals(int process)
 			return -errno;
 	}
 	return 0;
+}
+
+struct privileged {
+	uint64_t mask;
+	void (*run)(void *);
+	void *context;
+	int error;
+};
+
+static void *run_privileged(void *argument)
+{
+	struct privileged *privileged = argument;
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2];
+
+	/* The system calls, not a library's functions: those change all threads of the process. */
+	if (syscall(SYS_capget, &header, data)) {
+		privileged->error = -errno;
+		return NULL;
+	}
+	for (int i = 0; i < 2; i++) {
+		data[i].effective = data[i].permitted & (uint32_t)(privileged->mask >> (32 * i));
+		data[i].permitted = data[i].effective;
+		data[i].inheritable = 0;
+	}
+	if (syscall(SYS_capset, &header, data))
+		privileged->error = -errno;
+	else
+		privileged->run(privileged->context);
+	return NULL;
+}
+
+int cprobe_with_capabilities(uint64_t mask, void (*run)(void *), void *context)
+{
+	struct privileged privileged = {.mask = mask, .run = run, .context = context};
+	pthread_t thread;
+
+	int error = pthread_create(&thread, NULL, run_privileged, &privileged);
+	if (error)
+		return -error;
+	pthread_join(thread, NULL);
+	return privileged.error;
 }

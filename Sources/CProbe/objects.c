@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 /* libbpf's print callback has no context; what it says belongs to the thread that called libbpf. */
 static _Thread_local struct {
@@ -60,6 +61,59 @@ struct bpf_map *objects_section(const struct bpf_object *object, const char *sec
 		if (strstr(bpf_map__name(map), section))
 			return map;
 	return NULL;
+}
+
+static struct bpf_program *variant(const struct bpf_object *object, const char *name)
+{
+	char longer[64];
+
+	snprintf(longer, sizeof(longer), "%s_ns", name);
+	return bpf_object__find_program_by_name(object, longer);
+}
+
+void objects_choose(struct bpf_object *object, bool translates)
+{
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, object) {
+		struct bpf_program *other = variant(object, bpf_program__name(program));
+		if (!other)
+			continue;
+		bpf_program__set_autoload(program, !translates);
+		bpf_program__set_autoload(other, translates);
+	}
+}
+
+struct bpf_program *objects_program(const struct bpf_object *object, const char *name)
+{
+	struct bpf_program *other = variant(object, name);
+
+	return other && bpf_program__autoload(other) ? other : bpf_object__find_program_by_name(object, name);
+}
+
+bool cprobe_translates(uint64_t device, uint64_t inode)
+{
+	/* bpf_get_ns_current_pid_tgid(device, inode, stack, 8) and nothing else */
+	const struct bpf_insn code[] = {
+		{.code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = BPF_REG_1, .imm = (int32_t)device},
+		{.imm = (int32_t)(device >> 32)},
+		{.code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = BPF_REG_2, .imm = (int32_t)inode},
+		{.imm = (int32_t)(inode >> 32)},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_3, .src_reg = BPF_REG_10},
+		{.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_3, .imm = -8},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_4, .imm = 8},
+		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_get_ns_current_pid_tgid},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 1},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_CGROUP_INET4_CONNECT);
+
+	int program = bpf_prog_load(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, "stormfuse_probe", "GPL", code,
+				    sizeof(code) / sizeof(code[0]), &options);
+	if (program < 0)
+		return false;
+	close(program);
+	return true;
 }
 
 int objects_map_holds(const struct bpf_object *object, struct cprobe_holding *holding)

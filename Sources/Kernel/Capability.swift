@@ -1,3 +1,4 @@
+internal import CProbe
 internal import Glibc
 
 /// The capabilities that matter here, with their numbers in linux/capability.h.
@@ -5,6 +6,7 @@ enum Capability: Int, CaseIterable {
   case netAdmin = 12
   case sysPtrace = 19
   case sysAdmin = 21
+  case perfmon = 38
   case bpf = 39
 
   var name: String {
@@ -12,6 +14,7 @@ enum Capability: Int, CaseIterable {
     case .netAdmin: "CAP_NET_ADMIN"
     case .sysPtrace: "CAP_SYS_PTRACE"
     case .sysAdmin: "CAP_SYS_ADMIN"
+    case .perfmon: "CAP_PERFMON"
     case .bpf: "CAP_BPF"
     }
   }
@@ -24,6 +27,20 @@ enum Capability: Int, CaseIterable {
     else { return false }
     return mask >> UInt64(rawValue) & 1 == 1
   }
+
+  /// Does something with no other capabilities in effect than these, on a thread of its own: they are a thread's. Returns 0,
+  /// or the error that kept it from being done.
+  static func withOnly(_ capabilities: [Capability], _ body: () -> Void) -> Int32 {
+    let mask = capabilities.reduce(0 as UInt64) { $0 | 1 << UInt64($1.rawValue) }
+    return withoutActuallyEscaping(body) { body in
+      var errand = Errand(body: body)
+      return withUnsafeMutablePointer(to: &errand) { errand in
+        cprobe_with_capabilities(mask, { $0?.assumingMemoryBound(to: Errand.self).pointee.body() }, errand)
+      }
+    }
+  }
+
+  private struct Errand { var body: () -> Void }
 
   static var missing: [Capability] { [bpf, netAdmin].filter { !$0.isHeld } }
 

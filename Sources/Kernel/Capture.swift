@@ -24,6 +24,7 @@ package final class Capture {
   private var state: UnsafeMutablePointer<capture_state>?
   private var position: UInt64 = 0
   private var connections = Connections()
+  private var waiting = WaitingSegments()
   private var clock: Clock
   private var counted = Statistics()
   private var losses = LossLedger()
@@ -38,14 +39,17 @@ package final class Capture {
   /// - Parameters:
   ///   - ringBytes: Rounded up to a power of two; 4 KiB to 1 GiB.
   ///   - clock: The time that segments bear.
-  package init(target: Target, ringBytes: Int = 16 << 20, clock: Clock = Clock()) throws(KernelError) {
+  ///   - mayTranslate: False does in another PID namespace as kernels before 6.10 do; for tests.
+  package init(
+    target: Target, ringBytes: Int = usualRingBytes, clock: Clock = Clock(), mayTranslate: Bool = true
+  ) throws(KernelError) {
     self.clock = clock
     guard ringBytes >= 4096, ringBytes <= 1 << 30 else {
       throw KernelError(.failed, "a ring buffer of \(ringBytes) bytes is not possible: choose 4096 to \(1 << 30)")
     }
     var rounded = max(4096, Int(sysconf(Int32(_SC_PAGESIZE))))
     while rounded < ringBytes { rounded *= 2 }
-    programs = try Programs(ringBytes: rounded)
+    programs = try Programs(ringBytes: rounded, mayTranslate: mayTranslate)
     guard let mapped = programs.mapped else { throw KernelError(.failed, "the capture programs were closed") }
     ring = mapped.ring
     descriptor = mapped.descriptor
@@ -85,8 +89,9 @@ package final class Capture {
     var isReady = false
     var isWoken = false
     while true {
-      let (records, segments) = drain(body, held)
+      let (records, drained) = drain(body, held)
       now_ns = Clock.monotonic_ns()
+      let segments = drained + release(body, loss, now_ns: now_ns)
       reportLosses(loss, now_ns: now_ns)
       if now_ns - swept_ns >= Connections.sweep_ns { sweep(now_ns: now_ns) }
       if records > 0 { found_ns = now_ns }
@@ -94,7 +99,7 @@ package final class Capture {
       // The kernel wakes us at most once a millisecond. So for two milliseconds after the last record we look ourselves;
       // what comes later wakes us for certain.
       let left_ms = (deadline_ns - now_ns + 999_999) / 1_000_000
-      let wait_ms = now_ns - found_ns < Self.linger_ns ? 1 : left_ms
+      let wait_ms = now_ns - found_ns < Self.linger_ns || !waiting.isEmpty ? 1 : left_ms
       // Something is there but still being written, by a process that was interrupted perhaps: let it run.
       if isReady && records == 0 { usleep(50) }
       let ready = cprobe_wait(descriptor, alarm.descriptor, Int32(min(wait_ms, left_ms)))
@@ -145,7 +150,7 @@ package final class Capture {
     var shown = 0
     while records < Self.recordsPerPoll, let event = cprobe_next(&ring, &position) {
       records += 1
-      let segment = Self.segment(event, offset_ns: offset_ns)
+      var segment = Self.segment(event, offset_ns: offset_ns)
       // The common case, data of a connection that was looked at before, costs one test.
       let marks = event.pointee.marks
       let isPlain = marks & Self.checkedOrHeld == Self.checked && event.pointee.flags & Self.opensOrEnds == 0
@@ -154,7 +159,7 @@ package final class Capture {
           shown += 1
           held(segment, Self.payload(event).bytes)
         }
-      } else if isPlain || judge(segment, marks: marks) {
+      } else if isPlain || judge(&segment, marks: marks, Self.payload(event)) {
         segments += 1
         bytes &+= UInt64(event.pointee.length)
         body(segment, Self.payload(event).bytes)
@@ -173,31 +178,36 @@ package final class Capture {
   }
 
   private static func segment(_ event: UnsafePointer<segment_event>, offset_ns: Int64) -> Segment {
-    let source = event.pointee.source_address
-    let destination = event.pointee.destination_address
+    let words = event.pointee.addresses
+    let source: Endpoint
+    let destination: Endpoint
+    if event.pointee.is_v4 != 0 {
+      source = endpoint(0, 0, mappedPrefix, words.0, event.pointee.source_port)
+      destination = endpoint(0, 0, mappedPrefix, words.1, event.pointee.destination_port)
+    } else {
+      source = endpoint(words.0, words.1, words.2, words.3, event.pointee.source_port)
+      destination = endpoint(words.4, words.5, words.6, words.7, event.pointee.destination_port)
+    }
     return Segment(
       at: Timestamp(ns: Int64(truncatingIfNeeded: event.pointee.at_ns) &+ offset_ns),
-      source: endpoint(source, event.pointee.source_port),
-      destination: endpoint(destination, event.pointee.destination_port), sequence: event.pointee.sequence,
+      source: source, destination: destination, sequence: event.pointee.sequence,
       acknowledgement: event.pointee.acknowledgement, flags: TCPFlags(rawValue: event.pointee.flags & 0x1f),
       length: Int(event.pointee.length), cookie: event.pointee.cookie,
       direction: event.pointee.direction == Self.egress ? .egress : .ingress,
       process: Int32(truncatingIfNeeded: event.pointee.process))
   }
 
-  private static func endpoint(_ address: (UInt32, UInt32, UInt32, UInt32), _ port: UInt16) -> Endpoint {
+  /// Takes words in network order.
+  private static func endpoint(_ a: UInt32, _ b: UInt32, _ c: UInt32, _ d: UInt32, _ port: UInt16) -> Endpoint {
     Endpoint(
-      high: UInt64(UInt32(bigEndian: address.0)) << 32 | UInt64(UInt32(bigEndian: address.1)),
-      low: UInt64(UInt32(bigEndian: address.2)) << 32 | UInt64(UInt32(bigEndian: address.3)),
-      port: UInt16(bigEndian: port))
+      high: UInt64(UInt32(bigEndian: a)) << 32 | UInt64(UInt32(bigEndian: b)),
+      low: UInt64(UInt32(bigEndian: c)) << 32 | UInt64(UInt32(bigEndian: d)), port: UInt16(bigEndian: port))
   }
 
-  private func judge(_ segment: Segment, marks: UInt8) -> Bool {
+  /// Whether a segment is handed on now. Sets its process to the number that we know it by.
+  private func judge(_ segment: inout Segment, marks: UInt8, _ payload: UnsafeRawBufferPointer) -> Bool {
     let egress = segment.direction == .egress
-    let pair =
-      egress
-      ? Connections.Pair(local: segment.source, remote: segment.destination)
-      : Connections.Pair(local: segment.destination, remote: segment.source)
+    let pair = Self.pair(segment)
     if let known = connections[segment.cookie] {
       // A socket that connects again, after a failure or to somewhere else, is looked at anew.
       if segment.flags.contains(.syn) && egress && (known.ended != 0 || known.pair != pair) {
@@ -207,17 +217,40 @@ package final class Capture {
           connections.ended(segment.flags, egress: egress, cookie: segment.cookie)
         }
         if known.role == .mirror { counted.mirrored &+= 1 }
+        segment.process = Int32(bitPattern: known.process)
         return known.role == .own
       }
     }
     // The last word of a connection that nobody has seen: there is nothing to end.
     if segment.length == 0 && !segment.flags.contains(.syn) { return false }
+    let isUndecided = marks & UInt8(CONNECTION_UNDECIDED.rawValue) != 0
+    if segment.process < 0 {
+      let outer = UInt32(bitPattern: segment.process)
+      if let process = discovery.finder.process(outer: outer) {
+        segment.process = process
+      } else if isUndecided {
+        discovery.finder.find(segment.cookie, outer: outer)
+        waiting.append(segment, pair, marks: marks, payload, now_ns: Clock.monotonic_ns())
+        return false
+      } else {
+        segment.process = 0
+      }
+    }
+    let isListed = marks & UInt8(CONNECTION_LISTED.rawValue) != 0
+    return decide(segment, isListed: isListed, isStranger: isUndecided && isListed && !discovery.owns(segment.process))
+  }
+
+  /// Settles whose a connection is with its first segment. Returns whether that is handed on.
+  private func decide(_ segment: Segment, isListed: Bool, isStranger: Bool) -> Bool {
+    let egress = segment.direction == .egress
     var connection = Connections.Connection(
-      role: .own, pair: pair, interest: .full, listed: marks & UInt8(CONNECTION_LISTED.rawValue) != 0,
+      role: .own, pair: Self.pair(segment), interest: .full, listed: isListed,
       process: UInt32(bitPattern: segment.process))
-    if marks & UInt8(CONNECTION_UNDECIDED.rawValue) != 0, !discovery.owns(segment.process) {
+    if isStranger {
       connection.role = .stranger
-    } else if connections.original(of: pair, cookie: segment.cookie) != nil {
+    } else if connections.original(of: connection.pair, cookie: segment.cookie) != nil
+      || waiting.contains(connection.pair.swapped)
+    {
       connection.role = .mirror
       counted.mirrored &+= 1
     }
@@ -231,6 +264,48 @@ package final class Capture {
       counted.untracked &+= 1
     }
     return connection.role == .own
+  }
+
+  private static func pair(_ segment: Segment) -> Connections.Pair {
+    segment.direction == .egress
+      ? Connections.Pair(local: segment.source, remote: segment.destination)
+      : Connections.Pair(local: segment.destination, remote: segment.source)
+  }
+
+  /// Hands on what has waited for its process to be found, as far as that is known by now. Returns how many segments.
+  private func release(_ body: (Segment, RawSpan) -> Void, _ loss: (CaptureLoss) -> Void, now_ns: Int64) -> Int {
+    guard !waiting.isEmpty else { return 0 }
+    var answers = discovery.finder.takeFound()
+    // Without an answer for that long there will be none: whoever searches is stopped or hung.
+    for cookie in waiting.overdue(now_ns: now_ns) where answers[cookie] == nil { answers[cookie] = 0 }
+    var count = 0
+    for (cookie, process) in answers {
+      guard let kept = waiting.take(cookie) else { continue }
+      let before = count
+      for one in kept.segments {
+        var segment = one.segment
+        segment.process = process
+        let isListed = one.marks & UInt8(CONNECTION_LISTED.rawValue) != 0
+        let isOwn =
+          connections[cookie].map { $0.role == .own }
+          ?? decide(segment, isListed: isListed, isStranger: isListed && process == 0)
+        if isOwn, !segment.flags.isDisjoint(with: [.fin, .rst]) {
+          connections.ended(segment.flags, egress: segment.direction == .egress, cookie: cookie)
+        }
+        guard isOwn else { continue }
+        count += 1
+        counted.bytes &+= UInt64(segment.length)
+        one.payload.withUnsafeBytes { body(segment, $0.bytes) }
+      }
+      if kept.lost.segments > 0, count > before {
+        loss(
+          CaptureLoss(
+            at: clock.timestamp(monotonic_ns: now_ns), cookie: cookie, segments: kept.lost.segments,
+            bytes: kept.lost.bytes, cause: .tableFull))
+      }
+    }
+    counted.segments &+= UInt64(count)
+    return count
   }
 
   /// Makes or replaces a connection's entry in the kernel.
@@ -282,6 +357,7 @@ package final class Capture {
     }
   }
 
+  package static let usualRingBytes = 16 << 20
   private static let recordsPerPoll = 8192
   private static let checked = UInt8(CONNECTION_CHECKED.rawValue)
   private static let isHeld = UInt8(SEGMENT_HELD.rawValue)
@@ -290,4 +366,6 @@ package final class Capture {
   /// SYN, FIN and RST.
   private static let opensOrEnds: UInt8 = 0x07
   private static let linger_ns: Int64 = 2_500_000
+  /// The third word of an IPv4-mapped address (RFC 4291 section 2.5.5.2), in network order.
+  private static let mappedPrefix = UInt32(0xffff).bigEndian
 }

@@ -22,6 +22,8 @@ package final class Discovery: Sendable {
   private let state: Mutex<State>
   /// Apart as well, and for the same reason.
   private let limits = Mutex(Limits())
+  /// Finds the processes of connections that the kernel could not name as we do.
+  let finder = ProcessFinder()
 
   private struct Limits {
     var byCookie = [UInt64: SocketLimits]()
@@ -77,6 +79,7 @@ package final class Discovery: Sendable {
     let all: [Int32: ProcessTable.Entry]? = if case .processes = target.kind { ProcessTable.all() } else { nil }
     return state.withLock { state in
       let grown = update(&state, all)
+      finder.answer(programs) { targetProcesses() }
       if grown || Clock.monotonic_ns() - state.searched_ns >= Self.search_ns { search(&state) }
       return status(state)
     }
@@ -93,6 +96,9 @@ package final class Discovery: Sendable {
       return true
     }
   }
+
+  /// Waits until the next `refresh` is due: 100 ms, or as soon as there is a process to be found.
+  package func rest() { finder.rest() }
 
   private func status(_ state: borrowing State) -> Status {
     Status(
@@ -150,17 +156,26 @@ package final class Discovery: Sendable {
     let (entered, left) = membership.withLock { $0.update(all) }
     state.processes = membership.withLock { $0.processes.count }
     enter(entered)
+    finder.forget(left, programs)
     _ = programs.withMaps { maps, _ in
       for var process in left { _ = cprobe_map_delete(maps.members, &process) }
     }
     return !entered.isEmpty
   }
 
-  /// Tells the kernel about members.
+  /// Tells the kernel about members, where it numbers them as we do. (A number of ours may be a stranger's elsewhere.)
   private func enter(_ processes: [Int32]) {
+    guard programs.numbersProcesses else { return }
     _ = programs.withMaps { maps, _ in
       var yes: UInt8 = 1
       for var process in processes { _ = cprobe_map_update(maps.members, &process, &yes, 0) }
+    }
+  }
+
+  private func targetProcesses() -> [Int32] {
+    switch target.kind {
+    case .processes: membership.withLock { $0.processes }
+    case .cgroup(let path): groups.processes(below: path).map(Array.init) ?? []
     }
   }
 
@@ -168,11 +183,7 @@ package final class Discovery: Sendable {
   private func search(_ state: inout State) {
     state.searched_ns = Clock.monotonic_ns()
     state.unreached = []
-    let processes: [Int32]
-    switch target.kind {
-    case .processes: processes = membership.withLock { $0.processes }
-    case .cgroup(let path): processes = groups.processes(below: path).map(Array.init) ?? []
-    }
+    let processes = targetProcesses()
     var owners = [UInt32: (process: Int32, descriptor: Int32)]()
     for process in processes.sorted() {
       switch ProcessTable.sockets(process) {
@@ -297,11 +308,15 @@ package final class Discovery: Sendable {
           "whether process \(process) has connections that another cgroup owns cannot be told, since reading "
           + "/proc/\(process)/fd was refused. \(grant)")
     }
+    let later =
+      programs.numbersProcesses
+      ? "those that it opens from now on are"
+      : "nor are those that it opens from now on, since this kernel can't name processes in a PID namespace (6.10 can)"
     return Unreached(
       process: process,
       description:
         "connections that process \(process) has open already are not seen, since reading /proc/\(process)/fd was "
-        + "refused; those that it opens from now on are. \(grant)")
+        + "refused; \(later). \(grant)")
   }
 
   private static let search_ns: Int64 = .seconds(2)

@@ -5,26 +5,49 @@ internal import Glibc
 /// cgroup and in the mode that records nothing; leaves nothing behind.
 package enum Doctor {
   package static func checks() -> [Check] {
-    [kernel(), hierarchy(), bpf(), netAdmin()] + trials()
-      + [command(), ptrace(), namespaces(), sockets(), unprivileged(), jit(), lockdown(), library()]
+    [kernel(), hierarchy(), bpf(), netAdmin(), lockedMemory()] + trials() + [leastPrivileges(), byHand()]
+      + [processNumbers(), command(), ptrace(), namespaces(), sockets(), unprivileged(), jit(), lockdown(), library()]
   }
 
   /// Whether capture works: nothing is missing.
   package static func isAble(_ checks: [Check]) -> Bool { !checks.contains { $0.state == .missing } }
 
   /// The kernels this is made for, in words.
-  package static let supported = "Linux 5.8 or later (ring buffer and CAP_BPF came with it); tested on 6.18"
+  package static let supported =
+    "Linux 5.10 or later is needed; tested on 5.10, 6.1, 6.12, 6.17 and 6.18 (x86_64), by scripts/kernels"
 
   private static func kernel() -> Check {
-    let release = Files.read("/proc/sys/kernel/osrelease")?.split(separator: "\n").first.map(String.init) ?? "unknown"
-    let numbers = release.split { !$0.isNumber }.prefix(2).compactMap { Int($0) }
-    guard numbers.count == 2 else {
+    let release = KernelVersion.release
+    guard let version = KernelVersion(release) else {
       return Check("kernel", .limited, "Linux \(release)", cost: "its version cannot be told", remedy: supported)
     }
-    if (numbers[0], numbers[1]) >= (5, 8) { return Check("kernel", .ok, "Linux \(release). Supported: \(supported)") }
+    if version >= KernelVersion(5, 10) { return Check("kernel", .ok, "Linux \(release). \(supported)") }
     return Check(
-      "kernel", .missing, "Linux \(release)", cost: "no live capture; replay works",
-      remedy: "run it on \(supported)")
+      "kernel", .missing, "Linux \(release)", cost: "no live capture; replay works", remedy: supported)
+  }
+
+  private static func lockedMemory() -> Check {
+    guard KernelVersion.current < KernelVersion(5, 11) else {
+      return Check("memlock", .ok, "of no matter: from Linux 5.11 on BPF memory is the cgroup's")
+    }
+    LockedMemory.raise()
+    guard let limit = LockedMemory.limit else { return Check("memlock", .ok, "RLIMIT_MEMLOCK is high enough") }
+    return Check(
+      "memlock", .missing, limit.finding, cost: "no live capture: the tables cannot be made",
+      remedy: LockedMemory.remedy)
+  }
+
+  private static func processNumbers() -> Check {
+    let settings = Programs.settings(ringBytes: 0)
+    guard settings.pid_namespace_inode != 0 else { return Check("processes", .ok, "in the first PID namespace") }
+    if Programs.translates(settings) {
+      return Check("processes", .ok, "in a PID namespace, and the kernel names processes as it does")
+    }
+    return Check(
+      "processes", .limited, "in a PID namespace, and the kernel cannot name processes as it does (6.10 and later can)",
+      cost:
+        "in a shared cgroup the process of a new connection is found by its socket, within 50 ms; of a process that has "
+        + "not connected before, action block holds the first connection instead of refusing it")
   }
 
   private static func hierarchy() -> Check {
@@ -68,10 +91,10 @@ package enum Doctor {
     return Check(capability.name, state, "not held", cost: cost, remedy: Capability.grant([capability]))
   }
 
-  /// Capture, and whether what is captured could be held.
+  /// Capture as `run` does it, and whether what is captured could be held.
   private static func trials() -> [Check] {
     do throws(KernelError) {
-      let programs = try Programs(ringBytes: max(4096, Int(sysconf(Int32(_SC_PAGESIZE)))))
+      let programs = try Programs(ringBytes: Capture.usualRingBytes)
       defer { programs.close() }
       let groups = try ControlGroups()
       let own = try groups.path(ofProcess: getpid())
@@ -87,6 +110,50 @@ package enum Doctor {
         Check(
           "holding", .limited, "not tried, since capture does not work", cost: "nothing can be held", remedy: nil),
       ]
+    }
+  }
+
+  /// All programs once more with just the two capabilities: the verifier is stricter without CAP_PERFMON, and doctor is often
+  /// run as root where the service is not.
+  private static func leastPrivileges() -> Check {
+    let name = "two-capabilities"
+    guard Capability.missing.isEmpty else {
+      return Check(name, .limited, "not tried: they are not held", cost: "nothing can be captured or held")
+    }
+    var failure: String?
+    let error = Capability.withOnly([.bpf, .netAdmin]) {
+      do throws(KernelError) {
+        try Programs(ringBytes: Capture.usualRingBytes).close()
+        try EnforcePrograms().close()
+      } catch {
+        failure = error.description
+      }
+    }
+    if error != 0 {
+      return Check(name, .limited, "not tried: other capabilities could not be put aside: \(KernelError.text(error))",
+        cost: "whether an unprivileged user could capture and hold is not known")
+    }
+    guard let failure else {
+      return Check(name, .ok, "all programs were loaded with CAP_BPF and CAP_NET_ADMIN alone")
+    }
+    return Check(
+      name, .limited, failure, cost: "a user with CAP_BPF and CAP_NET_ADMIN alone can capture or hold nothing",
+      remedy: "grant CAP_PERFMON besides, or run it as root")
+  }
+
+  /// The programs of `fusectl hold`.
+  private static func byHand() -> Check {
+    do throws(KernelError) {
+      let programs = try EnforcePrograms()
+      defer { programs.close() }
+      let groups = try ControlGroups()
+      let own = try groups.path(ofProcess: getpid())
+      let attachment = try programs.attach(own, CPROBE_HOLD, in: groups)
+      programs.detach(attachment)
+      return Check(
+        "hold-by-hand", .ok, "the programs of 'fusectl hold' were loaded, and attached to \(own) for a moment")
+    } catch {
+      return Check("hold-by-hand", .limited, error.description, cost: "'fusectl hold' can hold nothing here")
     }
   }
 

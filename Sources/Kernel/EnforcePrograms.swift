@@ -6,17 +6,27 @@ internal import Glibc
 /// closed or released. Belongs to one thread.
 final class EnforcePrograms {
   private var enforce: OpaquePointer?
+  /// Whether the kernel numbers processes as we do.
+  private let numbersProcesses: Bool
+  /// What its numbers stand for where it does not: the target's processes that have connected.
+  private var outer = [UInt64: Int32]()
 
   /// Needs CAP_BPF and CAP_NET_ADMIN.
-  init() throws(KernelError) {
+  ///
+  /// - Parameter mayTranslate: False does in another PID namespace as kernels before 6.10 do; for tests.
+  init(mayTranslate: Bool = true) throws(KernelError) {
     var settings = Programs.settings(ringBytes: 0)
+    let translates = mayTranslate && Programs.translates(settings)
+    numbersProcesses = settings.pid_namespace_inode == 0 || translates
+    LockedMemory.raise()
     var message = [CChar](repeating: 0, count: 65536)
     let bytes = BPFObject.enforce.bytes
     var loaded: OpaquePointer?
     let error = bytes.withUnsafeBytes { bytes in
       message.withUnsafeMutableBufferPointer { message in
         guard let object = bytes.baseAddress, let text = message.baseAddress else { return -EINVAL }
-        return cprobe_enforce_open(object, bytes.count, &settings, &loaded, text, message.count)
+        return cprobe_enforce_open(
+          object, bytes.count, &settings, translates, &loaded, text, message.count)
       }
     }
     guard error == 0 else {
@@ -38,7 +48,7 @@ final class EnforcePrograms {
 
   /// Tells the kernel which processes are the target's.
   func enter(_ processes: [Int32]) {
-    guard let enforce else { return }
+    guard let enforce, numbersProcesses else { return }
     var yes: UInt8 = 1
     for var process in processes { _ = cprobe_map_update(cprobe_enforce_members(enforce), &process, &yes, 0) }
   }
@@ -46,6 +56,33 @@ final class EnforcePrograms {
   func leave(_ processes: [Int32]) {
     guard let enforce else { return }
     for var process in processes { _ = cprobe_map_delete(cprobe_enforce_members(enforce), &process) }
+    let ended = Set(processes)
+    for (number, process) in outer where ended.contains(process) {
+      var key = UInt32(truncatingIfNeeded: number)
+      _ = cprobe_map_delete(cprobe_enforce_members(enforce), &key)
+      outer[number] = nil
+    }
+  }
+
+  /// Of the processes that connected and that the kernel could not name as we do, finds the target's by their sockets: from
+  /// then on they are refused.
+  ///
+  /// - Parameter owner: The target's process that has the socket with a cookie open; nil if there is none.
+  func learn(owner: (UInt64) -> Int32?) {
+    guard let enforce else { return }
+    let outsiders = cprobe_enforce_outsiders(enforce)
+    var number: UInt64 = 0
+    var budget = Int(OUTSIDERS_MAXIMUM.rawValue)
+    while budget > 0, cprobe_map_next_key(outsiders, nil, &number) == 0 {
+      budget -= 1
+      var cookie: UInt64 = 0
+      let isThere = cprobe_map_lookup(outsiders, &number, &cookie) == 0
+      _ = cprobe_map_delete(outsiders, &number)
+      guard isThere, let process = owner(cookie) else { continue }
+      var key = UInt32(truncatingIfNeeded: number)
+      var yes: UInt8 = 1
+      if cprobe_map_update(cprobe_enforce_members(enforce), &key, &yes, 0) == 0 { outer[number] = process }
+    }
   }
 
   func attach(_ path: String, _ part: cprobe_part, in groups: ControlGroups) throws(KernelError) -> Int32 {

@@ -68,13 +68,15 @@ package final class OneShotHold {
 
   /// Loads and attaches the programs and holds what is open. Throws with the reason if nothing can be held there, another
   /// stormfuse holds there already, or the request is impossible.
-  package init(_ request: Request) throws(KernelError) {
+  ///
+  /// - Parameter mayTranslate: False does in another PID namespace as kernels before 6.10 do; for tests.
+  package init(_ request: Request, mayTranslate: Bool = true) throws(KernelError) {
     guard request.duration_ns >= Self.shortest_ns, request.duration_ns <= Self.longest_ns else {
       throw KernelError(.failed, "a hold must last between 1 ms and an hour")
     }
     self.request = request
     groups = try ControlGroups()
-    programs = try EnforcePrograms()
+    programs = try EnforcePrograms(mayTranslate: mayTranslate)
     guard let holding = programs.holding else { throw KernelError(.failed, "the holding programs were closed") }
     table = HoldTable(holding, ConnectionLocks(groups), shows: false)
     let now_ns = Clock.monotonic_ns()
@@ -184,6 +186,11 @@ package final class OneShotHold {
     for process in processes where !spaces.canEnter(process) {
       note("process \(process) is in a network namespace that can't be entered: grant CAP_SYS_ADMIN or run inside it")
     }
+    var ownersByCookie = [UInt64: Int32]()
+    for socket in sockets where socket.inode != 0 {
+      if let owner = descriptors[socket.inode] { ownersByCookie[socket.cookie] = owner.process }
+    }
+    programs.learn { ownersByCookie[$0] }
     var seen = Set<UInt64>()
     var paths = [UInt64: String?]()
     for socket in sockets {

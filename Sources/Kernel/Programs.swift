@@ -26,6 +26,8 @@ final class Programs: Sendable {
     let state: UnsafeMutablePointer<capture_state>
   }
 
+  /// Whether the kernel numbers processes as we do; else those that connect come with `PROCESS_OUTER`.
+  let numbersProcesses: Bool
   private let handle: Mutex<Handle>
   // Unchecked, since it has a pointer and objects of its own: they are only touched with the lock held.
   private struct Handle: @unchecked Sendable {
@@ -55,11 +57,16 @@ final class Programs: Sendable {
   }
 
   /// Loads the programs; needs CAP_BPF and CAP_NET_ADMIN.
-  init(ringBytes: Int) throws(KernelError) {
+  ///
+  /// - Parameter mayTranslate: False does in another PID namespace as kernels before 6.10 do.
+  init(ringBytes: Int, mayTranslate: Bool = true) throws(KernelError) {
     var options = cprobe_options()
     options.ring_bytes = UInt32(ringBytes)
     options.connections = UInt32(CONNECTIONS_MAXIMUM.rawValue)
     options.settings = Self.settings(ringBytes: ringBytes)
+    options.translates = mayTranslate && Self.translates(options.settings)
+    numbersProcesses = options.settings.pid_namespace_inode == 0 || options.translates
+    LockedMemory.raise()
     var capture: OpaquePointer?
     var message = [CChar](repeating: 0, count: 65536)
     let bytes = BPFObject.capture.bytes
@@ -218,6 +225,11 @@ final class Programs: Sendable {
     return settings
   }
 
+  /// Whether the kernel can name processes as we number them, in a PID namespace other than the first (Linux 6.10).
+  static func translates(_ settings: capture_settings) -> Bool {
+    settings.pid_namespace_inode != 0 && cprobe_translates(settings.pid_namespace_device, settings.pid_namespace_inode)
+  }
+
   static func refused(_ what: String, error: Int32, said: String) -> KernelError {
     let reason = KernelError.text(error)
     let missing = Capability.missing
@@ -235,12 +247,17 @@ final class Programs: Sendable {
         "the kernel refused to \(what): \(reason). Another program is attached there, or above, that admits no others "
           + "('bpftool cgroup tree' shows it)")
     }
-    // The verifier's last words stand at the end, before libbpf's own summary.
-    let lines = said.split(separator: "\n").filter { !$0.hasPrefix("processed ") && !$0.hasPrefix("-- ") }
-    let hint = lines.suffix(4).joined(separator: " | ")
+    if abs(error) == EPERM, let limit = LockedMemory.limit {
+      return KernelError(
+        .permission, "the kernel refused to \(what): \(reason). \(limit.finding): \(LockedMemory.remedy)")
+    }
+    let verdict = VerifierWords(said)
+    let hint = verdict.map { " (\($0))" } ?? ""
+    let help =
+      verdict != nil && !Capability.perfmon.isHeld
+      ? "Grant CAP_PERFMON besides, with which the verifier is less strict" : "\(Doctor.supported)"
     return KernelError(
       .unsupported,
-      "the kernel refused to \(what): \(reason)\(hint.isEmpty ? "" : " (\(hint))"). Linux 5.8 or later is needed; "
-        + "'stormfuse doctor' shows what is missing")
+      "the kernel refused to \(what): \(reason)\(hint). \(help); 'stormfuse doctor' shows what else is missing")
   }
 }

@@ -20,7 +20,7 @@
         while !stopping.load(ordering: .relaxed) {
           let found = discovery.refresh()
           status.withLock { $0 = found }
-          Thread.sleep(forTimeInterval: 0.1)
+          discovery.rest()
         }
         done.signal()
       }

@@ -22,7 +22,12 @@ struct cprobe_options {
 	uint32_t ring_bytes; /* a power of two, at least a page */
 	uint32_t connections; /* room in the table of connections */
 	struct capture_settings settings;
+	bool translates; /* as cprobe_translates says */
 };
+
+/* Whether the kernel can translate a process's number into the PID namespace that this device and inode name, in the
+ * programs that run on connect: from Linux 6.10 on. Needs CAP_BPF and CAP_NET_ADMIN; without them, false. */
+bool cprobe_translates(uint64_t device, uint64_t inode);
 
 /* The ring buffer as mapped here. */
 struct cprobe_ring {
@@ -135,13 +140,16 @@ int cprobe_attached(int cgroup, enum cprobe_hook hook, uint32_t *count, uint32_t
 struct cprobe_enforce;
 
 /* As cprobe_open. */
-int cprobe_enforce_open(const void *object, size_t bytes, const struct capture_settings *settings,
+int cprobe_enforce_open(const void *object, size_t bytes, const struct capture_settings *settings, bool translates,
 			struct cprobe_enforce *_Nullable *_Nonnull enforce, char *message, size_t message_bytes);
 void cprobe_enforce_close(struct cprobe_enforce *_Nullable enforce);
 /* Valid until cprobe_enforce_close. */
 struct cprobe_holding cprobe_enforce_holding(const struct cprobe_enforce *enforce);
 /* The target's processes, for shared cgroups. */
 int cprobe_enforce_members(const struct cprobe_enforce *enforce);
+/* Processes that connected and are not known to be the target's, by their numbers in the first PID namespace (64 bits, with
+ * PROCESS_OUTER), each with its connection's cookie. */
+int cprobe_enforce_outsiders(const struct cprobe_enforce *enforce);
 enum cprobe_part {
 	CPROBE_HOLD,           /* egress */
 	CPROBE_REFUSE,         /* connecting, where nobody but the target is in that cgroup */
@@ -172,6 +180,12 @@ int cprobe_retries(int space);
 /* TCP_USER_TIMEOUT in milliseconds of another process's socket, through pidfd_getfd: takes the right to trace it
  * (CAP_SYS_PTRACE across users). The socket's own cookie goes to `*cookie`. */
 int cprobe_user_timeout(int process, int descriptor, uint64_t *cookie);
+
+/* ---- Privileges (command.c) ---- */
+
+/* Runs `run` on a thread whose effective capabilities are those of `mask` and no others, as far as they are permitted, and
+ * waits for it. */
+int cprobe_with_capabilities(uint64_t mask, void (*run)(void *_Nullable), void *_Nullable context);
 
 /* ---- A started command (command.c) ---- */
 

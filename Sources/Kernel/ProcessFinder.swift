@@ -1,0 +1,107 @@
+internal import CProbe
+internal import Glibc
+internal import Pipeline
+internal import Synchronization
+
+/// Finds which of the target's processes has made a connection where the kernel can't name it as we do: in a PID namespace
+/// before Linux 6.10, and in a namespace below ours on every kernel. The connection's cookie leads by sock_diag to its
+/// socket's inode, and that by /proc/PID/fd to the process.
+///
+/// What was found teaches the process's number in the first PID namespace (`PROCESS_OUTER`). It goes into the kernel's table
+/// of members, so the next connection of that process is known at once, and can be refused.
+///
+/// May be used from several threads: the one that polls asks, the one of `Discovery` answers. A search reads the sockets of
+/// the target's network namespaces and the descriptors of its processes: some milliseconds, for all that are asked for.
+final class ProcessFinder: Sendable {
+  private let state = Mutex(State())
+  private let alarm = Alarm()
+
+  private struct State {
+    /// The number in the first PID namespace, by cookie.
+    var asked = [UInt64: UInt32]()
+    /// By cookie; 0 for one that is not the target's.
+    var found = [UInt64: Int32]()
+    /// What such numbers stand for, of the target's processes alone.
+    var known = [UInt32: Int32]()
+  }
+
+  /// The target's process with this number in the first PID namespace; nil if it is not known yet, or not the target's.
+  func process(outer: UInt32) -> Int32? { state.withLock { $0.known[outer] } }
+
+  /// Has the process of a connection looked for. Beyond `WaitingSegments.connectionsMaximum` at a time it does nothing.
+  func find(_ cookie: UInt64, outer: UInt32) {
+    let isNew = state.withLock { state in
+      guard state.asked[cookie] == nil, state.asked.count < WaitingSegments.connectionsMaximum else { return false }
+      state.asked[cookie] = outer
+      return true
+    }
+    if isNew { alarm.ring() }
+  }
+
+  /// What was found since the last call, by cookie: the process, or 0.
+  func takeFound() -> [UInt64: Int32] {
+    state.withLock { state in
+      defer { state.found = [:] }
+      return state.found
+    }
+  }
+
+  /// Waits for 100 ms, or until something is asked for, but never less than 10 ms: a cgroup whose other processes connect all
+  /// the time must not keep a processor busy.
+  func rest() {
+    let begun_ns = Clock.monotonic_ns()
+    guard cprobe_wait(-1, alarm.descriptor, Self.rest_ms) > 0 else { return }
+    alarm.take()
+    let rested_ns = Clock.monotonic_ns() - begun_ns
+    if rested_ns < Self.leastRest_ns { usleep(UInt32((Self.leastRest_ns - rested_ns) / 1000)) }
+  }
+
+  /// Answers what was asked for since the last call. A process whose /proc/PID/fd may not be read is not found.
+  func answer(_ programs: Programs, processes: () -> [Int32]) {
+    let asked = state.withLock { state in
+      defer { state.asked = [:] }
+      return state.asked
+    }
+    guard !asked.isEmpty else { return }
+    let processes = processes()
+    var owners = [UInt32: Int32]()
+    for process in processes {
+      guard case .open(let sockets) = ProcessTable.sockets(process) else { continue }
+      for inode in sockets.keys where owners[inode] == nil { owners[inode] = process }
+    }
+    var spaces = NetworkSpaces()
+    var found = asked.mapValues { _ in Int32(0) }
+    for socket in spaces.sockets(of: processes).sockets where socket.inode != 0 && asked[socket.cookie] != nil {
+      found[socket.cookie] = owners[socket.inode] ?? 0
+    }
+    let learned = asked.compactMap { cookie, outer in found[cookie].flatMap { $0 > 0 ? (outer, $0) : nil } }
+    state.withLock { state in
+      for (outer, process) in learned { state.known[outer] = process }
+      state.found.merge(found) { $1 }
+    }
+    _ = programs.withMaps { maps, _ in
+      var yes: UInt8 = 1
+      for (outer, _) in learned {
+        var number = outer
+        _ = cprobe_map_update(maps.members, &number, &yes, 0)
+      }
+    }
+  }
+
+  /// Forgets processes that have ended: their numbers may become another's.
+  func forget(_ processes: [Int32], _ programs: Programs) {
+    let ended = Set(processes)
+    let numbers = state.withLock { state in
+      let numbers = state.known.filter { ended.contains($0.value) }.map(\.key)
+      for number in numbers { state.known[number] = nil }
+      return numbers
+    }
+    guard !numbers.isEmpty else { return }
+    _ = programs.withMaps { maps, _ in
+      for var number in numbers { _ = cprobe_map_delete(maps.members, &number) }
+    }
+  }
+
+  private static let rest_ms: Int32 = 100
+  private static let leastRest_ns: Int64 = .milliseconds(10)
+}

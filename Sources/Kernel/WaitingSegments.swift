@@ -1,0 +1,58 @@
+internal import Pipeline
+
+/// Segments of connections whose process is being looked for: where the kernel can't name processes as we number them, user
+/// space finds the process of a new connection by its socket. A plain value; `Capture` owns it.
+///
+/// Memory: at most `maximum` bytes of payload and `connectionsMaximum` connections. What has no room is counted with its
+/// connection, and becomes a loss if that turns out to be the target's.
+struct WaitingSegments {
+  struct Kept {
+    var segments: [(segment: Segment, marks: UInt8, payload: [UInt8])] = []
+    var pair: Connections.Pair
+    var since_ns: Int64
+    var lost: (segments: UInt64, bytes: UInt64) = (0, 0)
+  }
+
+  private var byCookie = [UInt64: Kept]()
+  private var bytes = 0
+
+  var isEmpty: Bool { byCookie.isEmpty }
+
+  /// Keeps a segment with a copy of its payload, in the order in which it came.
+  mutating func append(
+    _ segment: Segment, _ pair: Connections.Pair, marks: UInt8, _ payload: UnsafeRawBufferPointer, now_ns: Int64
+  ) {
+    guard byCookie[segment.cookie] != nil || byCookie.count < Self.connectionsMaximum else { return }
+    let size = payload.count + Self.overhead
+    let hasRoom = bytes + size <= Self.maximum
+    if hasRoom { bytes += size }
+    var kept = byCookie.removeValue(forKey: segment.cookie) ?? Kept(pair: pair, since_ns: now_ns)
+    if hasRoom {
+      kept.segments.append((segment, marks, Array(payload)))
+    } else {
+      kept.lost.segments += 1
+      kept.lost.bytes += UInt64(segment.length)
+    }
+    byCookie[segment.cookie] = kept
+  }
+
+  /// Whether a connection with these ends waits.
+  func contains(_ pair: Connections.Pair) -> Bool { byCookie.values.contains { $0.pair == pair } }
+
+  mutating func take(_ cookie: UInt64) -> Kept? {
+    guard let kept = byCookie.removeValue(forKey: cookie) else { return nil }
+    for one in kept.segments { bytes -= one.payload.count + Self.overhead }
+    return kept
+  }
+
+  /// Connections that have waited for longer than an answer can take.
+  func overdue(now_ns: Int64) -> [UInt64] {
+    byCookie.filter { now_ns - $0.value.since_ns > Self.patience_ns }.map(\.key)
+  }
+
+  static let maximum = 4 << 20
+  static let connectionsMaximum = 1024
+  /// Of a segment beside its payload.
+  private static let overhead = 160
+  private static let patience_ns: Int64 = .seconds(1)
+}
