@@ -9,7 +9,11 @@
  *         Consumes and acks COUNT deliveries. Without FILE it prints what it counted of the whole conversation, with FILE
  *         what it counted once it was consuming (its connection was open before):
  *
- *             deliveries=20 acks=20 sent=846 received=9120 longest_gap_ms=12
+ *             deliveries=20 acks=20 sent=589 received=5555 retransmitted=0 port=40122 longest_gap_ms=12
+ *
+ *         sent and received are bytes as programs count them. What TCP sent again (an emulated processor stops for longer
+ *         than TCP waits) passes the wire besides: the consumer says it of its own side, the broker of its side in a file
+ *         whose name is the consumer's port, in /tmp/retransmitted.
  *
  *     talk dial ADDRESS PORT SECONDS
  *         Connects ten times a second until the kernel refuses it with EPERM. Ends with status 3 if it never does.
@@ -18,14 +22,15 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -61,6 +66,7 @@ enum method {
 };
 
 static const char consumer_tag[] = "c1";
+static const char retransmitted_directory[] = "/tmp/retransmitted";
 
 /* --- time and failure ------------------------------------------------------------------------------------------- */
 
@@ -112,6 +118,18 @@ static int read_all(void *bytes, size_t length)
 		received += (size_t)count;
 	}
 	return 1;
+}
+
+/* Bytes that this side's TCP has sent again. */
+static unsigned long long retransmitted(void)
+{
+	struct tcp_info info;
+	socklen_t length = sizeof(info);
+
+	memset(&info, 0, sizeof(info));
+	if (getsockopt(peer, IPPROTO_TCP, TCP_INFO, &info, &length))
+		fail("TCP_INFO");
+	return info.tcpi_bytes_retrans;
 }
 
 /* --- frames to send --------------------------------------------------------------------------------------------- */
@@ -273,10 +291,29 @@ static void answer(enum method method, const void *arguments, size_t length)
 	flush();
 }
 
-static void serve_connection(size_t body_bytes)
+/* The answer to connection.close has arrived once the consumer closes; only then is the sum final. */
+static void note_retransmitted(unsigned port, unsigned long long before)
+{
+	char path[64], final_path[64], rest[1];
+	FILE *file;
+
+	while (read_all(rest, sizeof(rest)))
+		continue;
+	snprintf(path, sizeof(path), "%s/%u.new", retransmitted_directory, port);
+	snprintf(final_path, sizeof(final_path), "%s/%u", retransmitted_directory, port);
+	file = fopen(path, "w");
+	if (!file)
+		fail(path);
+	fprintf(file, "%llu\n", retransmitted() - before);
+	fclose(file);
+	rename(path, final_path);
+}
+
+static void serve_connection(size_t body_bytes, unsigned port)
 {
 	char protocol_header[8];
 	struct order order = {.count = 0};
+	unsigned long long retransmitted_before = 0;
 
 	if (!read_all(protocol_header, sizeof(protocol_header)))
 		return;
@@ -304,6 +341,7 @@ static void serve_connection(size_t body_bytes)
 			break;
 		case CONNECTION_CLOSE:
 			answer(CONNECTION_CLOSE_OK, "", 0);
+			note_retransmitted(port, retransmitted_before);
 			return;
 		case CHANNEL_OPEN:
 			answer(CHANNEL_OPEN_OK, "\0\0\0", 4);
@@ -316,6 +354,8 @@ static void serve_connection(size_t body_bytes)
 			answer(BASIC_CONSUME_OK, "\2c1", 3);
 			while (order.file[0] && access(order.file, F_OK) != 0)
 				pause_ms(20);
+			if (order.file[0])
+				retransmitted_before = retransmitted();
 			deliver(&order, body_bytes);
 			break;
 		case BASIC_ACK:
@@ -374,6 +414,14 @@ static int try_to_connect(const struct endpoint *to)
 	return -1;
 }
 
+static unsigned port_of(const struct endpoint *at)
+{
+	const struct sockaddr_in *v4 = (const void *)&at->address;
+	const struct sockaddr_in6 *v6 = (const void *)&at->address;
+
+	return ntohs(v4->sin_family == AF_INET ? v4->sin_port : v6->sin6_port);
+}
+
 static int serve(const char *address, const char *port, size_t body_bytes)
 {
 	struct endpoint at = endpoint(address, port);
@@ -387,14 +435,16 @@ static int serve(const char *address, const char *port, size_t body_bytes)
 	if (bind(listener, (const void *)&at.address, at.length) || listen(listener, 8))
 		fail("listen");
 	signal(SIGCHLD, SIG_IGN);
+	mkdir(retransmitted_directory, 0755); /* perhaps another broker has made it */
 	for (;;) {
-		peer = accept(listener, NULL, NULL);
+		struct endpoint from = {.length = sizeof(from.address)};
+		peer = accept(listener, (void *)&from.address, &from.length);
 		if (peer < 0)
 			continue;
 		setsockopt(peer, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 		if (fork() == 0) {
 			close(listener);
-			serve_connection(body_bytes);
+			serve_connection(body_bytes, port_of(&from));
 			exit(0);
 		}
 		close(peer);
@@ -504,7 +554,8 @@ static void close_connection(void)
 
 static int consume(const char *address, const char *port, int count, int pace_ms, const char *file)
 {
-	struct endpoint to = endpoint(address, port);
+	struct endpoint to = endpoint(address, port), self = {.length = sizeof(self.address)};
+	unsigned long long retransmitted_before = 0;
 	char queue[128];
 	int deliveries = 0;
 	double last_ms = 0, longest_gap_ms = 0;
@@ -515,11 +566,14 @@ static int consume(const char *address, const char *port, int count, int pace_ms
 			fail("connect");
 		pause_ms(CONNECT_PAUSE_MS);
 	}
+	getsockname(peer, (void *)&self.address, &self.length);
 	snprintf(queue, sizeof(queue), "%d-%d%s%s", count, pace_ms, file ? "-" : "", file ? file : "");
 	open_connection();
 	start_consuming(queue);
-	if (file)
+	if (file) {
 		sent = received = 0;
+		retransmitted_before = retransmitted();
+	}
 	while (deliveries < count && read_frame()) {
 		if (method_of_frame() == BASIC_DELIVER) {
 			double at_ms = now_ms();
@@ -531,8 +585,8 @@ static int consume(const char *address, const char *port, int count, int pace_ms
 		}
 	}
 	close_connection();
-	printf("deliveries=%d acks=%d sent=%llu received=%llu longest_gap_ms=%.0f\n", deliveries, deliveries, sent, received,
-	       longest_gap_ms);
+	printf("deliveries=%d acks=%d sent=%llu received=%llu retransmitted=%llu port=%u longest_gap_ms=%.0f\n", deliveries,
+	       deliveries, sent, received, retransmitted() - retransmitted_before, port_of(&self), longest_gap_ms);
 	return deliveries == count ? 0 : 3;
 }
 
