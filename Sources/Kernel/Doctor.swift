@@ -113,8 +113,8 @@ package enum Doctor {
     }
   }
 
-  /// All programs once more with just the two capabilities: the verifier is stricter without CAP_PERFMON, and doctor is often
-  /// run as root where the service is not.
+  /// All programs once more with just the two capabilities: the verifier is stricter without CAP_PERFMON, and doctor is
+  /// often run as root where the service is not.
   private static func leastPrivileges() -> Check {
     let name = "two-capabilities"
     guard Capability.missing.isEmpty else {
@@ -130,7 +130,8 @@ package enum Doctor {
       }
     }
     if error != 0 {
-      return Check(name, .limited, "not tried: other capabilities could not be put aside: \(KernelError.text(error))",
+      return Check(
+        name, .limited, "not tried: other capabilities could not be put aside: \(KernelError.text(error))",
         cost: "whether an unprivileged user could capture and hold is not known")
     }
     guard let failure else {
