@@ -221,6 +221,11 @@ package final class Capture {
         return known.role == .own
       }
     }
+    // Behind others that wait, whatever was found meanwhile: the order stays.
+    if waiting.contains(segment.cookie) {
+      waiting.append(segment, pair, marks: marks, payload, now_ns: Clock.monotonic_ns())
+      return false
+    }
     // The last word of a connection that nobody has seen: there is nothing to end.
     if segment.length == 0 && !segment.flags.contains(.syn) { return false }
     let isUndecided = marks & UInt8(CONNECTION_UNDECIDED.rawValue) != 0

@@ -14,7 +14,7 @@ package enum Doctor {
 
   /// The kernels this is made for, in words.
   package static let supported =
-    "Linux 5.10 or later is needed; tested on 5.10, 6.1, 6.12, 6.17 and 6.18 (x86_64), by scripts/kernels"
+    "Linux 5.10 or later is needed; tested on 5.10, 6.1, 6.12, 6.16, 6.17, 6.18 and 7.3 (x86_64)"
 
   private static func kernel() -> Check {
     let release = KernelVersion.release

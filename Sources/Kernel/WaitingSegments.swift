@@ -36,6 +36,8 @@ struct WaitingSegments {
     byCookie[segment.cookie] = kept
   }
 
+  func contains(_ cookie: UInt64) -> Bool { byCookie[cookie] != nil }
+
   /// Whether a connection with these ends waits.
   func contains(_ pair: Connections.Pair) -> Bool { byCookie.values.contains { $0.pair == pair } }
 
