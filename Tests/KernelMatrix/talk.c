@@ -16,7 +16,8 @@
  *         whose name is the consumer's port, in /tmp/retransmitted.
  *
  *     talk dial ADDRESS PORT SECONDS
- *         Connects ten times a second until the kernel refuses it with EPERM. Ends with status 3 if it never does.
+ *         Connects, stays for 200 ms and closes, until the kernel refuses it with EPERM. Ends with status 3 if it never
+ *         does.
  *
  * ADDRESS is 127.0.0.1 or ::1.
  */
@@ -43,6 +44,7 @@ enum {
 	PREFETCH = 10,
 	CONNECT_TRIES = 50,
 	CONNECT_PAUSE_MS = 50,
+	DIAL_PAUSE_MS = 200,
 };
 
 /* A method as class × 1000 + method. */
@@ -455,15 +457,15 @@ static int dial(const char *address, const char *port, int seconds)
 {
 	struct endpoint to = endpoint(address, port);
 
-	for (int attempt = 0; attempt < 10 * seconds; attempt++) {
+	for (int attempt = 0; attempt < seconds * 1000 / DIAL_PAUSE_MS; attempt++) {
 		int fd = try_to_connect(&to);
-		if (fd >= 0)
-			close(fd);
-		else if (errno == EPERM) {
+		if (fd < 0 && errno == EPERM) {
 			printf("refused=%s\n", address);
 			return 0;
 		}
-		pause_ms(100);
+		pause_ms(DIAL_PAUSE_MS);
+		if (fd >= 0)
+			close(fd);
 	}
 	printf("never refused: %s\n", address);
 	return 3;
