@@ -203,7 +203,8 @@ import Testing
       "oldest in flight at least 120 min > 60 s"
     ),
     (Sample.evidence("settlements", 20, 20, "1"), "settlements 20 ≥ 20"),
-    (Sample.evidence("distinct_messages", 9, 10, "1", met: false), "distinct messages 9 < 10"),
+    (Sample.evidence("distinct_messages", 9, 10, "1", met: false), "distinct dead letters 9 < 10"),
+    (Sample.evidence("ends", 49, 50, "1", met: false), "ends 49 < 50"),
     (Sample.evidence("retries", nil, 3, "1"), "retries p95 without samples"),
     (Sample.evidence("coverage", 0.5, 0.95, "ratio", met: false), "coverage 50 % < 95 %"),
     (Sample.evidence("settle_latency", 0.0205, 2, "s", met: false), "settle latency p95 20.5 ms ≤ 2 s"),

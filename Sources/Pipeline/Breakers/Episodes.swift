@@ -29,7 +29,8 @@ package struct Episodes: Equatable, Sendable {
   static func tells(of kind: Verdict.Kind) -> Bool {
     switch kind {
     case .incomplete, .storm, .poison, .stalled: true
-    case .insufficient, .healthy: false
+    // `failing` is a verdict only: it alerts nobody, and lasts as long as ordinary trouble lasts.
+    case .failing, .insufficient, .healthy: false
     }
   }
 
