@@ -223,6 +223,24 @@ import Testing
     #expect(EvidenceText.line(tooFew) == "settlements 4 < 20")
   }
 
+  @Test func `what fails is told with the conditions that are unmet`() {
+    let failing = [
+      Sample.evidence("settlements", 24, 20, "1"), Sample.evidence("error_rate", 0.91, 0.05, "ratio", samples: 300),
+      Sample.evidence("retries", 5, 3, "1"), Sample.evidence("consumption_delay", 1.3, 60, "s", met: false),
+      Sample.evidence("ends", 60, 50, "1"),
+      Sample.evidence("dead_letter_rate", 0.1, 0.2, "ratio", samples: 60, met: false),
+    ]
+    #expect(
+      EvidenceText.line(failing)
+        == "error rate 91 % > 5 % of 300, retries p95 5 > 3, delay p95 1.3 s ≤ 60 s, dead-letter rate 10 % ≤ 20 % of 60"
+    )
+  }
+
+  @Test func `no verdict is green but healthy`() {
+    for kind in Verdict.Kind.allCases { #expect((TerminalStyle.Colour.of(kind) == .green) == (kind == .healthy)) }
+    #expect(TerminalStyle.Colour.of(.failing) == .yellow)
+  }
+
   @Test func `text from outside can't steer a terminal`() {
     #expect(TerminalStyle.printable("a\u{1b}[31mb\u{202e}\nü") == "a\\u{1b}[31mb\\u{202e}\\u{a}ü")
     #expect(TerminalStyle.plain.paint("x", .red) == "x")
