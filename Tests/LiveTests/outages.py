@@ -5,7 +5,7 @@
     outages.py run [NAME…] [--noise MINUTES] [--healthy S] [--within S] [--jobs N] [--json FILE]
 
 RabbitMQ (classic and quorum queues) and Kafka (librdkafka's mock cluster); 0, 1, 5 and 10 retries before the dead letter,
-at once or after five seconds in a waiting queue; 5 and 50 messages a second. Each case: a publisher at that rate, a
+at once or after four seconds in a waiting queue; 5 and 50 messages a second. Each case: a publisher at that rate, a
 consumer under `stormfuse run` that is fine for --healthy seconds (60) and then fails every message; the breaker must open
 within --within seconds (60) of that. With --noise no outage comes, but 2 % of the messages fail at every try, for that many
 minutes: it must not open. Prints a table; exit status 0 if every case passed. The binary is $STORMFUSE_BINARY, else
@@ -32,7 +32,9 @@ ROOT = HERE.parent.parent
 CLIENTS = HERE / "clients"
 PYTHON = ROOT / ".venv/bin/python"
 NOISE = 0.02
-WAIT_S = 5
+# Ten of them are 40 s: of five messages a second the window of 60 s then holds 100 ends, of which the rule needs 50. With
+# 50 s it would be just 50, and the outage would open somewhere between 52 s and 60 s.
+WAIT_S = 4
 READY_S, ENDING_S = 20, 20
 # Set by Ctrl-C and SIGTERM: every case ends what it started.
 interrupted = threading.Event()

@@ -29,7 +29,7 @@ package struct Episodes: Equatable, Sendable {
   static func tells(of kind: Verdict.Kind) -> Bool {
     switch kind {
     case .incomplete, .storm, .poison, .stalled: true
-    // `failing` is a verdict only: it alerts nobody, and lasts as long as ordinary trouble lasts.
+    // `failing` is a verdict only. It is no episode, so it raises no alert.
     case .failing, .insufficient, .healthy: false
     }
   }

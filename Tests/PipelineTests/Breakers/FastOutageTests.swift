@@ -9,13 +9,14 @@ import Testing
     [5.0, 50].map { FailureShape(retries: retries, wait_s: nil, rate_per_s: $0) }
   }
   static let delayed = [1, 5, 10].flatMap { retries in
-    [5.0, 50].map { FailureShape(retries: retries, wait_s: 5, rate_per_s: $0) }
+    [5.0, 50].map { FailureShape(retries: retries, wait_s: 4, rate_per_s: $0) }
   }
   /// Up to 100 s in the waiting queue, on purpose: no delay that counts.
   static let longDelayed = delayed.map { FailureShape(retries: $0.retries, wait_s: 10, rate_per_s: $0.rate_per_s) }
 
   /// After t seconds of outage the window holds 60 − t seconds of acks and t − D of dead letters, where D passes from a
-  /// message's arrival to its dead letter. More than 20 % are dead letters from 0.8 D + 12 s on.
+  /// message's arrival to its dead letter. More than 20 % are dead letters from 0.8 D + 12 s on. (And 60 − D
+  /// seconds must bring the 50 ends that the rule needs: at 5 messages a second D may be 50 s at most.)
   private func expectFlood(_ consumer: some FailingConsumer, _ shape: FailureShape) {
     #expect(consumer.run(for_s: 90) { false } == nil)
     #expect(consumer.monitor?.judgement.kind == .healthy)
