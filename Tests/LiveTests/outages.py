@@ -2,7 +2,7 @@
 """Does a total outage open the breaker, with the default settings? Consumers that fail everything fast, live.
 
     outages.py list
-    outages.py run [NAME…] [--noise MINUTES] [--healthy S] [--within S] [--jobs N] [--json FILE]
+    outages.py run [NAME…] [--noise MINUTES] [--healthy S] [--within S] [--jobs N] [--keep] [--json FILE]
 
 RabbitMQ (classic and quorum queues) and Kafka (librdkafka's mock cluster); 0, 1, 5 and 10 retries before the dead letter,
 at once or after four seconds in a waiting queue; 5 and 50 messages a second. Each case: a publisher at that rate, a
@@ -98,6 +98,10 @@ def stop(process, within_s):
         return False
 
 
+def last_words(path):
+    return path.read_text(errors="replace").strip().splitlines()[-2:] if path.exists() else []
+
+
 def commands(case, brokers, outage_from, noise):
     """What the target and the publisher run, and what comes before them (None: nothing)."""
     queue = f"outage.{case.name}"
@@ -118,7 +122,7 @@ def commands(case, brokers, outage_from, noise):
     return consumer, [*publisher, "--message-id"], [*consumer, "--only-declare"]
 
 
-def run_case(case, brokers, binary, healthy_s, within_s, noise_minutes=0):
+def run_case(case, brokers, binary, healthy_s, within_s, noise_minutes=0, keep=False):
     """Answers {"opened_s", "rule", "verdict", "did", "problems"}. `opened_s` counts from the outage, or the beginning."""
     directory = pathlib.Path(tempfile.mkdtemp(prefix="stormfuse-outage-", dir="/tmp"))
     events, report = directory / "events.jsonl", directory / "report.json"
@@ -146,7 +150,7 @@ def run_case(case, brokers, binary, healthy_s, within_s, noise_minutes=0):
                 raise Failure("interrupted")
             for name, process in (("stormfuse", sidecar), ("the publisher", publishing)):
                 if process.poll() is not None:
-                    raise Failure(f"{name} ended with status {process.returncode}; files are in {directory}")
+                    raise Failure(f"{name} ended with status {process.returncode}")
             time.sleep(0.2)
         stop(publishing, ENDING_S)
         if not stop(sidecar, ENDING_S):
@@ -173,12 +177,16 @@ def run_case(case, brokers, binary, healthy_s, within_s, noise_minutes=0):
             "problems": problems,
         }
     except (Failure, OSError, subprocess.SubprocessError) as problem:
-        return {"opened_s": None, "rule": None, "verdict": None, "totals": None, "did": None, "problems": [str(problem)]}
+        words = [line for path in (directory / "sidecar", directory / "publisher") for line in last_words(path)]
+        problems = [str(problem), *words]
+        return {"opened_s": None, "rule": None, "verdict": None, "totals": None, "did": None, "problems": problems}
     finally:
         for process in reversed(processes):
             if process.poll() is None:
                 stop(process, 5)
-        if not problems:
+        if keep:
+            print(f"{case.name}: kept in {directory}", file=sys.stderr)
+        else:
             shutil.rmtree(directory, ignore_errors=True)
 
 
@@ -228,7 +236,7 @@ def run(arguments):
         with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
             waiting = {}
             for case in chosen:
-                options = (brokers, binary, arguments.healthy, arguments.within, arguments.noise)
+                options = (brokers, binary, arguments.healthy, arguments.within, arguments.noise, arguments.keep)
                 waiting[pool.submit(run_case, case, *options)] = case
             # The threads look at `interrupted`; what has not begun ends as soon as it has.
             for end in (signal.SIGINT, signal.SIGTERM):
@@ -259,6 +267,7 @@ def main():
     command.add_argument("--healthy", type=float, default=60, metavar="S", help="how long all is well before the outage")
     command.add_argument("--within", type=float, default=60, metavar="S")
     command.add_argument("--jobs", type=int, default=12, metavar="N", help="cases at a time")
+    command.add_argument("--keep", action="store_true", help="keep each case's files and say where")
     command.add_argument("--json", metavar="FILE", help="append a line for each case")
     arguments = parser.parse_args()
     try:
