@@ -126,7 +126,7 @@ enum Metrics {
       ("oldest_in_flight_seconds", "Age of the oldest delivery in flight.", { $0.oldest_in_flight_s }),
       ("lag_messages", "Messages that wait to be delivered.", { $0.lag.map(Double.init) }),
       ("error_ratio", "Failures among failures and acks since the start.", { $0.error_rate }),
-      ("dead_letter_ratio", "Dead letters among failures and acks since the start.", { $0.dead_letter_rate }),
+      ("dead_letter_ratio", "Dead letters among dead letters and acks since the start.", { $0.dead_letter_rate }),
       ("attempts_p95", "95th percentile of a message's deliveries.", { $0.attempts.p95 }),
       ("attempts_max", "Most deliveries of one message.", { Double($0.attempts.max) }),
       ("coverage_ratio", "Share of the bytes that were seen and understood.", { $0.coverage }),

@@ -2,9 +2,9 @@ package import Pipeline
 
 /// Evidence in words: `error rate 41.2 % > 5 % of 312`, `retries p95 5 > 3`, `delay p95 73 s > 60 s`.
 package enum EvidenceText {
-  /// What decided, in one line: that there was enough to judge by (settlements, coverage) is left out where it is met.
+  /// What decided, in one line: that there was enough to judge by (settlements, ends, coverage) is left out where it is met.
   package static func line(_ evidence: [Evidence]) -> String {
-    evidence.filter { !($0.met && ["settlements", "coverage"].contains($0.condition)) }.map(item)
+    evidence.filter { !($0.met && ["settlements", "ends", "coverage"].contains($0.condition)) }.map(item)
       .joined(separator: ", ")
   }
 
@@ -57,7 +57,7 @@ package enum EvidenceText {
     case "retries": "retries p95"
     case "consumption_delay": evidence.source.hasPrefix("oldest_in_flight") ? "oldest in flight" : "delay p95"
     case "settle_latency": "settle latency p95"
-    case "distinct_messages": "distinct messages"
+    case "distinct_messages": "distinct dead letters"
     case "ack_gap": "without an ack for"
     case "head_of_line_age": "head of line for"
     case "named_share": "share of the named messages"
@@ -69,7 +69,8 @@ package enum EvidenceText {
   /// Conditions on enough of something are met at their threshold, the others only above it.
   private static func comparison(_ evidence: Evidence, _ value: Double) -> String {
     switch evidence.condition {
-    case "settlements", "distinct_messages", "coverage", "ack_gap", "head_of_line_age", "named_share", "others_acked":
+    case "settlements", "ends", "distinct_messages", "coverage", "ack_gap", "head_of_line_age", "named_share",
+      "others_acked":
       value >= evidence.threshold ? "≥" : "<"
     default: value > evidence.threshold ? ">" : "≤"
     }

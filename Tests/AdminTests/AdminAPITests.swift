@@ -203,7 +203,8 @@ import Testing
       "oldest in flight at least 120 min > 60 s"
     ),
     (Sample.evidence("settlements", 20, 20, "1"), "settlements 20 ≥ 20"),
-    (Sample.evidence("distinct_messages", 9, 10, "1", met: false), "distinct messages 9 < 10"),
+    (Sample.evidence("distinct_messages", 9, 10, "1", met: false), "distinct dead letters 9 < 10"),
+    (Sample.evidence("ends", 49, 50, "1", met: false), "ends 49 < 50"),
     (Sample.evidence("retries", nil, 3, "1"), "retries p95 without samples"),
     (Sample.evidence("coverage", 0.5, 0.95, "ratio", met: false), "coverage 50 % < 95 %"),
     (Sample.evidence("settle_latency", 0.0205, 2, "s", met: false), "settle latency p95 20.5 ms ≤ 2 s"),
@@ -220,6 +221,24 @@ import Testing
     #expect(EvidenceText.line(enough) == "retries p95 5 > 3")
     let tooFew = [Sample.evidence("settlements", 4, 20, "1", met: false)]
     #expect(EvidenceText.line(tooFew) == "settlements 4 < 20")
+  }
+
+  @Test func `what fails is told with the conditions that are unmet`() {
+    let failing = [
+      Sample.evidence("settlements", 24, 20, "1"), Sample.evidence("error_rate", 0.91, 0.05, "ratio", samples: 300),
+      Sample.evidence("retries", 5, 3, "1"), Sample.evidence("consumption_delay", 1.3, 60, "s", met: false),
+      Sample.evidence("ends", 60, 50, "1"),
+      Sample.evidence("dead_letter_rate", 0.1, 0.2, "ratio", samples: 60, met: false),
+    ]
+    #expect(
+      EvidenceText.line(failing)
+        == "error rate 91 % > 5 % of 300, retries p95 5 > 3, delay p95 1.3 s ≤ 60 s, dead-letter rate 10 % ≤ 20 % of 60"
+    )
+  }
+
+  @Test func `no verdict is green but healthy`() {
+    for kind in Verdict.Kind.allCases { #expect((TerminalStyle.Colour.of(kind) == .green) == (kind == .healthy)) }
+    #expect(TerminalStyle.Colour.of(.failing) == .yellow)
   }
 
   @Test func `text from outside can't steer a terminal`() {

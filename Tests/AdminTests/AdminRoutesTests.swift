@@ -55,6 +55,22 @@ import Testing
     #expect(answer.fields[.contentLength] == "\(answer.body.count)")
   }
 
+  /// A verdict is its cell's class.
+  @Test func `on the page every kind of trouble has a colour, and only healthy and closed the good one`() {
+    let rules = Page.html.split(separator: "\n")
+    func classes(_ colour: String) -> [Substring] {
+      rules.filter { $0.contains("color: var(--\(colour))") }.flatMap {
+        $0.split(separator: "{")[0].split(separator: ",")
+      }
+      .map { $0.drop { $0 == " " || $0 == "." }.prefix { $0 != " " } }
+    }
+    #expect(classes("good") == ["healthy", "closed"])
+    let coloured = classes("warn") + classes("bad") + classes("good")
+    for kind in Verdict.Kind.allCases where kind != .insufficient {
+      #expect(coloured.contains(Substring(kind.rawValue)), "\(kind)")
+    }
+  }
+
   @Test func `not ready is 503 with the reason`() {
     let answer = answer("/readyz", source: Sample.Source(ready: false))
     #expect(answer.status == .serviceUnavailable)

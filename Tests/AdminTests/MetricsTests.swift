@@ -37,6 +37,7 @@ import Testing
     #"stormfuse_breaker_transitions_total{GROUP,cause="rule"} 1"#,
     #"stormfuse_verdict{GROUP,kind="storm"} 1"#,
     #"stormfuse_verdict{GROUP,kind="healthy"} 0"#,
+    #"stormfuse_verdict{GROUP,kind="failing"} 0"#,
     #"stormfuse_published_messages_total{destination="orders",kind="normal",system="rabbitmq"} 60"#,
     #"stormfuse_export_sent_total{export="webhook"} 0"#,
     #"process_resident_memory_bytes 1024"#,

@@ -2,7 +2,8 @@ import Testing
 
 extension LiveSuite {
   /// Real clients, a real broker and the real kernel: `stormfuse run` beside each client of `scenario`, its report
-  /// compared field by field with what the client itself counted.
+  /// compared field by field with what the client itself counted. Of a consumer that fails everything fast
+  /// (`pika-fails-fast`) it is when the breaker opens.
   ///
   /// Needs what `scripts/setup` installs and the two capabilities that capture needs. Where something is lacking every
   /// case is skipped by name, saying what; with `STORMFUSE_REQUIRE_LIVE=1` it fails instead.

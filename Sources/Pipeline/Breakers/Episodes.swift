@@ -29,7 +29,8 @@ package struct Episodes: Equatable, Sendable {
   static func tells(of kind: Verdict.Kind) -> Bool {
     switch kind {
     case .incomplete, .storm, .poison, .stalled: true
-    case .insufficient, .healthy: false
+    // `failing` is a verdict only. It is no episode, so it raises no alert.
+    case .failing, .insufficient, .healthy: false
     }
   }
 

@@ -1,6 +1,7 @@
 extension Judge {
-  /// The judgement with its evidence: every condition of the rule that decided; of all rules on, if none did. The
-  /// coverage is always there, and the settlements wherever rates are compared.
+  /// The judgement with its evidence: every condition of the rule that decided; of all rules on, if none did; where it is
+  /// `failing`, of the two rules with a rate, met and unmet, and which few messages fail if it is a few. The coverage is
+  /// always there, and the settlements (or ends) wherever rates are compared.
   package func verdict(
     _ judgement: Judgement, _ windows: borrowing GroupWindows, _ context: JudgeContext, at now: Timestamp
   ) -> Verdict {
@@ -28,6 +29,12 @@ extension Judge {
       evidence += stalledEvidence(windows.gaps, context, at: now)
     case nil where judgement.kind == .incomplete:
       break
+    case nil where judgement.kind == .failing:
+      if rules.deadLetterStorm.enabled { evidence += stormEvidence(windows.main, context) }
+      if rules.deadLetterFlood.enabled { evidence += windows.withFlood { floodEvidence($0) } }
+      if rules.deadLetterStorm.enabled, let named = windows.main.failing.dominating(failures: windows.main.failures) {
+        evidence += namedEvidence(windows.main, named, stormWithout(windows.main, named))
+      }
     case nil:
       if rules.deadLetterStorm.enabled {
         evidence += stormEvidence(windows.main, context)
@@ -91,18 +98,21 @@ extension Judge {
 
   private func floodEvidence(_ window: borrowing SlidingWindow) -> [Evidence] {
     let rule = rules.deadLetterFlood
-    let distinct = window.failing.count
+    let distinct = window.failing.deadLettered
     return [
-      settlements(window, rule.minSettlements),
+      Evidence(
+        condition: "ends", value: Double(window.ends), threshold: Double(rule.minSettlements), unit: "1",
+        samples: Int(window.ends), window_s: seconds(window.span_ns), source: "ended",
+        met: window.ends >= UInt64(max(0, rule.minSettlements))),
       Evidence(
         condition: "dead_letter_rate", value: window.counts.deadLetterRate, threshold: rule.deadLetterRate,
-        unit: "ratio", samples: Int(window.judged), window_s: seconds(window.span_ns), source: "settled",
-        met: Self.isAbove(window.deadLetters, of: window.judged, rule.deadLetterRate)),
+        unit: "ratio", samples: Int(window.ends), window_s: seconds(window.span_ns), source: "ended",
+        met: Self.isAbove(window.deadLetters, of: window.ends, rule.deadLetterRate)),
       Evidence(
         condition: "distinct_messages", value: Double(distinct), threshold: Double(rule.minDistinct), unit: "1",
-        samples: Int(window.failures), window_s: seconds(window.span_ns),
-        source: window.failing.isEstimated ? "failed,estimated" : "failed",
-        met: window.failing.hasAtLeast(rule.minDistinct)),
+        samples: Int(window.deadLetters), window_s: seconds(window.span_ns),
+        source: window.failing.isDeadLetteredEstimated ? "dead_lettered,estimated" : "dead_lettered",
+        met: window.failing.hasDeadLettered(atLeast: rule.minDistinct)),
     ]
   }
 
@@ -185,13 +195,14 @@ extension Judge {
 
   private func stormWithout(_ window: borrowing SlidingWindow, _ named: Named) -> Evidence {
     rateWithout(
-      "error_rate", window, named, part: window.failures, of: UInt64(named.failures), rules.deadLetterStorm.errorRate)
+      "error_rate", window, part: window.failures, of: window.judged, named: UInt64(named.failures), source: "settled",
+      rules.deadLetterStorm.errorRate)
   }
 
   private func floodWithout(_ window: borrowing SlidingWindow, _ named: Named) -> Evidence {
     rateWithout(
-      "dead_letter_rate", window, named, part: window.deadLetters, of: UInt64(named.deadLetters),
-      rules.deadLetterFlood.deadLetterRate)
+      "dead_letter_rate", window, part: window.deadLetters, of: window.ends, named: UInt64(named.deadLetters),
+      source: "ended", rules.deadLetterFlood.deadLetterRate)
   }
 
   private func partitionWithout(_ partition: GroupWindows.Partition, _ named: Named) -> Evidence {
@@ -203,15 +214,16 @@ extension Judge {
       met: rest <= UInt64(max(0, rules.slowPartition.failures)))
   }
 
+  /// (part − named) ÷ (whole − named).
   private func rateWithout(
-    _ condition: String, _ window: borrowing SlidingWindow, _ named: Named, part: UInt64, of named_part: UInt64,
-    _ threshold: Double
+    _ condition: String, _ window: borrowing SlidingWindow, part: UInt64, of whole: UInt64, named: UInt64,
+    source: String, _ threshold: Double
   ) -> Evidence {
-    let rest = part - min(part, named_part)
-    let all = window.judged - min(window.judged, UInt64(named.failures))
+    let rest = part - min(part, named)
+    let all = whole - min(whole, named)
     return Evidence(
       condition: condition + "_without_named", value: all == 0 ? nil : Double(rest) / Double(all),
-      threshold: threshold, unit: "ratio", samples: Int(all), window_s: seconds(window.span_ns), source: "settled",
+      threshold: threshold, unit: "ratio", samples: Int(all), window_s: seconds(window.span_ns), source: source,
       met: !Self.isAbove(rest, of: all, threshold))
   }
 }

@@ -10,14 +10,17 @@
 ///   acks are missing. Without any bytes nothing was lost.
 /// - `storm`: a rule is met. `poison` instead, if a few messages are the whole trouble (`weigh`).
 /// - `stalled`.
+/// - `failing`: no rule is met, but the error rate or the dead-letter rate is above the threshold of a rule, of at least
+///   the 20 settlements or ends that a judgement needs. It trips nothing and arms nothing; it is never shown as good.
 /// - `insufficient`: fewer than `dead-letter-storm`'s `minSettlements` settlements, so neither a rate above nor one below
 ///   a threshold means anything (an idle group is here, and so is one with three acks); or a rule is undecided.
 /// - `healthy`.
 ///
-/// Settlements are those that the rates divide by, acked and failures: a deploy that abandons hundreds of deliveries is
-/// no evidence of anything. The 50 of `dead-letter-flood` are a minimum of samples like the 20, not a threshold: 30
-/// messages rejected of 30 make it undecided, not unmet. (A verdict of `healthy` there would arm a breaker that was just
-/// let go, in the middle of the storm.) Its 10 distinct messages are a condition: fewer are no flood, whatever the number.
+/// Settlements are those that the error rate divides by, acked and failures: a deploy that abandons hundreds of
+/// deliveries is no evidence of anything. The dead-letter rate divides by *ends*, acks and dead letters: with requeues
+/// among them it could not exceed 1/6 where a message is tried six times. The 50 of `dead-letter-flood` are a minimum of
+/// samples like the 20, counted in ends, not a threshold: 15 messages rejected of 15 make it undecided, not unmet. Its 10
+/// distinct dead-lettered messages are a condition: fewer are no flood, whatever the number.
 ///
 /// A delay known only as a lower bound can meet `> threshold`. One that is not above the threshold counts as unmet like
 /// any other: it is the best that is known, and it grows with every retry.
@@ -39,6 +42,7 @@ package struct Judge: Sendable {
 
     if let best, best.kind != .insufficient { return best }
     if isStalled(windows, context, at: now) { return Judgement(.stalled, rule: .stalled) }
+    if isFailing(windows) { return Judgement(.failing) }
     if let best { return best }
     return Judgement(isEnough || !judgesRates ? .healthy : .insufficient)
   }
@@ -56,8 +60,9 @@ package struct Judge: Sendable {
     case .storm: 1
     case .poison: 2
     case .stalled: 3
-    case .insufficient: 4
-    case .healthy: 5
+    case .failing: 4
+    case .insufficient: 5
+    case .healthy: 6
     }
   }
 }
@@ -82,14 +87,14 @@ extension Judge {
   func floodRule(_ window: borrowing SlidingWindow) -> Judgement? {
     let rule = rules.deadLetterFlood
     guard rule.enabled else { return nil }
-    guard Self.isAbove(window.deadLetters, of: window.judged, rule.deadLetterRate) else { return nil }
-    guard window.failing.hasAtLeast(rule.minDistinct) else { return nil }
-    guard window.judged >= UInt64(max(0, rule.minSettlements)) else {
+    guard Self.isAbove(window.deadLetters, of: window.ends, rule.deadLetterRate) else { return nil }
+    guard window.failing.hasDeadLettered(atLeast: rule.minDistinct) else { return nil }
+    guard window.ends >= UInt64(max(0, rule.minSettlements)) else {
       return Judgement(.insufficient, rule: .deadLetterFlood)
     }
     return weigh(.deadLetterFlood, window, partition: nil) { window, named in
-      !Self.isAbove(
-        window.deadLetters - UInt64(named.deadLetters), of: window.judged - UInt64(named.failures), rule.deadLetterRate)
+      let dead = UInt64(named.deadLetters)
+      return !Self.isAbove(window.deadLetters - dead, of: window.ends - dead, rule.deadLetterRate)
     }
   }
 
@@ -107,6 +112,21 @@ extension Judge {
         }, &best)
     }
     return best
+  }
+
+  /// Whether a rate is above the threshold of a rule that is on.
+  func isFailing(_ windows: borrowing GroupWindows) -> Bool {
+    let least = UInt64(max(0, rules.deadLetterStorm.minSettlements))
+    let storm = rules.deadLetterStorm
+    if storm.enabled, windows.main.judged >= least,
+      Self.isAbove(windows.main.failures, of: windows.main.judged, storm.errorRate)
+    {
+      return true
+    }
+    guard rules.deadLetterFlood.enabled else { return false }
+    return windows.withFlood {
+      $0.ends >= least && Self.isAbove($0.deadLetters, of: $0.ends, rules.deadLetterFlood.deadLetterRate)
+    }
   }
 
   func isStalled(_ windows: borrowing GroupWindows, _ context: JudgeContext, at now: Timestamp) -> Bool {

@@ -1,7 +1,7 @@
 /// A verdict before anybody asked for its evidence: a plain value, made without allocating.
 package struct Judgement: Equatable, Sendable {
   package var kind: Verdict.Kind
-  /// The rule that decided; nil if none did (`healthy`, `incomplete`, too few settlements).
+  /// The rule that decided; nil if none did (`healthy`, `failing`, `incomplete`, too few settlements).
   package var rule: Rule?
   /// Number of the partition that a per-partition rule is about.
   var partition: Int?

@@ -58,11 +58,14 @@ package struct DeadLetterStormSettings: Equatable, Sendable {
   package init() {}
 }
 
-/// `dead-letter-flood`: rejection at the first try, which the joint rule cannot see.
+/// `dead-letter-flood`: messages that die fast, at the first try or after many, which the joint rule cannot see.
 package struct DeadLetterFloodSettings: Equatable, Sendable {
   package var enabled = true
+  /// Dead letters ÷ ends (acks and dead letters), 0…1; met above it.
   package var deadLetterRate = 0.2
+  /// Least number of ends in the window. The key is that of the other rules; a requeue does not count here. [min_settlements]
   package var minSettlements = 50
+  /// Least number of distinct messages that were dead-lettered.
   package var minDistinct = 10
   package var window_ns: Int64?
   package init() {}

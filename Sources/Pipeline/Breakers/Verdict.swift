@@ -1,7 +1,7 @@
 /// What the windows of one group amount to at one moment.
 package struct Verdict: Equatable, Sendable {
   package var kind: Kind
-  /// The rule that decided; nil when none did (`healthy`).
+  /// The rule that decided; nil when none did (`healthy`, `failing`).
   package var rule: Rule?
   package var evidence: [Evidence]
 
@@ -13,7 +13,7 @@ package struct Verdict: Equatable, Sendable {
 
   /// In the order in which a reader wants to know: an earlier kind hides a later one.
   package enum Kind: String, Sendable, CaseIterable, Codable {
-    case incomplete, storm, poison, stalled, insufficient, healthy
+    case incomplete, storm, poison, stalled, failing, insufficient, healthy
   }
 }
 
@@ -27,9 +27,10 @@ package enum Rule: String, Sendable, CaseIterable, Codable {
 /// One condition of a rule as it stood.
 package struct Evidence: Equatable, Sendable, Codable {
   /// What was measured: `error_rate`, `retries`, `consumption_delay`, `dead_letter_rate`, `settlements`,
-  /// `distinct_messages`, `failures`, `settle_latency`, `ack_gap`, `head_of_line_age`, `coverage`, and for poison
+  /// `ends`, `distinct_messages`, `failures`, `settle_latency`, `ack_gap`, `head_of_line_age`, `coverage`, and for poison
   /// `named_share` (of the failures), `others_acked` and the first condition again `_without_named`. `settlements` are
-  /// those that the rates divide by: acked and failures. Met when above the threshold; `settlements`,
+  /// those that the error rate divides by, acked and failures; `ends` those of the dead-letter rate, acked and dead
+  /// letters, of which `distinct_messages` counts the messages. Met when above the threshold; `settlements`, `ends`,
   /// `distinct_messages`, `ack_gap`, `head_of_line_age`, `named_share` and `coverage` when at least as large;
   /// `_without_named` when not above it.
   package var condition: String

@@ -47,6 +47,7 @@ struct ReportBuilder {
     let verdict = group.monitor.verdict(at: to, context: context)
     let judged = group.totals.acked + group.totals.failures
     let deadLettered = group.totals.rejected + group.totals.deadLettered
+    let ended = group.totals.acked + deadLettered
     return Report.Group(
       key: group.key, href: GroupKey.href(group.key), cluster: ledger.clusters.name(of: group.cluster),
       system: group.system.rawValue, group: group.name, target: ledger.target,
@@ -54,7 +55,7 @@ struct ReportBuilder {
       mode: group.monitor.settings.mode.rawValue, totals: Report.Totals(group.totals), in_flight: group.inFlight,
       oldest_in_flight_s: context.oldestInFlight_ns.map(seconds), lag: group.lag.map { Int(clamping: $0) },
       error_rate: judged == 0 ? nil : Double(group.totals.failures) / Double(judged),
-      dead_letter_rate: judged == 0 ? nil : Double(deadLettered) / Double(judged),
+      dead_letter_rate: ended == 0 ? nil : Double(deadLettered) / Double(ended),
       attempts: .init(max: group.attempts.max, p95: group.attempts.quantile(0.95), source: group.attemptSources.name),
       consumption_delay_s: quantiles(
         group.delay, source: group.delaySource.map { $0 == .firstSeen ? $0.name + ",lower_bound" : $0.name }),

@@ -1,14 +1,15 @@
 /// The distinct failing messages of a sliding window, each with its failures: exact up to 1,024 messages, estimated
 /// above.
 ///
-/// In: keyed hashes of messages, one per failure. Out: how many differ, and the few that fail most. Up to the bound each
+/// In: keyed hashes of messages, one per failure. Out: how many differ, how many of them were dead-lettered, and the few
+/// that fail most. Up to the bound each
 /// message has an entry whose counts leave by exact subtraction through a log of the panes. A message that finds the
 /// table full is counted in `untracked` and in a sketch only; once the panes of all such messages have left the window,
 /// the table is exact again.
 ///
 /// Memory: nothing until the first failure, then 40 bytes per message and 8 bytes per message and pane in which it
-/// failed; with 1,024 messages 45 KB, plus the log, plus 24 KB for the sketch above the bound. Cost: one look-up per
-/// failure, O(1) amortised.
+/// failed; with 1,024 messages 45 KB, plus the log, plus 24 KB above the bound for the sketch, and as many for that of the
+/// dead-lettered ones. Cost: one look-up per failure, O(1) amortised.
 package struct DistinctMessages {
   private var entries: [Entry] = []
   private var free: [UInt16] = []
@@ -18,11 +19,16 @@ package struct DistinctMessages {
   private var touched: [UInt16] = []
   private var log = Ring<LogEntry>()
   private var live = 0
+  /// Of those: with a dead letter in the window.
+  private var liveDeadLettered = 0
 
   private var sketch: CardinalitySketch?
   /// The open pane, counted from 1, and the last one in which a message found no room.
   private var pane: UInt32 = 1
   private var lastUntracked: UInt32 = 0
+  /// The same of the dead letters alone.
+  private var deadLetterSketch: CardinalitySketch?
+  private var lastUntrackedDeadLetter: UInt32 = 0
   private var panes: UInt32
 
   /// Failures of messages that found the table full, since this was made.
@@ -39,11 +45,20 @@ package struct DistinctMessages {
       lastUntracked = pane
       untracked &+= 1
       sketch?.add(message, pane: pane)
+      if deadLetter {
+        if !isDeadLetteredEstimated || deadLetterSketch == nil { beginDeadLetterEstimate() }
+        lastUntrackedDeadLetter = pane
+        deadLetterSketch?.add(message, pane: pane)
+      }
       return
     }
     if entries[slot].paneFailures == 0 { touched.append(UInt16(truncatingIfNeeded: slot)) }
     entries[slot].paneFailures &+= 1
-    if deadLetter { entries[slot].paneDeadLetters &+= 1 }
+    if deadLetter {
+      if !entries[slot].isDeadLettered { liveDeadLettered += 1 }
+      entries[slot].paneDeadLetters &+= 1
+      if isDeadLetteredEstimated { deadLetterSketch?.add(message, pane: pane) }
+    }
     entries[slot].everFailures &+= 1
     entries[slot].lastPane = pane
     if isEstimated { sketch?.add(message, pane: pane) }
@@ -58,8 +73,19 @@ package struct DistinctMessages {
     return max(live, sketch.estimate(since: oldestPane))
   }
 
-  /// `count >= n`, without estimating where the table alone can tell.
-  package func hasAtLeast(_ n: Int) -> Bool { live >= n || isEstimated && count >= n }
+  /// Whether `deadLettered` is an estimate.
+  package var isDeadLetteredEstimated: Bool { lastUntrackedDeadLetter >= oldestPane }
+
+  /// Distinct messages with a dead letter in the window.
+  package var deadLettered: Int {
+    guard isDeadLetteredEstimated, let deadLetterSketch else { return liveDeadLettered }
+    return max(liveDeadLettered, deadLetterSketch.estimate(since: oldestPane))
+  }
+
+  /// `deadLettered >= n`, without estimating where the table alone can tell.
+  package func hasDeadLettered(atLeast n: Int) -> Bool {
+    liveDeadLettered >= n || isDeadLetteredEstimated && deadLettered >= n
+  }
 
   /// The fewest messages, at most `Named.most`, that make at least `numerator`/`denominator` of `failures`; nil if that
   /// many don't.
@@ -100,7 +126,10 @@ package struct DistinctMessages {
       guard let gone = log.popFirst() else { return }
       let at = Int(gone.slot)
       entries[at].failures &-= UInt32(gone.failures)
-      entries[at].deadLetters &-= UInt32(gone.deadLetters)
+      if gone.deadLetters > 0 {
+        entries[at].deadLetters &-= UInt32(gone.deadLetters)
+        if !entries[at].isDeadLettered { liveDeadLettered -= 1 }
+      }
       if entries[at].failures == 0 { remove(at) }
     }
   }
@@ -109,6 +138,7 @@ package struct DistinctMessages {
   mutating func advance(panes n: Int64) {
     pane &+= UInt32(clamping: min(n, Int64(panes)))
     if sketch != nil, !isEstimated { sketch = nil }
+    if deadLetterSketch != nil, !isDeadLetteredEstimated { deadLetterSketch = nil }
     if pane > UInt32.max / 2 { renumber() }
   }
 
@@ -119,9 +149,12 @@ package struct DistinctMessages {
     for i in index.indices { index[i] = 0 }
     log.removeAll()
     live = 0
+    liveDeadLettered = 0
     sketch = nil
+    deadLetterSketch = nil
     pane = 1
     lastUntracked = 0
+    lastUntrackedDeadLetter = 0
   }
 
   /// What counts as exact.
@@ -149,6 +182,7 @@ extension DistinctMessages {
     var lastPane: UInt32 = 0
 
     var isLive: Bool { failures > 0 || paneFailures > 0 }
+    var isDeadLettered: Bool { deadLetters > 0 || paneDeadLetters > 0 }
   }
 
   private var oldestPane: UInt32 { pane > panes ? pane - panes + 1 : 1 }
@@ -222,11 +256,21 @@ extension DistinctMessages {
     self.sketch = sketch
   }
 
+  private mutating func beginDeadLetterEstimate() {
+    var sketch = CardinalitySketch()
+    for entry in entries where entry.isLive && entry.isDeadLettered {
+      sketch.add(entry.message, pane: entry.lastPane)
+    }
+    deadLetterSketch = sketch
+  }
+
   /// After two thousand million panes the numbers start over, and an estimate with them.
   private mutating func renumber() {
     pane = 1
     lastUntracked = 0
+    lastUntrackedDeadLetter = 0
     sketch = nil
+    deadLetterSketch = nil
     for slot in entries.indices { entries[slot].lastPane = 1 }
   }
 }

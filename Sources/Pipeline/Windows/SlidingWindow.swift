@@ -150,6 +150,7 @@ extension SlidingWindow {
   package var failures: UInt64 { UInt64(closed.failures &+ open.failures) }
   package var judged: UInt64 { UInt64(closed.judged &+ open.judged) }
   package var deadLetters: UInt64 { UInt64(closed.deadLetters &+ open.deadLetters) }
+  package var ends: UInt64 { UInt64(closed.ends &+ open.ends) }
   package var crashed: UInt64 { UInt64(closed.crashed &+ open.crashed) }
   package var understood_bytes: UInt64 { closed.understoodBytes &+ open.understoodBytes }
   package var lost_bytes: UInt64 { closed.lostBytes &+ open.lostBytes }

@@ -28,17 +28,20 @@ package struct WindowCounts: BitwiseCopyable, Equatable, Sendable {
   package init() {}
 
   package var failures: UInt32 { requeued &+ rejected &+ deadLettered &+ crashed }
-  /// What the rates divide by: deliveries that somebody tried. Abandoned and expired ones were not.
+  /// What the error rate divides by: deliveries that somebody tried. Abandoned and expired ones were not.
   package var judged: UInt32 { acked &+ failures }
   /// Of how many a settle latency is known.
   var latencies: UInt32 { judged &- untimed }
   /// Numerator of the dead-letter rate.
   package var deadLetters: UInt32 { rejected &+ deadLettered &- causeUnknown }
+  /// What the dead-letter rate divides by: messages that came to an end. A requeue is no end, or a message that is tried
+  /// six times could bring no more than one dead letter in six settlements.
+  package var ends: UInt32 { acked &+ deadLetters }
 
   /// Failures ÷ (failures + acked); nil without samples.
   package var errorRate: Double? { judged == 0 ? nil : Double(failures) / Double(judged) }
-  /// (Rejected + dead-lettered, as far as the cause is known) ÷ (failures + acked); nil without samples.
-  package var deadLetterRate: Double? { judged == 0 ? nil : Double(deadLetters) / Double(judged) }
+  /// (Rejected + dead-lettered, as far as the cause is known) ÷ (those + acked); nil without samples.
+  package var deadLetterRate: Double? { ends == 0 ? nil : Double(deadLetters) / Double(ends) }
   /// Share of the bytes that were seen and understood; nil without bytes.
   package var coverage: Double? {
     let all = understoodBytes &+ lostBytes

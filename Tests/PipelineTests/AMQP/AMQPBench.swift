@@ -5,8 +5,9 @@ import Testing
 /// An engine, a clock and connections that speak to it in TCP segments. After every segment the equation must hold.
 final class AMQPBench {
   var engine: Engine
-  /// Every segment takes a millisecond.
   var now = Timestamp(ns: 1_800_000_000 * 1_000_000_000)
+  /// What every segment takes.
+  var step_ns: Int64 = .milliseconds(1)
   private var ports: UInt16 = 40_000
 
   init(origin: Engine.Origin = .replay, _ change: (inout Settings) -> Void = { _ in }) {
@@ -128,7 +129,7 @@ final class AMQPLink {
   /// The segment, not yet captured.
   func take(_ end: End, _ payload: [UInt8], flags: TCPFlags = [.ack, .psh]) -> Segment {
     let mine = end == .client ? 0 : 1
-    bench.now = bench.now + .milliseconds(1)
+    bench.now = bench.now + bench.step_ns
     let segment = Segment(
       at: bench.now, source: mine == 0 ? client : server, destination: mine == 0 ? server : client,
       sequence: sent[mine], acknowledgement: flags.contains(.ack) ? sent[1 - mine] : 0, flags: flags,

@@ -13,7 +13,7 @@ import Testing
     #expect(verdict.rule == (kind == .storm ? .deadLetterStorm : nil))
   }
 
-  @Test(arguments: [(Int32(4), Verdict.Kind.healthy), (5, .storm)])
+  @Test(arguments: [(Int32(4), Verdict.Kind.failing), (5, .storm)])
   func `needs more than 3 retries in p95 over the failures`(attempt: Int32, kind: Verdict.Kind) {
     var fixture = JudgeFixture()
     fixture.settle(50, .acked)
@@ -21,7 +21,7 @@ import Testing
     #expect(fixture.verdict().kind == kind)
   }
 
-  @Test(arguments: [(94, 6, Verdict.Kind.storm), (95, 5, .healthy)])
+  @Test(arguments: [(94, 6, Verdict.Kind.storm), (95, 5, .failing)])
   func `p95 is the sample of rank 95 of 100`(low: Int, high: Int, kind: Verdict.Kind) {
     var fixture = JudgeFixture()
     fixture.settle(low, .requeued, attempt: 1)
@@ -30,7 +30,7 @@ import Testing
   }
 
   @Test(arguments: [
-    (Int64.seconds(60), Verdict.Kind.healthy), (.seconds(60) + 1, .storm), (.seconds(60) - 1, .healthy),
+    (Int64.seconds(60), Verdict.Kind.failing), (.seconds(60) + 1, .storm), (.seconds(60) - 1, .failing),
   ])
   func `needs a consumption delay above 60 s, exactly`(delay_ns: Int64, kind: Verdict.Kind) {
     var fixture = JudgeFixture()
@@ -43,7 +43,7 @@ import Testing
     #expect(abs(value - 60) < 1)
   }
 
-  @Test(arguments: [(Int64.seconds(60), Verdict.Kind.healthy), (.seconds(60) + 1, .storm)])
+  @Test(arguments: [(Int64.seconds(60), Verdict.Kind.failing), (.seconds(60) + 1, .storm)])
   func `the oldest in flight counts, too`(age_ns: Int64, kind: Verdict.Kind) {
     var fixture = JudgeFixture()
     fixture.settle(50, .requeued, delay_ns: .seconds(1))
@@ -100,12 +100,12 @@ import Testing
     #expect(verdict.evidence("error_rate")?.value == 1)
   }
 
-  @Test func `without any delay known it is insufficient`() {
+  @Test func `without any delay known it can't be decided, which leaves it failing`() {
     var fixture = JudgeFixture()
     fixture.settle(50, .requeued, delay_ns: nil)
     let verdict = fixture.verdict()
-    #expect(verdict.kind == .insufficient)
-    #expect(verdict.rule == .deadLetterStorm)
+    #expect(verdict.kind == .failing)
+    #expect(verdict.rule == nil)
     #expect(verdict.evidence("consumption_delay")?.value == nil)
     #expect(verdict.evidence("consumption_delay")?.samples == 0)
     #expect(verdict.evidence("consumption_delay")?.met == false)
@@ -114,7 +114,7 @@ import Testing
   @Test func `one unmet condition decides, whatever is unknown`() {
     var fixture = JudgeFixture()
     fixture.settle(50, .requeued, attempt: 1, delay_ns: nil)
-    #expect(fixture.verdict().kind == .healthy)
+    #expect(fixture.verdict().kind == .failing)
     fixture = JudgeFixture()
     fixture.settle(50, .acked, delay_ns: nil)
     #expect(fixture.verdict().kind == .healthy)
@@ -163,7 +163,7 @@ import Testing
     }
     fixture.settle(1, .acked, delay_ns: .milliseconds(11))
     fixture.settle(2, .requeued, attempt: 2, delay_ns: .milliseconds(11))
-    fixture.settle(3, .rejected, attempt: 2, delay_ns: .milliseconds(11))
+    fixture.settle(3, .crashed, attempt: 2, delay_ns: .milliseconds(11))
     let verdict = fixture.verdict()
     #expect(verdict.kind == .storm)
     #expect(verdict.evidence("retries")?.window_s == 6)

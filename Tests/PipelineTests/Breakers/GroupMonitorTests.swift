@@ -249,7 +249,7 @@ import Testing
     story.wait(.milliseconds(100))
     #expect(story.monitor.verdictRevision == 1)
     for i in 0..<60 { story.settle(.rejected, message: UInt64(i)) }
-    #expect(story.monitor.verdictRevision == 3)  // insufficient at 40, storm at 50
+    #expect(story.monitor.verdictRevision == 3)  // failing at the second, storm at the twentieth: 50 ends
     _ = story.monitor.apply(.reset, at: story.now)
     #expect(story.monitor.verdictRevision == 4)
     #expect(story.monitor.judgement.kind == .insufficient)

@@ -27,7 +27,7 @@ import Testing
     #expect(fixture.verdict().kind == .stalled)
   }
 
-  @Test func `a storm hides stalled, and stalled hides insufficient and healthy`() {
+  @Test func `a storm hides stalled, and stalled hides failing, insufficient and healthy`() {
     var fixture = JudgeFixture()
     fixture.settle(4, .acked)
     fixture.now = fixture.now + .seconds(100)
@@ -57,8 +57,8 @@ import Testing
     #expect(
       Set(verdict.evidence.map(\.condition))
         == [
-          "settlements", "error_rate", "retries", "consumption_delay", "dead_letter_rate", "distinct_messages",
-          "ack_gap", "head_of_line_age", "coverage",
+          "settlements", "error_rate", "retries", "consumption_delay", "ends", "dead_letter_rate",
+          "distinct_messages", "ack_gap", "head_of_line_age", "coverage",
         ])
     #expect(verdict.evidence("retries")?.value == nil)
   }

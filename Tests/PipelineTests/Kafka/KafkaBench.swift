@@ -10,8 +10,9 @@ import Testing
 final class KafkaBench {
   let ledger: Ledger
   let state: KafkaState
-  /// Every message takes a millisecond.
   var now = Timestamp(ns: 1_800_000_000 * 1_000_000_000)
+  /// What every message takes.
+  var step_ns: Int64 = .milliseconds(1)
   /// Strings of all facts: every `Text` is a slice of it.
   private(set) var frame: [UInt8] = []
   /// Facts so far.
@@ -62,7 +63,7 @@ final class KafkaBench {
     return consumer
   }
 
-  func step() { now = now + .milliseconds(1) }
+  func step() { now = now + step_ns }
 
   func pass(_ seconds: Double) {
     now = now + Int64(seconds * 1e9)

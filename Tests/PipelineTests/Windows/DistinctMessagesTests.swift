@@ -23,8 +23,10 @@ import Testing
     #expect(messages.count == count)
     #expect(!messages.isEstimated)
     #expect(messages.untracked == 0)
-    #expect(messages.hasAtLeast(count))
-    #expect(!messages.hasAtLeast(count + 1))
+    #expect(messages.deadLettered == count)
+    #expect(!messages.isDeadLetteredEstimated)
+    #expect(messages.hasDeadLettered(atLeast: count))
+    #expect(!messages.hasDeadLettered(atLeast: count + 1))
   }
 
   @Test(arguments: [1100, 2000, 5000, 50_000, 1_000_000]) func `is estimated within 20 percent above`(count: Int) {
@@ -33,7 +35,38 @@ import Testing
     #expect(messages.isEstimated)
     #expect(messages.untracked == UInt64(count - 1024))
     #expect(abs(Double(messages.count - count)) < 0.2 * Double(count))
-    #expect(messages.hasAtLeast(1024))
+    #expect(messages.deadLettered == 0)
+    #expect(!messages.hasDeadLettered(atLeast: 1))
+  }
+
+  @Test(arguments: [1100, 5000, 50_000]) func `of those above, the dead-lettered ones are estimated by themselves`(
+    count: Int
+  ) {
+    var messages = DistinctMessages(panes: 10)
+    for i in 0..<count {
+      for _ in 0..<3 { messages.record(UInt64(i), deadLetter: false, acks: 0) }
+      if i % 2 == 0 { messages.record(UInt64(i), deadLetter: true, acks: 0) }
+    }
+    #expect(messages.isDeadLetteredEstimated)
+    #expect(abs(Double(messages.deadLettered - count / 2)) < 0.2 * Double(count / 2))
+    #expect(abs(Double(messages.count - count)) < 0.2 * Double(count))
+    #expect(messages.hasDeadLettered(atLeast: 512))
+  }
+
+  @Test func `a dead letter that left the window counts no more, although its message still fails`() {
+    var panes = Panes()
+    for i in 0..<1500 { panes.messages.record(UInt64(i), deadLetter: i % 2 == 0, acks: 0) }
+    #expect(panes.messages.isDeadLetteredEstimated)
+    for _ in 0..<9 {
+      panes.next()
+      panes.messages.record(2, deadLetter: false, acks: 0)
+      #expect(panes.messages.hasDeadLettered(atLeast: 512))
+    }
+    panes.next()
+    #expect(panes.messages.count == 1)
+    #expect(panes.messages.deadLettered == 0)
+    panes.messages.record(2, deadLetter: true, acks: 0)
+    #expect(panes.messages.deadLettered == 1)
   }
 
   @Test func `becomes exact again when the messages without room have left`() {
