@@ -223,7 +223,7 @@ package final class Capture {
     }
     // Behind others that wait, whatever was found meanwhile: the order stays.
     if waiting.contains(segment.cookie) {
-      waiting.append(segment, pair, marks: marks, payload, now_ns: Clock.monotonic_ns())
+      keep(segment, pair, marks, payload)
       return false
     }
     // The last word of a connection that nobody has seen: there is nothing to end.
@@ -235,7 +235,7 @@ package final class Capture {
         segment.process = process
       } else if isUndecided {
         discovery.finder.find(segment.cookie, outer: outer)
-        waiting.append(segment, pair, marks: marks, payload, now_ns: Clock.monotonic_ns())
+        keep(segment, pair, marks, payload)
         return false
       } else {
         segment.process = 0
@@ -271,6 +271,10 @@ package final class Capture {
     return connection.role == .own
   }
 
+  private func keep(_ segment: Segment, _ pair: Connections.Pair, _ marks: UInt8, _ payload: UnsafeRawBufferPointer) {
+    if !waiting.append(segment, pair, marks: marks, payload, now_ns: Clock.monotonic_ns()) { counted.untracked &+= 1 }
+  }
+
   private static func pair(_ segment: Segment) -> Connections.Pair {
     segment.direction == .egress
       ? Connections.Pair(local: segment.source, remote: segment.destination)
@@ -281,8 +285,15 @@ package final class Capture {
   private func release(_ body: (Segment, RawSpan) -> Void, _ loss: (CaptureLoss) -> Void, now_ns: Int64) -> Int {
     guard !waiting.isEmpty else { return 0 }
     var answers = discovery.finder.takeFound()
-    // Without an answer for that long there will be none: whoever searches is stopped or hung.
-    for cookie in waiting.overdue(now_ns: now_ns) where answers[cookie] == nil { answers[cookie] = 0 }
+    for cookie in waiting.overdue(now_ns: now_ns) where answers[cookie] == nil {
+      // No answer for that long: the search is stopped or hung. In a cgroup of the target's own a connection is the target's
+      // all the same; in a shared one it stays undecided, and its next segment asks again.
+      if waiting.isListed(cookie) {
+        counted.untracked &+= UInt64(waiting.take(cookie)?.segments.count ?? 0)
+      } else {
+        answers[cookie] = 0
+      }
+    }
     var count = 0
     for (cookie, process) in answers {
       guard let kept = waiting.take(cookie) else { continue }
@@ -290,10 +301,9 @@ package final class Capture {
       for one in kept.segments {
         var segment = one.segment
         segment.process = process
-        let isListed = one.marks & UInt8(CONNECTION_LISTED.rawValue) != 0
         let isOwn =
           connections[cookie].map { $0.role == .own }
-          ?? decide(segment, isListed: isListed, isStranger: isListed && process == 0)
+          ?? decide(segment, isListed: kept.isListed, isStranger: kept.isListed && process == 0)
         if isOwn, !segment.flags.isDisjoint(with: [.fin, .rst]) {
           connections.ended(segment.flags, egress: segment.direction == .egress, cookie: cookie)
         }

@@ -79,6 +79,7 @@ package final class Discovery: Sendable {
     let all: [Int32: ProcessTable.Entry]? = if case .processes = target.kind { ProcessTable.all() } else { nil }
     return state.withLock { state in
       let grown = update(&state, all)
+      finder.keep(only: { Set(targetProcesses()) }, programs)
       finder.answer(programs) { targetProcesses() }
       if grown || Clock.monotonic_ns() - state.searched_ns >= Self.search_ns { search(&state) }
       return status(state)
@@ -156,7 +157,6 @@ package final class Discovery: Sendable {
     let (entered, left) = membership.withLock { $0.update(all) }
     state.processes = membership.withLock { $0.processes.count }
     enter(entered)
-    finder.forget(left, programs)
     _ = programs.withMaps { maps, _ in
       for var process in left { _ = cprobe_map_delete(maps.members, &process) }
     }

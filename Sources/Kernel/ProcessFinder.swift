@@ -28,6 +28,8 @@ final class ProcessFinder: Sendable {
   /// The target's process with this number in the first PID namespace; nil if it is not known yet, or not the target's.
   func process(outer: UInt32) -> Int32? { state.withLock { $0.known[outer] } }
 
+  var knownCount: Int { state.withLock { $0.known.count } }
+
   /// Has the process of a connection looked for. Beyond `WaitingSegments.connectionsMaximum` at a time it does nothing.
   func find(_ cookie: UInt64, outer: UInt32) {
     let isNew = state.withLock { state in
@@ -88,11 +90,12 @@ final class ProcessFinder: Sendable {
     }
   }
 
-  /// Forgets processes that have ended: their numbers may become another's.
-  func forget(_ processes: [Int32], _ programs: Programs) {
-    let ended = Set(processes)
+  /// Forgets all processes but these: the numbers of the others may become a stranger's.
+  func keep(only processes: () -> Set<Int32>, _ programs: Programs) {
+    guard state.withLock({ !$0.known.isEmpty }) else { return }
+    let live = processes()
     let numbers = state.withLock { state in
-      let numbers = state.known.filter { ended.contains($0.value) }.map(\.key)
+      let numbers = state.known.filter { !live.contains($0.value) }.map(\.key)
       for number in numbers { state.known[number] = nil }
       return numbers
     }

@@ -1,3 +1,4 @@
+internal import CProbe
 internal import Pipeline
 
 /// Segments of connections whose process is being looked for: where the kernel can't name processes as we number them, user
@@ -7,7 +8,9 @@ internal import Pipeline
 /// connection, and becomes a loss if that turns out to be the target's.
 struct WaitingSegments {
   struct Kept {
-    var segments: [(segment: Segment, marks: UInt8, payload: [UInt8])] = []
+    var segments: [(segment: Segment, payload: [UInt8])] = []
+    /// In a shared cgroup.
+    var isListed: Bool
     var pair: Connections.Pair
     var since_ns: Int64
     var lost: (segments: UInt64, bytes: UInt64) = (0, 0)
@@ -18,23 +21,30 @@ struct WaitingSegments {
 
   var isEmpty: Bool { byCookie.isEmpty }
 
-  /// Keeps a segment with a copy of its payload, in the order in which it came.
+  /// Keeps a segment with a copy of its payload, in the order in which it came, or counts it with its connection. False if
+  /// there is no room for one connection more.
   mutating func append(
     _ segment: Segment, _ pair: Connections.Pair, marks: UInt8, _ payload: UnsafeRawBufferPointer, now_ns: Int64
-  ) {
-    guard byCookie[segment.cookie] != nil || byCookie.count < Self.connectionsMaximum else { return }
+  ) -> Bool {
+    guard byCookie[segment.cookie] != nil || byCookie.count < Self.connectionsMaximum else { return false }
     let size = payload.count + Self.overhead
     let hasRoom = bytes + size <= Self.maximum
     if hasRoom { bytes += size }
-    var kept = byCookie.removeValue(forKey: segment.cookie) ?? Kept(pair: pair, since_ns: now_ns)
+    var kept =
+      byCookie.removeValue(forKey: segment.cookie)
+      ?? Kept(
+        isListed: marks & UInt8(CONNECTION_LISTED.rawValue) != 0, pair: pair, since_ns: now_ns)
     if hasRoom {
-      kept.segments.append((segment, marks, Array(payload)))
+      kept.segments.append((segment, Array(payload)))
     } else {
       kept.lost.segments += 1
       kept.lost.bytes += UInt64(segment.length)
     }
     byCookie[segment.cookie] = kept
+    return true
   }
+
+  func isListed(_ cookie: UInt64) -> Bool { byCookie[cookie]?.isListed == true }
 
   func contains(_ cookie: UInt64) -> Bool { byCookie[cookie] != nil }
 

@@ -82,6 +82,37 @@ extension LiveKernel {
       #expect(handedOn + lost == size)
     }
 
+    @Test func `a search that hangs leaves a shared connection undecided, and it is found later`() throws {
+      let peer = try Peer()
+      let capture = try Capture(target: .processes([peer.id]), mayTranslate: false)
+      let wire = try Wire(.v4)
+      peer.connect(wire.port)
+      peer.run("printf lost >&3")
+      let recorder = Recorder()
+      // Longer than a connection waits.
+      for _ in 0..<24 { recorder.record(capture, quiet_ms: 50) }
+      #expect(recorder.segments.isEmpty && capture.statistics.untracked > 0)
+      capture.discovery.refresh()
+      peer.run("printf found >&3")
+      recorder.record(capture, quiet_ms: 20)
+      #expect(sent(recorder, by: peer.id) == "found")
+    }
+
+    @Test func `a process that has ended is forgotten with its number`() throws {
+      let capture = try Capture(target: Arena.target(), mayTranslate: false)
+      let wire = try Wire(.v4)
+      let recorder = Recorder()
+      var peer: Peer? = try Peer()
+      peer?.connect(wire.port)
+      recorder.record(capture)
+      capture.discovery.refresh()
+      recorder.record(capture)
+      #expect(capture.discovery.finder.knownCount == 1)
+      peer = nil
+      capture.discovery.refresh()
+      #expect(capture.discovery.finder.knownCount == 0)
+    }
+
     @Test func `all connections of a cgroup of its own bear our numbers`() throws {
       let capture = try Capture(target: Arena.target(), mayTranslate: false)
       let searching = Searching(capture)
