@@ -68,7 +68,7 @@ __attribute__((noinline)) int decide(__u64 cookie, __u64 lease_ns, __u32 length,
 	else if (holds_it) {
 		/* However long a segment is: what waits coalesces and never shrinks, so a limit would be the connection's
 		 * end. Several at once wait a while longer: by itself the sender tries the first of them alone
-		 * (tcp_write_wakeup, __tcp_retransmit_skb; Linux 5.8 to 6.18). */
+		 * (tcp_write_wakeup, __tcp_retransmit_skb; Linux 5.10 to 6.18). */
 		__u64 waited_ns = now_ns - hold->payload_ns;
 		/* Both are always read: a pointer to one or the other the verifier would refuse. */
 		_Bool early = waited_ns < hold->trickle_ns, early_for_several = waited_ns < hold->whole_ns;

@@ -87,7 +87,7 @@ __attribute__((noinline)) __u64 find_tcp(struct __sk_buff *skb)
 	__u32 where = (word >> 8 & 255) << 16 | IPV6_HEADER_BYTES;
 #pragma unroll
 	for (int i = 0; i < EXTENSIONS_MAXIMUM; i++) {
-		if (where >> 16 == IPPROTO_TCP)
+		if (!where || where >> 16 == IPPROTO_TCP)
 			break;
 		where = skip_extension(skb, where);
 	}

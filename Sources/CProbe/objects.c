@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "objects.h"
 
 #include <bpf/bpf.h>
@@ -5,6 +6,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -19,21 +21,22 @@ static int keep(enum libbpf_print_level level, const char *format, va_list argum
 {
 	if (level == LIBBPF_DEBUG || !said.text)
 		return 0;
-	char line[8192];
-	int length = vsnprintf(line, sizeof(line), format, arguments);
+	/* libbpf says a whole verifier's log at once, of a megabyte perhaps. */
+	char *line = NULL;
+	int length = vasprintf(&line, format, arguments);
 	if (length < 0)
 		return 0;
-	size_t count = (size_t)length < sizeof(line) ? (size_t)length : sizeof(line) - 1;
-	if (count >= said.bytes)
-		count = said.bytes - 1;
+	size_t count = (size_t)length < said.bytes ? (size_t)length : said.bytes - 1;
+	const char *end = line + length - count;
 	if (said.used + count >= said.bytes) { /* the end is what matters */
 		size_t drop = said.used + count + 1 - said.bytes;
 		memmove(said.text, said.text + drop, said.used - drop);
 		said.used -= drop;
 	}
-	memcpy(said.text + said.used, line, count);
+	memcpy(said.text + said.used, end, count);
 	said.used += count;
 	said.text[said.used] = 0;
+	free(line);
 	return 0;
 }
 

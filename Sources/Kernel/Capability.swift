@@ -19,9 +19,9 @@ enum Capability: Int, CaseIterable {
     }
   }
 
-  /// Whether this process has it in effect.
+  /// Whether this thread has it in effect.
   var isHeld: Bool {
-    guard let status = Files.read("/proc/self/status"),
+    guard let status = Files.read("/proc/thread-self/status"),
       let line = status.split(separator: "\n").first(where: { $0.hasPrefix("CapEff:") }),
       let mask = UInt64(line.dropFirst(7).drop { $0 == "\t" || $0 == " " }, radix: 16)
     else { return false }

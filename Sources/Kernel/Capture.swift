@@ -89,9 +89,11 @@ package final class Capture {
     var isReady = false
     var isWoken = false
     while true {
+      // What has waited is older than what is in the ring.
+      let released = release(body, loss, now_ns: now_ns)
       let (records, drained) = drain(body, held)
+      let segments = released + drained
       now_ns = Clock.monotonic_ns()
-      let segments = drained + release(body, loss, now_ns: now_ns)
       reportLosses(loss, now_ns: now_ns)
       if now_ns - swept_ns >= Connections.sweep_ns { sweep(now_ns: now_ns) }
       if records > 0 { found_ns = now_ns }
@@ -254,7 +256,7 @@ package final class Capture {
     if isStranger {
       connection.role = .stranger
     } else if connections.original(of: connection.pair, cookie: segment.cookie) != nil
-      || waiting.contains(connection.pair.swapped)
+      || (!isListed && waiting.contains(connection.pair.swapped))
     {
       connection.role = .mirror
       counted.mirrored &+= 1
@@ -272,7 +274,7 @@ package final class Capture {
   }
 
   private func keep(_ segment: Segment, _ pair: Connections.Pair, _ marks: UInt8, _ payload: UnsafeRawBufferPointer) {
-    if !waiting.append(segment, pair, marks: marks, payload, now_ns: Clock.monotonic_ns()) { counted.untracked &+= 1 }
+    if !waiting.append(segment, pair, marks: marks, payload, now_ns: Clock.monotonic_ns()) { counted.undecided &+= 1 }
   }
 
   private static func pair(_ segment: Segment) -> Connections.Pair {
@@ -289,38 +291,40 @@ package final class Capture {
       // No answer for that long: the search is stopped or hung. In a cgroup of the target's own a connection is the target's
       // all the same; in a shared one it stays undecided, and its next segment asks again.
       if waiting.isListed(cookie) {
-        counted.untracked &+= UInt64(waiting.take(cookie)?.segments.count ?? 0)
+        counted.undecided &+= UInt64(waiting.take(cookie)?.segments.count ?? 0)
       } else {
         answers[cookie] = 0
       }
     }
-    var count = 0
+    var released = [(segment: Segment, payload: [UInt8])]()
+    var lost = [CaptureLoss]()
     for (cookie, process) in answers {
-      guard let kept = waiting.take(cookie) else { continue }
-      let before = count
+      guard let kept = waiting.take(cookie), var first = kept.segments.first?.segment else { continue }
+      first.process = process
+      guard decide(first, isListed: kept.isListed, isStranger: kept.isListed && process == 0) else { continue }
       for one in kept.segments {
         var segment = one.segment
         segment.process = process
-        let isOwn =
-          connections[cookie].map { $0.role == .own }
-          ?? decide(segment, isListed: kept.isListed, isStranger: kept.isListed && process == 0)
-        if isOwn, !segment.flags.isDisjoint(with: [.fin, .rst]) {
+        if !segment.flags.isDisjoint(with: [.fin, .rst]) {
           connections.ended(segment.flags, egress: segment.direction == .egress, cookie: cookie)
         }
-        guard isOwn else { continue }
-        count += 1
-        counted.bytes &+= UInt64(segment.length)
-        one.payload.withUnsafeBytes { body(segment, $0.bytes) }
+        released.append((segment, one.payload))
       }
-      if kept.lost.segments > 0, count > before {
-        loss(
-          CaptureLoss(
-            at: clock.timestamp(monotonic_ns: now_ns), cookie: cookie, segments: kept.lost.segments,
-            bytes: kept.lost.bytes, cause: .tableFull))
-      }
+      guard kept.lost.segments > 0 else { continue }
+      lost.append(
+        CaptureLoss(
+          at: clock.timestamp(monotonic_ns: now_ns), cookie: cookie, segments: kept.lost.segments,
+          bytes: kept.lost.bytes, cause: .tableFull))
     }
-    counted.segments &+= UInt64(count)
-    return count
+    // Of several connections in the order in which they passed; the sort is stable.
+    released.sort { $0.segment.at < $1.segment.at }
+    for one in released {
+      counted.bytes &+= UInt64(one.segment.length)
+      one.payload.withUnsafeBytes { body(one.segment, $0.bytes) }
+    }
+    for one in lost { loss(one) }
+    counted.segments &+= UInt64(released.count)
+    return released.count
   }
 
   /// Makes or replaces a connection's entry in the kernel.

@@ -76,11 +76,12 @@ package final class Discovery: Sendable {
   /// Looks for new and ended processes of the target, and every two seconds, or when processes came, for its sockets.
   @discardableResult
   package func refresh() -> Status {
+    let asked = finder.takeAsked()
     let all: [Int32: ProcessTable.Entry]? = if case .processes = target.kind { ProcessTable.all() } else { nil }
     return state.withLock { state in
       let grown = update(&state, all)
       finder.keep(only: { Set(targetProcesses()) }, programs)
-      finder.answer(programs) { targetProcesses() }
+      finder.answer(asked, programs) { targetProcesses() }
       if grown || Clock.monotonic_ns() - state.searched_ns >= Self.search_ns { search(&state) }
       return status(state)
     }

@@ -64,12 +64,11 @@ final class EnforcePrograms {
     }
   }
 
-  /// Of the processes that connected and that the kernel could not name as we do, finds the target's by their sockets: from
-  /// then on they are refused.
-  ///
-  /// - Parameter owner: The target's process that has the socket with a cookie open; nil if there is none.
-  func learn(owner: (UInt64) -> Int32?) {
-    guard let enforce else { return }
+  /// The processes that connected and that the kernel could not name as we do, each with the cookie of a connection. To be
+  /// taken before sockets are listed, so that these are among them.
+  func takeOutsiders() -> [UInt64: UInt64] {
+    guard let enforce else { return [:] }
+    var taken = [UInt64: UInt64]()
     let outsiders = cprobe_enforce_outsiders(enforce)
     var number: UInt64 = 0
     var budget = Int(OUTSIDERS_MAXIMUM.rawValue)
@@ -78,7 +77,18 @@ final class EnforcePrograms {
       var cookie: UInt64 = 0
       let isThere = cprobe_map_lookup(outsiders, &number, &cookie) == 0
       _ = cprobe_map_delete(outsiders, &number)
-      guard isThere, let process = owner(cookie) else { continue }
+      if isThere { taken[number] = cookie }
+    }
+    return taken
+  }
+
+  /// Enters those of them that are the target's: from then on they are refused.
+  ///
+  /// - Parameter owner: The target's process that has the socket with a cookie open; nil if there is none.
+  func learn(_ outsiders: [UInt64: UInt64], owner: (UInt64) -> Int32?) {
+    guard let enforce else { return }
+    for (number, cookie) in outsiders {
+      guard let process = owner(cookie) else { continue }
       var key = UInt32(truncatingIfNeeded: number)
       var yes: UInt8 = 1
       if cprobe_map_update(cprobe_enforce_members(enforce), &key, &yes, 0) == 0 { outer[number] = process }

@@ -167,6 +167,7 @@ package final class OneShotHold {
   /// Finds the target's connections and holds the new ones.
   private func search() {
     searched_ns = Clock.monotonic_ns()
+    let outsiders = programs.takeOutsiders()
     let processes = updateProcesses()
     var descriptors = [UInt32: (process: Int32, descriptor: Int32)]()
     for process in processes.sorted() {
@@ -190,7 +191,7 @@ package final class OneShotHold {
     for socket in sockets where socket.inode != 0 {
       if let owner = descriptors[socket.inode] { ownersByCookie[socket.cookie] = owner.process }
     }
-    programs.learn { ownersByCookie[$0] }
+    programs.learn(outsiders) { ownersByCookie[$0] }
     var seen = Set<UInt64>()
     var paths = [UInt64: String?]()
     for socket in sockets {

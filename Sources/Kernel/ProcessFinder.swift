@@ -21,8 +21,11 @@ final class ProcessFinder: Sendable {
     var asked = [UInt64: UInt32]()
     /// By cookie; 0 for one that is not the target's.
     var found = [UInt64: Int32]()
-    /// What such numbers stand for, of the target's processes alone.
+    /// How long the last search took.
+    var search_ns: Int64 = 0
+    /// What such numbers stand for, of the target's processes alone; `learned` since `takeFound`.
     var known = [UInt32: Int32]()
+    var learned = [UInt32: Int32]()
   }
 
   /// The target's process with this number in the first PID namespace; nil if it is not known yet, or not the target's.
@@ -40,32 +43,44 @@ final class ProcessFinder: Sendable {
     if isNew { alarm.ring() }
   }
 
-  /// What was found since the last call, by cookie: the process, or 0.
+  /// What was found since the last call, by cookie: the process, or 0. From now on `process(outer:)` knows it too, not before:
+  /// what waits for an answer must not be overtaken by a later connection of its process.
   func takeFound() -> [UInt64: Int32] {
     state.withLock { state in
+      state.known.merge(state.learned) { $1 }
+      state.learned = [:]
       defer { state.found = [:] }
       return state.found
     }
   }
 
-  /// Waits for 100 ms, or until something is asked for, but never less than 10 ms: a cgroup whose other processes connect all
-  /// the time must not keep a processor busy.
+  /// Waits for 100 ms, or until something is asked for, but never less than 10 ms, or four times as long as the last search
+  /// took, up to 40 ms: a cgroup whose other processes connect all the time must not keep a processor busy.
   func rest() {
     let begun_ns = Clock.monotonic_ns()
     guard cprobe_wait(-1, alarm.descriptor, Self.rest_ms) > 0 else { return }
     alarm.take()
     let rested_ns = Clock.monotonic_ns() - begun_ns
-    if rested_ns < Self.leastRest_ns { usleep(UInt32((Self.leastRest_ns - rested_ns) / 1000)) }
+    let least_ns = min(.milliseconds(40), max(.milliseconds(10), 4 * state.withLock { $0.search_ns }))
+    if rested_ns < least_ns { usleep(UInt32((least_ns - rested_ns) / 1000)) }
   }
 
-  /// Answers what was asked for since the last call. A process whose /proc/PID/fd may not be read is not found.
-  func answer(_ programs: Programs, processes: () -> [Int32]) {
-    let asked = state.withLock { state in
+  /// What was asked for since the last call. To be taken before the target's processes are listed: the list must hold the
+  /// process that made a connection which was asked for.
+  func takeAsked() -> [UInt64: UInt32] {
+    state.withLock { state in
       defer { state.asked = [:] }
       return state.asked
     }
+  }
+
+  /// Answers what was asked for. A process whose /proc/PID/fd may not be read is not found, nor is one that has closed the
+  /// connection by then.
+  func answer(_ asked: [UInt64: UInt32], _ programs: Programs, processes: () -> [Int32]) {
     guard !asked.isEmpty else { return }
-    let processes = processes()
+    let began_ns = Clock.monotonic_ns()
+    // Of several that share a socket the first, as `Discovery` has it.
+    let processes = processes().sorted()
     var owners = [UInt32: Int32]()
     for process in processes {
       guard case .open(let sockets) = ProcessTable.sockets(process) else { continue }
@@ -78,8 +93,9 @@ final class ProcessFinder: Sendable {
     }
     let learned = asked.compactMap { cookie, outer in found[cookie].flatMap { $0 > 0 ? (outer, $0) : nil } }
     state.withLock { state in
-      for (outer, process) in learned { state.known[outer] = process }
+      for (outer, process) in learned { state.learned[outer] = process }
       state.found.merge(found) { $1 }
+      state.search_ns = Clock.monotonic_ns() - began_ns
     }
     _ = programs.withMaps { maps, _ in
       var yes: UInt8 = 1
@@ -106,5 +122,4 @@ final class ProcessFinder: Sendable {
   }
 
   private static let rest_ms: Int32 = 100
-  private static let leastRest_ns: Int64 = .milliseconds(10)
 }

@@ -4,7 +4,7 @@ internal import Pipeline
 /// Segments of connections whose process is being looked for: where the kernel can't name processes as we number them, user
 /// space finds the process of a new connection by its socket. A plain value; `Capture` owns it.
 ///
-/// Memory: at most `maximum` bytes of payload and `connectionsMaximum` connections. What has no room is counted with its
+/// Memory: at most `maximum` bytes in all, `connectionMaximum` of one connection, and `connectionsMaximum` connections. What has no room is counted with its
 /// connection, and becomes a loss if that turns out to be the target's.
 struct WaitingSegments {
   struct Kept {
@@ -13,6 +13,7 @@ struct WaitingSegments {
     var isListed: Bool
     var pair: Connections.Pair
     var since_ns: Int64
+    var bytes = 0
     var lost: (segments: UInt64, bytes: UInt64) = (0, 0)
   }
 
@@ -28,13 +29,13 @@ struct WaitingSegments {
   ) -> Bool {
     guard byCookie[segment.cookie] != nil || byCookie.count < Self.connectionsMaximum else { return false }
     let size = payload.count + Self.overhead
-    let hasRoom = bytes + size <= Self.maximum
-    if hasRoom { bytes += size }
     var kept =
       byCookie.removeValue(forKey: segment.cookie)
       ?? Kept(
         isListed: marks & UInt8(CONNECTION_LISTED.rawValue) != 0, pair: pair, since_ns: now_ns)
-    if hasRoom {
+    if bytes + size <= Self.maximum, kept.bytes + size <= Self.connectionMaximum {
+      bytes += size
+      kept.bytes += size
       kept.segments.append((segment, Array(payload)))
     } else {
       kept.lost.segments += 1
@@ -53,7 +54,7 @@ struct WaitingSegments {
 
   mutating func take(_ cookie: UInt64) -> Kept? {
     guard let kept = byCookie.removeValue(forKey: cookie) else { return nil }
-    for one in kept.segments { bytes -= one.payload.count + Self.overhead }
+    bytes -= kept.bytes
     return kept
   }
 
@@ -63,6 +64,7 @@ struct WaitingSegments {
   }
 
   static let maximum = 4 << 20
+  static let connectionMaximum = 1 << 20
   static let connectionsMaximum = 1024
   /// Of a segment beside its payload.
   private static let overhead = 160

@@ -63,7 +63,7 @@ extension LiveKernel {
       try wire.accept()
       let recorder = Recorder()
       // More than may wait. The peer waits for its reader, so it is read meanwhile.
-      let size = WaitingSegments.maximum + (2 << 20)
+      let size = WaitingSegments.connectionMaximum + (2 << 20)
       peer.start("head -c \(size) /dev/zero >&3")
       var received = 0
       while received < size {
@@ -78,7 +78,7 @@ extension LiveKernel {
       recorder.record(capture, quiet_ms: 20)
       let handedOn = recorder.segments.filter { $0.direction == .egress }.reduce(0) { $0 + $1.length }
       let lost = recorder.losses.filter { $0.cause == .tableFull }.reduce(0) { $0 + Int($1.bytes) }
-      #expect(handedOn > 1 << 20 && lost > 0)
+      #expect(handedOn > WaitingSegments.connectionMaximum / 2 && lost > 0)
       #expect(handedOn + lost == size)
     }
 
@@ -91,7 +91,7 @@ extension LiveKernel {
       let recorder = Recorder()
       // Longer than a connection waits.
       for _ in 0..<24 { recorder.record(capture, quiet_ms: 50) }
-      #expect(recorder.segments.isEmpty && capture.statistics.untracked > 0)
+      #expect(recorder.segments.isEmpty && capture.statistics.undecided > 0)
       capture.discovery.refresh()
       peer.run("printf found >&3")
       recorder.record(capture, quiet_ms: 20)

@@ -160,13 +160,17 @@ def run_case(case, brokers, binary, healthy_s, within_s, noise_minutes=0, keep=F
         group = next((group for group in groups if group["key"].endswith(case.name)), None)
         if group is None:
             problems.append(f"the report has no group {case.name}")
-        elif group["coverage"] < 0.95:
+        elif group["coverage"] is None or group["coverage"] < 0.95:
             problems.append(f"coverage {group['coverage']}")
         opened_s = round(found[0][0] - (outage_from or began), 1) if found else None
+        if noise_minutes and group and not (group["error_rate"] and group["totals"]["acked"] > 100):
+            problems.append(f"not the noise that was meant: {group['totals']}")
         if noise_minutes and found:
             problems.append(f"opened by {found[0][1]} after {opened_s} s of noise")
         elif not noise_minutes and not found:
             problems.append(f"not opened within {within_s:g} s")
+        elif not noise_minutes and opened_s > within_s:
+            problems.append(f"opened after {opened_s} s, not within {within_s:g} s")
         elif not noise_minutes and opened_s < 0:
             problems.append("opened before the outage")
         words = (directory / "sidecar").read_text(errors="replace").splitlines()

@@ -96,6 +96,10 @@ class RabbitMQ:
     def consumer(self):
         return [sys.executable, HERE / "consumer.py", self.port, NAME, self.prefetch]
 
+    def settings(self):
+        """What `stormfuse run` is told; nothing: its defaults."""
+        return []
+
     def depths(self):
         """Messages ready in the queue and in its dead-letter queue, as the broker counts them."""
         import pika
@@ -162,6 +166,9 @@ class Kafka:
 
     def consumer(self):
         return [sys.executable, HERE / "kafka_consumer.py", self.bootstrap, NAME, NAME]
+
+    def settings(self):
+        return ["--config", HERE / "kafka.yaml"]
 
     def depths(self):
         """Messages not yet committed by the group, and in the dead-letter topic, as the broker counts them."""

@@ -30,7 +30,6 @@ import time
 from brokers import KINDS
 
 HERE = pathlib.Path(__file__).resolve().parent
-CONFIGURATION = HERE / "stormfuse.yaml"
 # Seconds after the consumer's start.
 OUTAGE_FROM, OUTAGE = 6, 28
 LONGEST_AFTER = 56  # after the outage
@@ -170,7 +169,7 @@ class Act:
         sidecar = stage.start(
             f"stormfuse-{self.mode}",
             [
-                stage.stormfuse, "run", "--mode", self.mode, "--config", CONFIGURATION, "--events", self.events,
+                stage.stormfuse, "run", "--mode", self.mode, *stage.broker.settings(), "--events", self.events,
                 "--report", self.report, "--admin", f"unix:{stage.directory}/admin", "--",
                 *stage.broker.consumer(),
             ],
@@ -361,13 +360,13 @@ def main():
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGHUP, stop)
     heading("stormfuse, live: a consumer turns bad and recovers, twice (about two minutes; Ctrl-C ends it)")
-    say(paint(CONFIGURATION.read_text().rstrip(), DIM))
-    say()
     stage = Stage(arguments.stormfuse, arguments.broker, arguments.prefetch)
     try:
         problem = own_network()
         where = "a network namespace of its own" if problem is None else f"loopback (a network of its own: {problem})"
         say(f"starting a private {stage.broker.title} in {where} …")
+        settings = stage.broker.settings()
+        say(paint(settings[-1].read_text().rstrip(), DIM) if settings else "stormfuse has its default settings, nothing scaled")
         stage.start_broker()
         say(f"publisher: {stage.broker.per_second} orders a second into {stage.broker.where}; {stage.broker.how}; under stormfuse run")
         say(f"after {OUTAGE_FROM} s a service that the consumer needs is down, for {arguments.outage} s")

@@ -13,8 +13,8 @@
 /// only: while traffic is held, delay grows by itself.
 ///
 /// Since leaving closed at most `maxEpisode_ns` pass. When they are over, traffic is let go with cause `max_episode`,
-/// which calls for an alarm, and the breaker is disarmed: no rule trips it until a verdict is healthy or an operator says
-/// so. But half-open without any delivery holds nothing and has nothing to let go: it stays, and if the first delivery
+/// which calls for an alarm, and the breaker is disarmed: no rule trips it until a verdict is healthy, or `failing` for two
+/// minutes, or an operator says so. But half-open without any delivery holds nothing and has nothing to let go: it stays, and if the first delivery
 /// comes after the time, the time starts anew with it.
 ///
 /// Memory: fixed, about 200 bytes. Cost: a comparison per outcome unless half-open.
@@ -27,6 +27,8 @@ package struct Breaker: Sendable {
   package private(set) var since: Timestamp
   /// Whether a rule may trip it.
   package private(set) var isArmed = true
+  /// Since when verdicts have been `failing` without a break.
+  private var failingSince: Timestamp?
   /// Facts of an earlier generation that were dropped.
   package private(set) var dropped: UInt64 = 0
 
@@ -109,11 +111,18 @@ package struct Breaker: Sendable {
     }
   }
 
-  /// A verdict. A storm opens a closed and armed breaker; a healthy one arms it again. `verdict` is asked for only if
-  /// it opens.
+  /// A verdict. A storm opens a closed and armed breaker; a healthy one arms it again, and so does one that is `failing` for
+  /// `rearm_ns` without a break: a group with steady failures below every rule is never healthy, and in an outage a rule is
+  /// met before that. `verdict` is asked for only if it opens.
   package mutating func judge(_ kind: Verdict.Kind, at now: Timestamp, verdict: () -> Verdict?) -> Transition? {
     guard state == .closed, isCurrent(now) else { return nil }
+    if kind != .failing {
+      failingSince = nil
+    } else if failingSince == nil {
+      failingSince = now
+    }
     if kind == .healthy { isArmed = true }
+    if let failingSince, now - failingSince >= Self.rearm_ns { isArmed = true }
     guard kind == .storm, isArmed else { return nil }
     return move(to: .open, .rule, at: now, verdict: verdict())
   }
@@ -202,6 +211,7 @@ extension Breaker {
     acksInARow = 0
     probesReceived = 0
     firstProbe = nil
+    failingSince = nil
     until = .distantFuture
     switch next {
     case .open:
@@ -257,6 +267,9 @@ extension Breaker {
     dropped &+= 1
     return false
   }
+
+  /// Longer than a rule with the usual window takes to be met in an outage.
+  static let rearm_ns: Int64 = .seconds(120)
 
   /// min(openMaximum, openBase × 2^openings), varied by the jitter.
   private mutating func openTime() -> Int64 {

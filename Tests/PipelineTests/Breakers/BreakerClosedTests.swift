@@ -49,6 +49,23 @@ import Testing
     #expect(breaker.storm(at: start + 4)?.to == .open)
   }
 
+  /// Steady failures below every rule are never healthy.
+  @Test func `disarmed it is armed by two minutes of failing without a break`() {
+    var breaker = BreakerFixture.disarmed.breaker()
+    func judge(_ kind: Verdict.Kind, after_s: Int64) {
+      _ = breaker.judge(kind, at: start + .seconds(after_s), verdict: { nil })
+    }
+    judge(.failing, after_s: 1)
+    judge(.failing, after_s: 100)
+    judge(.insufficient, after_s: 101)
+    judge(.failing, after_s: 102)
+    judge(.failing, after_s: 221)
+    #expect(!breaker.isArmed)
+    judge(.failing, after_s: 222)
+    #expect(breaker.isArmed)
+    #expect(breaker.storm(at: start + .seconds(223))?.to == .open)
+  }
+
   @Test func `disarmed it is armed by an operator`() {
     var breaker = BreakerFixture.disarmed.breaker()
     #expect(breaker.apply(.rearm, at: start) == .rearmed)
