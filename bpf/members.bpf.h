@@ -19,10 +19,12 @@ struct {
 
 const volatile struct capture_settings settings = {};
 
-/* The process that is running, as user space numbers it. One that can't be translated has its number in the first PID
- * namespace instead, marked with PROCESS_OUTER: with `translates` one in a namespace below, without it every one unless
- * stormfuse is in the first namespace. Two variants, since programs of this kind have the helper from Linux 6.10 on, and
- * without CAP_PERFMON the verifier walks what a setting rules out as well ("unknown func bpf_get_ns_current_pid_tgid"). */
+/* The process that is running, as user space numbers it; where that can't be told, its number in the first PID namespace with
+ * PROCESS_OUTER. In the first namespace it always can be told. In another one it can with `translates`, unless the process is in
+ * a namespace below; without `translates` it never can.
+ *
+ * `translates` makes two programs of one, rather than being a setting: programs of this kind have the helper from Linux 6.10 on,
+ * and without CAP_PERFMON the verifier walks what a setting rules out ("unknown func bpf_get_ns_current_pid_tgid"). */
 static __always_inline __u64 current_process(_Bool translates)
 {
 	__u64 outer = bpf_get_current_pid_tgid() >> 32;

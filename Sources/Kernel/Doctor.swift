@@ -46,8 +46,8 @@ package enum Doctor {
     return Check(
       "processes", .limited, "in a PID namespace, and the kernel cannot name processes as it does (6.10 and later can)",
       cost:
-        "in a shared cgroup the process of a new connection is found by its socket, within 50 ms; of a process that has "
-        + "not connected before, action block holds the first connection instead of refusing it")
+        "the process of a new connection is found by its socket, within some 50 ms; in a shared cgroup, of a process that "
+        + "has not connected before, action block holds the first connection instead of refusing it")
   }
 
   private static func hierarchy() -> Check {

@@ -562,7 +562,7 @@ static int consume(const char *address, const char *port, int count, int pace_ms
 	int deliveries = 0;
 	double last_ms = 0, longest_gap_ms = 0;
 
-	/* The broker was started a moment ago. Who is refused tries no more. */
+	/* The broker was started a moment ago. A process that is refused tries no more. */
 	for (int attempt = 1; (peer = try_to_connect(&to)) < 0; attempt++) {
 		if (errno == EPERM || attempt == CONNECT_TRIES)
 			fail("connect");

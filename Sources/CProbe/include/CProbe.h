@@ -152,7 +152,7 @@ int cprobe_enforce_members(const struct cprobe_enforce *enforce);
 int cprobe_enforce_outsiders(const struct cprobe_enforce *enforce);
 enum cprobe_part {
 	CPROBE_HOLD,           /* egress */
-	CPROBE_REFUSE,         /* connecting, where nobody but the target is in that cgroup */
+	CPROBE_REFUSE,         /* connecting, where only the target is in that cgroup */
 	CPROBE_REFUSE_MEMBERS, /* connecting, by the target's processes */
 };
 /* Returns a number above 0. */

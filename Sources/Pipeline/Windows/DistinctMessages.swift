@@ -2,10 +2,9 @@
 /// above.
 ///
 /// In: keyed hashes of messages, one per failure. Out: how many differ, how many of them were dead-lettered, and the few
-/// that fail most. Up to the bound each
-/// message has an entry whose counts leave by exact subtraction through a log of the panes. A message that finds the
-/// table full is counted in `untracked` and in a sketch only; once the panes of all such messages have left the window,
-/// the table is exact again.
+/// that fail most. Up to the bound each message has an entry whose counts leave by exact subtraction through a log of the
+/// panes. A message that finds the table full is counted in `untracked` and in a sketch only; once the panes of all such
+/// messages have left the window, the table is exact again.
 ///
 /// Memory: nothing until the first failure, then 40 bytes per message and 8 bytes per message and pane in which it
 /// failed; with 1,024 messages 45 KB, plus the log, plus 24 KB above the bound for the sketch, and as many for that of the

@@ -28,7 +28,7 @@ package struct WindowCounts: BitwiseCopyable, Equatable, Sendable {
   package init() {}
 
   package var failures: UInt32 { requeued &+ rejected &+ deadLettered &+ crashed }
-  /// What the error rate divides by: deliveries that somebody tried. Abandoned and expired ones were not.
+  /// What the error rate divides by: deliveries that were tried. Abandoned and expired ones were not.
   package var judged: UInt32 { acked &+ failures }
   /// Of how many a settle latency is known.
   var latencies: UInt32 { judged &- untimed }
