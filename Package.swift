@@ -124,7 +124,7 @@ let package = Package(
       name: "LiveTests",
       exclude: [
         "broker", "clients", "go_clients.py", "hold", "holding", "kafka_broker", "kafka_older_stand_in",
-        "kafka_scenario", "kafka_stand_in", "scenario", "stand_ins",
+        "kafka_scenario", "kafka_stand_in", "outages.py", "scenario", "stand_ins",
       ],
       swiftSettings: settings),
   ]
