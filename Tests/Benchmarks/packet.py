@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import statistics
 
 from measure import ROOT, Failure, Row, amount, paired
 from processes import HERE, finish
@@ -56,19 +57,25 @@ def packet(runs):
     objects = {"after": after, "before": pathlib.Path(before) / "capture.bpf.o" if before else None}
     program, rows = compiled(), []
     group = hierarchy() / f"stormfuse-bench-{os.getpid()}"
-    with stats():
-        for case, size, rounds, interest in CASES:
+    try:
+        with stats():
+            for case, size, rounds, interest in CASES:
 
-            def one(which, size=size, rounds=rounds, interest=interest):
-                line = finish([program, objects[which], group, size, rounds, interest], 120)
-                return [float(word) for word in line.split()]
+                def one(which, size=size, rounds=rounds, interest=interest):
+                    line = finish([program, objects[which], group, size, rounds, interest], 120)
+                    return [float(word) for word in line.split()]
 
-            for index, figure in enumerate(("egress", "ingress")):
-                if before:
-                    pairs = paired(runs, one, "before", "after")
-                    sides = [sorted(run[index] for run in side)[runs // 2] for side in zip(*pairs)]
-                    ratios = [b[index] / a[index] for a, b in pairs]
-                    rows.append(Row(case, figure, "×", ratios, *(amount(side, "ns") for side in sides), ("≤", 1.02)))
-                else:
-                    rows.append(Row(case, figure, "ns", [one("after")[index] for _ in range(runs)]))
+                runs_of_case = paired(runs, one, "before", "after") if before else [(one("after"),) for _ in range(runs)]
+                for index, figure in enumerate(("egress", "ingress")):
+                    sides = [[run[index] for run in side] for side in zip(*runs_of_case)]
+                    if before:
+                        ratios = [b / a for a, b in zip(*sides)]
+                        middle = (amount(statistics.median(side), "ns") for side in sides)
+                        rows.append(Row(case, figure, "×", ratios, *middle, ("≤", 1.02)))
+                    else:
+                        rows.append(Row(case, figure, "ns", sides[0]))
+    finally:
+        # A program that was interrupted leaves it.
+        with contextlib.suppress(OSError):
+            group.rmdir()
     return rows
