@@ -89,7 +89,7 @@ package final class Capture {
     var isReady = false
     var isWoken = false
     while true {
-      // What has waited is older than what is in the ring.
+      // Segments that have waited are older than those in the ring.
       let released = release(body, loss, now_ns: now_ns)
       let (records, drained) = drain(body, held)
       let segments = released + drained
@@ -223,7 +223,7 @@ package final class Capture {
         return known.role == .own
       }
     }
-    // Behind others that wait, whatever was found meanwhile: the order stays.
+    // Segments of one connection keep their order, also if its process was found meanwhile.
     if waiting.contains(segment.cookie) {
       keep(segment, pair, marks, payload)
       return false
@@ -247,7 +247,7 @@ package final class Capture {
     return decide(segment, isListed: isListed, isStranger: isUndecided && isListed && !discovery.owns(segment.process))
   }
 
-  /// Settles whose a connection is with its first segment. Returns whether that is handed on.
+  /// Decides with its first segment whether a connection is the target's. Returns whether the segment is handed on.
   private func decide(_ segment: Segment, isListed: Bool, isStranger: Bool) -> Bool {
     let egress = segment.direction == .egress
     var connection = Connections.Connection(

@@ -52,6 +52,6 @@ struct KernelVersion: Comparable {
 
   static let release =
     Files.read("/proc/sys/kernel/osrelease")?.split(separator: "\n").first.map(String.init) ?? "unknown"
-  /// Of this machine; one whose release can't be read is taken for a new one.
+  /// Of this machine. A release that can't be read counts as a new one.
   static let current = KernelVersion(release) ?? KernelVersion(.max, 0)
 }

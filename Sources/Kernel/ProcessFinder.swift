@@ -55,7 +55,7 @@ final class ProcessFinder: Sendable {
   }
 
   /// Waits for 100 ms, or until something is asked for, but never less than 10 ms, or four times as long as the last search
-  /// took, up to 40 ms: a cgroup whose other processes connect all the time must not keep a processor busy.
+  /// took, up to 40 ms: other processes of the cgroup that connect all the time must not keep a processor busy.
   func rest() {
     let begun_ns = Clock.monotonic_ns()
     guard cprobe_wait(-1, alarm.descriptor, Self.rest_ms) > 0 else { return }
