@@ -3,7 +3,7 @@
 /// In: each side's bytes, in causal order (`receive`, `lost`, `ended`). Out: calls on the `Ledger`. What a gap may have
 /// swallowed is never guessed: a delivery whose content was cut still counts, an acknowledgement that was not seen leaves
 /// its delivery in flight, and the coverage of the connection's groups says how much is missing.
-final class AMQPSession {
+final class AMQPSession: ProtocolSession {
   let ledger: Ledger
   let state: AMQPState
   let server: Endpoint

@@ -2,7 +2,7 @@
 ///
 /// Memory: bounded by the ledger's groups, `KafkaGroup`'s members and partitions, `KafkaTopics.bound`, `processBound`
 /// and `KafkaTransactions`; what a bound drops is counted in the ledger.
-final class KafkaState {
+final class KafkaState: ProtocolState {
   let key: KeyedHash.Key
   let ledger: Ledger
   var topics: KafkaTopics
@@ -31,6 +31,10 @@ final class KafkaState {
   }
 
   deinit { for group in groups.values { group.dissolve() } }
+
+  func session(server: Endpoint, process: UInt64) -> any ProtocolSession {
+    KafkaSession(ledger: ledger, state: self, server: server, process: process)
+  }
 
   func process(_ id: UInt64) -> KafkaProcess {
     if let known = processes[id] { return known }
