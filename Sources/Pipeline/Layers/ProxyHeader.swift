@@ -25,8 +25,9 @@ final class ProxyHeader: StreamLayer {
     if rest > 0 { return skip(bytes, at: at, into: &output) }
     let before = kept.count
     bytes.withUnsafeBytes { kept.append(contentsOf: $0.prefix(Self.longestLine - before)) }
-    switch Self.length(kept.span.bytes) {
-    case nil: giveUp(into: &output, and: bytes.extracting(droppingFirst: kept.count - before))
+    let seen = kept
+    switch Self.length(seen.span.bytes) {
+    case nil: giveUp(into: &output, and: bytes.extracting(droppingFirst: seen.count - before))
     case 0?: break
     case let length?:
       rest = length - before
@@ -69,9 +70,10 @@ final class ProxyHeader: StreamLayer {
   /// It is no header: gives what was kept, then the rest of the chunk.
   private func giveUp(into output: inout LayerOutput, and more: RawSpan = RawSpan()) {
     isDone = true
-    output.append(kept.span.bytes, of: keptOf, at: keptAt)
-    output.append(more, of: keptOf, at: keptAt)
+    let seen = kept
     kept = []
+    output.append(seen.span.bytes, of: keptOf, at: keptAt)
+    output.append(more, of: keptOf, at: keptAt)
   }
 
   func lost(_ count: Int, from side: Side, at: Timestamp, into output: inout LayerOutput) {
