@@ -27,7 +27,11 @@ final class ProxyHeader: StreamLayer {
     bytes.withUnsafeBytes { kept.append(contentsOf: $0.prefix(Self.longestLine - before)) }
     let seen = kept
     switch Self.length(seen.span.bytes) {
-    case nil: giveUp(into: &output, and: bytes.extracting(droppingFirst: seen.count - before))
+    case nil:
+      // Chunks stay as they are: detection looks at where they begin and end.
+      kept.removeLast(seen.count - before)
+      giveUp(into: &output)
+      output.append(bytes, of: side, at: at)
     case 0?: break
     case let length?:
       rest = length - before
@@ -67,13 +71,12 @@ final class ProxyHeader: StreamLayer {
     }
   }
 
-  /// It is no header: gives what was kept, then the rest of the chunk.
-  private func giveUp(into output: inout LayerOutput, and more: RawSpan = RawSpan()) {
+  /// There is no header: gives what was kept.
+  private func giveUp(into output: inout LayerOutput) {
     isDone = true
     let seen = kept
     kept = []
     output.append(seen.span.bytes, of: keptOf, at: keptAt)
-    output.append(more, of: keptOf, at: keptAt)
   }
 
   func lost(_ count: Int, from side: Side, at: Timestamp, into output: inout LayerOutput) {
