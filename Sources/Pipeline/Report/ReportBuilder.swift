@@ -36,7 +36,8 @@ struct ReportBuilder {
       "pairs": ledger.dropped.pairs, "consumers": ledger.dropped.consumers, "channels": ledger.dropped.channels,
       "declarations": ledger.dropped.declarations, "messages": ledger.messages.evicted,
       "unattributed_names": ledger.unattributed.unnamed + ledger.ungrouped.unnamed, "topics": ledger.dropped.topics,
-      "clusters": ledger.clusters.overflowed,
+      "clusters": ledger.clusters.overflowed, "transactions": ledger.dropped.transactions,
+      "requests": ledger.dropped.requests,
       "unmatched_settlements": ledger.dropped.unmatchedSettlements,
     ]
     return all.filter { $0.value > 0 }
