@@ -19,6 +19,8 @@ package struct GroupMonitor {
   package private(set) var breaker: Breaker
   /// The breaker's last transition; nil before the first.
   package private(set) var lastTransition: Transition?
+  /// All transitions since it was made, by cause.
+  package private(set) var transitionCounts: [Transition.Cause: UInt64] = [:]
   /// As it was judged last.
   package private(set) var judgement = Judgement(.insufficient)
   /// Counts the changes of the verdict's kind: whoever alerts on `poison`, `stalled` or `incomplete` compares it.
@@ -166,6 +168,7 @@ package struct GroupMonitor {
 
   private mutating func follow(_ transition: Transition) {
     lastTransition = transition
+    transitionCounts[transition.cause, default: 0] += 1
     guard transition.restartsWindow else { return }
     windows.restart(at: transition.at)
     needsJudging = false

@@ -62,6 +62,7 @@ package struct Report: Codable, Equatable, Sendable {
     package var poison_messages: [PoisonMessage]
     package var breaker: Breaker
     package var partitions: [Partition]
+    @NotInJSON package var counters = GroupCounters()
   }
 
   /// What the rules compare. Null without samples.

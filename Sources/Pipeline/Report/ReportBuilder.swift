@@ -76,7 +76,17 @@ struct ReportBuilder {
         .init(
           destination: group.destinations[Int($0.destination)], partition: Int($0.number), totals: .init($0.totals),
           lag: $0.lag.map { Int(clamping: $0) })
-      }.sorted { ($0.destination, $0.partition) < ($1.destination, $1.partition) })
+      }.sorted { ($0.destination, $0.partition) < ($1.destination, $1.partition) },
+      counters: counters(group))
+  }
+
+  private func counters(_ group: Group) -> GroupCounters {
+    var counters = GroupCounters()
+    counters.transitions = group.monitor.transitionCounts
+    counters.consumptionDelay = CumulativeHistogram(group.delay)
+    counters.settleLatency = CumulativeHistogram(group.settleLatency)
+    counters.retryLatency = CumulativeHistogram(group.retryLatency)
+    return counters
   }
 
   private func breakerReport(_ group: Group) -> Report.Breaker {
