@@ -35,10 +35,12 @@
     func stop() { stopping.store(true, ordering: .relaxed) }
 
     /// Runs until the target is gone or `stop`. Returns the exit status to pass on: the command's, or 0.
-    func run() async throws -> Int32 {
+    ///
+    /// - Parameter begun: Called on the engine's thread once nothing can keep the run from going on.
+    func run(begun: @escaping @Sendable () -> Void) async throws -> Int32 {
       try await withCheckedThrowingContinuation { continuation in
         let thread = Thread { [self] in
-          do { continuation.resume(returning: try work()) } catch { continuation.resume(throwing: error) }
+          do { continuation.resume(returning: try work(begun)) } catch { continuation.resume(throwing: error) }
         }
         thread.name = "engine"
         thread.stackSize = 8 << 20
@@ -46,7 +48,7 @@
       }
     }
 
-    private func work() throws -> Int32 {
+    private func work(_ begun: () -> Void) throws -> Int32 {
       defer { commands.queue.close() }
       let recorder = try recording.map {
         try Recorder(path: $0.path, limit_bytes: $0.limit_bytes, withBodies: $0.withBodies)
@@ -71,6 +73,7 @@
       defer { watcher.stop() }
       if let command { try command.release() }
       announceTarget(watched, capture)
+      begun()
       if let why = engine.whyCannotHold,
         settings.mode == .enforce || settings.groups.contains(where: { $0.mode == .enforce })
       {
@@ -78,7 +81,14 @@
       }
       let status = loop(&engine, capture, holds, watcher, command, recorder)
       capture.releaseAll()
-      try recorder?.close(at: capture.now)
+      if let recorder, let recording {
+        try recorder.close(at: capture.now)
+        let summary = RecordSummary(
+          path: recording.path, bytes: recorder.bytes_written, withBodies: recording.withBodies,
+          limit_bytes: recorder.isFull ? recording.limit_bytes : nil, leftOut: recorder.leftOut,
+          capture: engine.report().capture)
+        Terminal.say("stormfuse: \(summary.text)")
+      }
       return status
     }
 

@@ -36,8 +36,8 @@
         source: box, commands: commands.queue, options: options.admin, settings: configuration.admin
       ).start()
       let announcing = Task { await announcer.run() }
-      let result = await Result { try await engine.run() }
-      await Ending(serving: serving, announcer: announcer, announcing: announcing, commands: commands).run()
+      let result = await Result { try await engine.run { serving.announce() } }
+      await Ending(serving: serving.task, announcer: announcer, announcing: announcing, commands: commands).run()
       let status = try result.get()
       if let report = options.report { try writeReport(box.report(), to: report) }
       return status

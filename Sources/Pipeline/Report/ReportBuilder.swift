@@ -26,8 +26,10 @@ struct ReportBuilder {
     return Report.Capture(
       segments: capture.segments, bytes: capture.bytes, lost_bytes: losses.values.reduce(0, &+),
       connections: connections.connections,
-      undecoded: connections.undecoded.sorted { $0.key < $1.key }.map { .init(reason: $0.key, connections: $0.value) },
-      losses: losses.filter { $0.value > 0 }, dropped: dropped())
+      undecoded: connections.undecoded.sorted { $0.key < $1.key }.map {
+        .init(reason: $0.key, connections: $0.value.count, addresses: $0.value.ends.map(\.description))
+      },
+      losses: losses.filter { $0.value > 0 }, dropped: dropped(), decoded: connections.decoded)
   }
 
   private func dropped() -> [String: UInt64] {
