@@ -8,16 +8,16 @@
 /// and shown. Cost: a segment of a connection that was ruled out costs one table look-up. On loss: see `Reassembler` and
 /// `AMQPDecoder`; whatever is missing lowers the coverage of the groups it concerns.
 package struct Engine: ~Copyable {
-  let settings: Settings
   let origin: Origin
   let ledger: Ledger
-  private let kafka: KafkaState
+  let amqp: AMQPState
+  let kafka: KafkaState
   private(set) var capture = CaptureCounters()
   private(set) var connections: ConnectionTable
   var planner = HoldPlanner()
   /// Live, what can hold connections; nil where nothing can.
   package var holdSwitch: (any HoldSwitch)?
-  private var nextTick: Timestamp?
+  var nextTick: Timestamp?
   private(set) var from: Timestamp?
   private(set) var to = Timestamp.zero
   private var effects: [Effect] = []
@@ -30,10 +30,10 @@ package struct Engine: ~Copyable {
   package init(
     settings: Settings, target: String, origin: Origin, hashKey: (UInt64, UInt64) = (0x7374_6f72, 0x6d66_7573)
   ) {
-    self.settings = settings
     self.origin = origin
     ledger = Ledger(settings: settings, target: target)
     let protocols = ProtocolStates(key: KeyedHash.Key(hashKey.0, hashKey.1), ledger: ledger)
+    amqp = protocols.amqp
     kafka = protocols.kafka
     connections = ConnectionTable(bound: settings.limits.connections, ledger: ledger, protocols: protocols)
   }
@@ -107,13 +107,13 @@ package struct Engine: ~Copyable {
     _ = ledger.advance(to: due + -evaluation_ns)
   }
 
-  private var evaluation_ns: Int64 { min(max(.milliseconds(1), settings.rules.evaluation_ns), .seconds(3600)) }
+  var evaluation_ns: Int64 { min(max(.milliseconds(1), ledger.settings.rules.evaluation_ns), .seconds(3600)) }
 
   /// Time stamps before 1970 or after 2116 are taken as those: a capture file may say anything.
   private static func sane(_ at: Timestamp) -> Timestamp { max(.zero, min(at, .distantFuture)) }
 
   /// Decides anew what is held, then tells of transitions: what they say of holding is so by then.
-  private mutating func collectTransitions(at: Timestamp? = nil) {
+  mutating func collectTransitions(at: Timestamp? = nil) {
     // Or the next evaluation would tell of timers that were due before this moment.
     if at == nil, origin == .live, ledger.hasTransitions || ledger.isPlanDue { ledger.runTimers(by: to) }
     let transitions = ledger.takeTransitions()

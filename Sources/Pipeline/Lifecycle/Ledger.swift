@@ -13,7 +13,8 @@ struct GroupID: Hashable {
 ///
 /// Memory: bounded by `LimitSettings`; what a bound drops is counted in `dropped`. Cost: O(1) per delivery and settlement.
 final class Ledger {
-  let settings: Settings
+  /// Replaced only by `replace(settings:)`.
+  var settings: Settings
   let target: String
   var clusters: ClusterTable
   var groups: ContiguousArray<Group> = []

@@ -24,6 +24,9 @@ final class AMQPState {
     return made
   }
 
+  /// What a name says of a destination may be another thing from now on: what was worked out from names is old.
+  func destinationsChanged() { for topology in topologies.values { topology.learned() } }
+
   private static let bound = 4096
   /// A client that opens channels without end costs 1 KB for each: beyond this they are not followed.
   static let channelBound = 131_072

@@ -30,6 +30,9 @@ final class KafkaState {
     topics = KafkaTopics(key: key, settings: ledger.settings.destinations)
   }
 
+  /// What a name says of a topic may be another thing from now on.
+  func destinationsChanged() { topics.replace(settings: ledger.settings.destinations) }
+
   deinit { for group in groups.values { group.dissolve() } }
 
   func process(_ id: UInt64) -> KafkaProcess {
