@@ -64,7 +64,7 @@ struct ReplayCommand: AsyncParsableCommand {
     let announcing = Task { await announcer.run() }
     let isStopped = StopFlag()
     // The socket must go with us, so an interruption ends serving in good order.
-    let signals = serve ? StopSignals { isStopped.set() } : nil
+    let signals = serve ? SignalHandler.stop { isStopped.set() } : nil
     defer { signals?.cancel() }
     if let serving = serving?.task {
       // Without it nobody could say anything more to this run.
