@@ -37,7 +37,7 @@ final class Connection: ByteSink, ProtocolReader {
 
   enum State: Equatable {
     case undecided
-    case decoded
+    case decoded(MessagingSystem)
     /// Not for us: why.
     case ruledOut(Undecoded)
   }
@@ -105,7 +105,7 @@ final class Connection: ByteSink, ProtocolReader {
     restarts += 1
   }
 
-  var isDecoded: Bool { state == .decoded }
+  var isDecoded: Bool { if case .decoded = state { true } else { false } }
   var isRuledOut: Bool { if case .ruledOut = state { true } else { false } }
 
   /// What earlier connections between the same endpoints counted.
@@ -153,7 +153,7 @@ final class Connection: ByteSink, ProtocolReader {
     case .known(let system, let client):
       clientSide = client
       session = protocols.session(of: system, server: server, process: processHash(client))
-      state = .decoded
+      state = .decoded(system)
     case .other(let reason):
       state = .ruledOut(reason)
       ruledOutToldAt = at

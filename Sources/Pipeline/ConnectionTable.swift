@@ -196,14 +196,20 @@ struct ConnectionCounters {
   var connections = 0
   var evicted: UInt64 = 0
   var reassembly = ReassemblyCounters()
-  /// Connections that were not decoded, by reason.
-  var undecoded: [String: Int] = [:]
+  /// Connections that were decoded.
+  var decoded = DecodedConnections()
+  /// Connections that were not, by reason.
+  var undecoded: [String: ConnectionSample] = [:]
 
   mutating func add(_ connection: Connection) {
     connections += connection.restarts
     reassembly += connection.counters
     reassembly += connection.retired
-    if case .ruledOut(let reason) = connection.state { undecoded[reason.rawValue, default: 0] += 1 }
+    switch connection.state {
+    case .undecided: break
+    case .decoded(let system): decoded.bySystem[system, default: 0] += 1
+    case .ruledOut(let reason): undecoded[reason.rawValue, default: .init()].add(connection.second)
+    }
   }
 }
 

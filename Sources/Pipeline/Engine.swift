@@ -8,16 +8,15 @@
 /// and shown. Cost: a segment of a connection that was ruled out costs one table look-up. On loss: see `Reassembler` and
 /// the protocols' decoders; whatever is missing lowers the coverage of the groups it concerns.
 package struct Engine: ~Copyable {
-  let settings: Settings
   let origin: Origin
   let ledger: Ledger
-  private let protocols: TargetProtocols
+  let protocols: TargetProtocols
   private(set) var capture = CaptureCounters()
   private(set) var connections: ConnectionTable
   var planner = HoldPlanner()
   /// Live, what can hold connections; nil where nothing can.
   package var holdSwitch: (any HoldSwitch)?
-  private var nextTick: Timestamp?
+  var nextTick: Timestamp?
   private(set) var from: Timestamp?
   private(set) var to = Timestamp.zero
   private var effects: [Effect] = []
@@ -38,7 +37,6 @@ package struct Engine: ~Copyable {
     settings: Settings, target: String, origin: Origin, hashKey: (UInt64, UInt64),
     protocols: [any BrokerProtocol.Type]
   ) {
-    self.settings = settings
     self.origin = origin
     ledger = Ledger(settings: settings, target: target)
     self.protocols = TargetProtocols(protocols, key: KeyedHash.Key(hashKey.0, hashKey.1), ledger: ledger)
@@ -114,13 +112,13 @@ package struct Engine: ~Copyable {
     _ = ledger.advance(to: due + -evaluation_ns)
   }
 
-  private var evaluation_ns: Int64 { min(max(.milliseconds(1), settings.rules.evaluation_ns), .seconds(3600)) }
+  var evaluation_ns: Int64 { min(max(.milliseconds(1), ledger.settings.rules.evaluation_ns), .seconds(3600)) }
 
   /// Time stamps before 1970 or after 2116 are taken as those: a capture file may say anything.
   private static func sane(_ at: Timestamp) -> Timestamp { max(.zero, min(at, .distantFuture)) }
 
   /// Decides anew what is held, then tells of transitions: what they say of holding is so by then.
-  private mutating func collectTransitions(at: Timestamp? = nil) {
+  mutating func collectTransitions(at: Timestamp? = nil) {
     // Or the next evaluation would tell of timers that were due before this moment.
     if at == nil, origin == .live, ledger.hasTransitions || ledger.isPlanDue { ledger.runTimers(by: to) }
     let transitions = ledger.takeTransitions()

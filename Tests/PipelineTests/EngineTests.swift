@@ -4,6 +4,15 @@ import Testing
 
 /// Time, bounds and hostile input, through the whole path.
 @Suite struct EngineTests {
+  @Test func `of many addresses the smallest are kept, in whichever order they come`() {
+    let ends = (1...9).map { Endpoint(v4: 0x0a00_0000 + UInt32($0 / 2), port: UInt16($0)) }
+    for order in [ends, ends.reversed(), ends + ends] {
+      var sample = ConnectionSample()
+      for end in order { sample.add(end) }
+      #expect(sample.ends == Array(ends.prefix(4)) && sample.count == order.count)
+    }
+  }
+
   // MARK: Time
 
   /// The same story, told with ticks every 100 ms and with none: what is passed over must not have mattered.
@@ -190,6 +199,7 @@ import Testing
     let capture = bench.engine.report().capture
     #expect(capture.connections == 2)
     #expect(capture.undecoded.map(\.connections) == [1])
+    #expect(capture.undecoded.map(\.addresses) == [["10.0.0.255:5672"]])
   }
 
   /// The kernel forgets what it was told of a connection that says nothing for a minute, and hands on all of it again.
@@ -246,6 +256,7 @@ import Testing
     let capture = bench.engine.report().capture
     #expect(capture.connections == 20_000)
     #expect(capture.undecoded.map(\.connections) == [20_000])
+    #expect(capture.undecoded.map(\.addresses) == [["10.2.0.1:80"]])
     #expect(capture.dropped["connections"] == nil)
   }
 }

@@ -59,6 +59,8 @@ protocol ProtocolState: AnyObject {
   func expire(at: Timestamp)
   /// The capture is over: nothing that is waited for will come.
   func finish(at: Timestamp)
+  /// What a destination's name says of it may be another thing from now on: what was worked out from names is old.
+  func destinationsChanged()
 }
 
 /// Decodes one connection, and gives the ledger commands.

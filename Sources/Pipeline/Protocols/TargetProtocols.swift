@@ -22,6 +22,11 @@ struct TargetProtocols {
     for entry in entries where entry.state.isWaiting { entry.state.expire(at: at) }
   }
 
+  /// What a destination's name says of it may be another thing from now on (`DestinationSettings` were replaced).
+  func destinationsChanged() {
+    for entry in entries { entry.state.destinationsChanged() }
+  }
+
   /// The capture is over.
   func finish(at: Timestamp) {
     for entry in entries { entry.state.finish(at: at) }

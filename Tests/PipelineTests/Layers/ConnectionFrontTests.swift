@@ -90,14 +90,12 @@ private final class Flipped: StreamLayer {
   }
 
   @Test func `leaves chunks as they are where there is no header`() {
-    // Longer than any header's line; joined midway, only a chunk that is one whole request tells Kafka.
-    let request = AMQPSample.parse("0000007C 0001 000A 00000025 0006 'reader' FFFFFFFF 000003E8 00000001 00A00000 00 00000000 00000000"
-      + " 00000001 0006 'orders' 00000002 00000000 0000000000000007 FFFFFFFFFFFFFFFF 00100000"
-      + " 00000001 0000000000000007 FFFFFFFFFFFFFFFF 00100000 00000000")
-    let bytes = Array(request.prefix(4).dropLast()) + [UInt8(request.count - 4)] + request.dropFirst(4)
-    #expect(bytes.count > 107)
-    let reader = run(bytes, pieces: 1_000, fromStart: false)
-    #expect(reader.answers == [.known(.kafka, client: .first)])
+    // Longer than any header's line: a session must not get it in two.
+    var front = ConnectionFront(fromStart: false)
+    let reader = HandedOver()
+    front.received([UInt8](repeating: 0x61, count: 200).span.bytes, from: .first, at: Timestamp(ns: 1), into: reader)
+    front.received(AMQPResyncTests.publish.span.bytes, from: .first, at: Timestamp(ns: 2), into: reader)
+    #expect(reader.events == ["first 200 @1", "first \(AMQPResyncTests.publish.count) @2"])
   }
 
   @Test func `a server that speaks first waits for no header`() {

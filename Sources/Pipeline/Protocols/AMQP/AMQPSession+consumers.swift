@@ -15,6 +15,8 @@ extension AMQPSession {
       declared(name, declaration)
     } else if channel.pendingDeclares.count < Self.pendingBound {
       channel.pendingDeclares.append(.init(name: name, declaration: declaration))
+    } else {
+      ledger.dropped.requests += 1
     }
   }
 
@@ -59,6 +61,8 @@ extension AMQPSession {
       _ = addConsumer(channel, pending, tagHash: pending.tagHash)
     } else if channel.pendingConsumes.count < Self.pendingBound {
       channel.pendingConsumes.append(pending)
+    } else {
+      ledger.dropped.requests += 1
     }
   }
 
@@ -178,7 +182,10 @@ extension AMQPSession {
   }
 
   func beginGet(_ channel: AMQPChannel, queue: Text, noAck: Bool, in frame: RawSpan) {
-    guard channel.pendingGets.count < Self.pendingBound else { return }
+    guard channel.pendingGets.count < Self.pendingBound else {
+      ledger.dropped.requests += 1
+      return
+    }
     channel.pendingGets.append(.init(queue: queueName(queue, channel, in: frame), noAck: noAck))
   }
 

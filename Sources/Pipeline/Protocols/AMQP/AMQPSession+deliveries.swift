@@ -178,7 +178,7 @@ extension AMQPSession {
     // After the server closed the channel the client's acknowledgements are void.
     guard channel.phase == .open else { return }
     let tag = multiple && tag == 0 ? channel.tags.last : tag
-    if channel.isTransactional, channel.transaction.count < Self.transactionBound {
+    if hasRoomInTransaction(channel) {
       channel.transaction.append(.settle(tag: tag, multiple: multiple, how))
     } else {
       settle(channel, tag: tag, multiple: multiple, how, at: at)
@@ -223,11 +223,24 @@ extension AMQPSession {
 
   // MARK: Transactions
 
+  /// Whether what is said now waits for the end of a transaction. What finds no room in one counts at once.
+  func hasRoomInTransaction(_ channel: AMQPChannel) -> Bool {
+    guard channel.isTransactional else { return false }
+    guard channel.transaction.count < Self.transactionBound else {
+      ledger.dropped.transactions += 1
+      return false
+    }
+    return true
+  }
+
   /// tx.commit or tx.rollback: it concerns what came before it; what follows belongs to the next transaction.
   func endTransaction(_ channel: AMQPChannel, isCommit: Bool) {
     // Whoever ends one has begun one, even if that was not seen.
     channel.isTransactional = true
-    guard channel.transactionEnds.count < Self.pendingBound else { return }
+    guard channel.transactionEnds.count < Self.pendingBound else {
+      ledger.dropped.transactions += 1
+      return
+    }
     channel.transactionEnds.append(.init(count: channel.transaction.count, isCommit: isCommit))
   }
 

@@ -103,7 +103,7 @@ extension AMQPSession {
     if mayBeCopy(channel.outbound.publication) {
       channel.outbound.publication.body = channel.outbound.bodyHash.finish()
     }
-    if channel.isTransactional, channel.transaction.count < Self.transactionBound {
+    if hasRoomInTransaction(channel) {
       channel.transaction.append(.publish(channel.outbound.publication))
     } else {
       ledger.published(channel.outbound.publication, at: at)

@@ -35,6 +35,8 @@ final class AMQPState: ProtocolState {
     return made
   }
 
+  func destinationsChanged() { for topology in topologies.values { topology.learned() } }
+
   private static let bound = 4096
   /// A client that opens channels without end costs 1 KB for each: beyond this they are not followed.
   static let channelBound = 131_072

@@ -30,6 +30,8 @@ final class KafkaState: ProtocolState {
     topics = KafkaTopics(key: key, settings: ledger.settings.destinations)
   }
 
+  func destinationsChanged() { topics.replace(settings: ledger.settings.destinations) }
+
   deinit { for group in groups.values { group.dissolve() } }
 
   func session(server: Endpoint, process: UInt64) -> any ProtocolSession {
