@@ -93,9 +93,11 @@ private final class Flipped: StreamLayer {
     // Longer than any header's line: a session must not get it in two.
     var front = ConnectionFront(fromStart: false)
     let reader = HandedOver()
-    front.received([UInt8](repeating: 0x61, count: 200).span.bytes, from: .first, at: Timestamp(ns: 1), into: reader)
-    front.received(AMQPResyncTests.publish.span.bytes, from: .first, at: Timestamp(ns: 2), into: reader)
-    #expect(reader.events == ["first 200 @1", "first \(AMQPResyncTests.publish.count) @2"])
+    let body = [UInt8](repeating: 0x61, count: 200)
+    front.received(body.span.bytes, from: .first, at: Timestamp(ns: 1), into: reader)
+    let publish = AMQPResyncTests.publish
+    front.received(publish.span.bytes, from: .first, at: Timestamp(ns: 2), into: reader)
+    #expect(reader.events == ["first 200 @1", "first \(publish.count) @2"])
   }
 
   @Test func `a server that speaks first waits for no header`() {
