@@ -41,9 +41,6 @@ final class Connection: ByteSink {
     case ruledOut(Undecoded)
   }
 
-  /// Why the kernel could not hold it, and when that was.
-  var holdFailure: (why: String, at: Timestamp)?
-
   /// The broker's end; meaningful once a protocol was detected.
   var server: Endpoint { clientSide == .first ? second : first }
 

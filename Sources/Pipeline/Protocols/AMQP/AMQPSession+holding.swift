@@ -11,7 +11,7 @@ extension AMQPSession {
         if let reason = ledger.consumers[entry.id].unholdable { use.unholdable = reason }
         if entry.noAck, !entry.isGet { use.isUnanswered = true }
         if use.unholdable == nil, ledger.consumers[entry.id].mayBeUnanswered {
-          use.unholdable = "whether it acknowledges was not seen yet"
+          use.unholdable = .acksNotSeen
         }
       }
     }
