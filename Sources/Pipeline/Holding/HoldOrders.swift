@@ -1,19 +1,27 @@
 /// The second step of holding: has the kernel do what was decided, and keeps what it does.
 ///
-/// In: a `HoldPlan`. Out: orders for the `HoldSwitch`, only where something changes, and what came of them.
+/// In: a `HoldPlan`. Out: orders for the `HoldSwitch`, where something changes and every `renew_ns`, since the kernel
+/// bounds each in time; and what came of them.
 ///
-/// What the kernel could not hold is tried again after `retry_ns`. Memory: an entry per held connection, one per connection
-/// that could not be held, one per refused address.
+/// What the kernel could not do is tried again after `retry_ns`. Memory: an entry per held connection, one per refused
+/// address, one per connection or address that the kernel refused to take.
 struct HoldOrders {
   private(set) var held: [UInt64: Held] = [:]
-  private var refused: Set<Endpoint> = []
+  /// With the moment of the last order.
+  private var refused: [Endpoint: Timestamp] = [:]
   private var failures: [UInt64: Failure] = [:]
+  private var refusalFailures: [Endpoint: Failure] = [:]
 
   struct Held {
     var terms: HoldTerms
     /// The group that its counters go to.
     var group: GroupID
     var counters = HoldCounters()
+    /// Since when it is held without a break because breakers ask for it; nil for a standing rate, and while its requests
+    /// pass one at a time.
+    var since: Timestamp?
+    /// When the kernel was told last.
+    var orderedAt: Timestamp
   }
 
   private struct Failure {
@@ -28,24 +36,33 @@ struct HoldOrders {
     var failed: [(hold: HoldPlan.Hold, words: String)] = []
     /// Of connections that are held no more.
     var released: [(group: GroupID, counters: HoldCounters)] = []
+    var refused: [Endpoint] = []
+    /// Not refused, and the kernel's words.
+    var notRefused: [(endpoint: Endpoint, words: String)] = []
   }
 
   /// Something is held or refused.
   var isActive: Bool { !held.isEmpty || !refused.isEmpty }
 
   mutating func carryOut(_ plan: HoldPlan, _ kernel: any HoldSwitch, at now: Timestamp) -> Outcome {
-    refuse(plan, kernel)
     var outcome = Outcome()
+    refuse(plan, kernel, at: now, &outcome)
     var kept: [UInt64: Held] = [:]
     failures = failures.filter { now - $0.value.at < Self.retry_ns }
     for hold in plan.holds {
-      if let words = failures[hold.cookie]?.words ?? order(hold, kernel) {
+      var entry = held[hold.cookie] ?? Held(terms: hold.terms, group: hold.groups[0], orderedAt: now)
+      var words = failures[hold.cookie]?.words
+      if words == nil, held[hold.cookie]?.terms != hold.terms || now - entry.orderedAt >= Self.renew_ns {
+        words = kernel.hold(hold.cookie, hold.terms)
+        entry.orderedAt = now
+        if let words, !hold.isSingly { failures[hold.cookie] = Failure(words: words, at: now) }
+      }
+      if let words {
         outcome.failed.append((hold, words))
-        if failures[hold.cookie] == nil, !hold.isSingly { failures[hold.cookie] = Failure(words: words, at: now) }
         continue
       }
-      var entry = held[hold.cookie] ?? Held(terms: hold.terms, group: hold.groups[0])
       entry.terms = hold.terms
+      entry.since = hold.isLimited ? entry.since ?? now : nil
       kept[hold.cookie] = entry
       outcome.held.append(hold)
     }
@@ -57,17 +74,20 @@ struct HoldOrders {
     return outcome
   }
 
-  /// Answers why the kernel does not hold it; nil if it does.
-  private func order(_ hold: HoldPlan.Hold, _ kernel: any HoldSwitch) -> String? {
-    held[hold.cookie]?.terms == hold.terms ? nil : kernel.hold(hold.cookie, hold.terms)
-  }
-
-  private mutating func refuse(_ plan: HoldPlan, _ kernel: any HoldSwitch) {
-    for endpoint in refused where plan.refusals[endpoint] == nil { kernel.allow(endpoint) }
-    refused = refused.filter { plan.refusals[$0] != nil }
-    // One that could not be refused is tried again at the next plan.
-    for endpoint in plan.refusals.keys where !refused.contains(endpoint) {
-      if kernel.refuse(endpoint) == nil { refused.insert(endpoint) }
+  private mutating func refuse(
+    _ plan: HoldPlan, _ kernel: any HoldSwitch, at now: Timestamp, _ outcome: inout Outcome
+  ) {
+    for endpoint in refused.keys where plan.refusals[endpoint] == nil { kernel.allow(endpoint) }
+    refused = refused.filter { plan.refusals[$0.key] != nil }
+    refusalFailures = refusalFailures.filter { now - $0.value.at < Self.retry_ns }
+    for endpoint in plan.refusals.keys {
+      var words = refusalFailures[endpoint]?.words
+      if words == nil, refused[endpoint].map({ now - $0 >= Self.renew_ns }) ?? true {
+        words = kernel.refuse(endpoint)
+        refused[endpoint] = words == nil ? now : nil
+        if let words { refusalFailures[endpoint] = Failure(words: words, at: now) }
+      }
+      if let words { outcome.notRefused.append((endpoint, words)) } else { outcome.refused.append(endpoint) }
     }
   }
 
@@ -87,4 +107,6 @@ struct HoldOrders {
   }
 
   private static let retry_ns: Int64 = .seconds(1)
+  /// Shorter than the shortest bound that the kernel is given: `hold_limit` is a second at least, and its margin five.
+  private static let renew_ns: Int64 = .seconds(2)
 }

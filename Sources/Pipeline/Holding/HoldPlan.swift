@@ -17,6 +17,8 @@ struct HoldPlan {
   private(set) var wants: [GroupID: HoldWant] = [:]
   /// Groups that have just been held for as long as the limit allows.
   private(set) var limited: [GroupID] = []
+  /// Connections that the limit releases, each with the openings that it is not held for any more.
+  private(set) var limitedConnections: [UInt64: [HoldOpening]] = [:]
   private(set) var holds: [Hold] = []
   private(set) var leftAlone: [LeftAlone] = []
   /// Where new connections are to be refused and all others held, and for which groups.
@@ -30,6 +32,8 @@ struct HoldPlan {
     var groups: [GroupID]
     /// It passes one request at a time: for people it is released.
     var isSingly: Bool
+    /// Breakers ask for it; else only a standing rate does, which has no limit in time.
+    var isLimited: Bool
   }
 
   struct LeftAlone {
@@ -37,10 +41,14 @@ struct HoldPlan {
     var why: NotHeld
   }
 
-  /// `limit_ns`: longest hold of a group without a break.
-  init(_ groups: [HoldGroup], limit_ns: Int64, at now: Timestamp) {
+  private let settings: HoldSettings
+  private let now: Timestamp
+
+  init(_ groups: [HoldGroup], _ settings: HoldSettings, at now: Timestamp) {
+    self.settings = settings
+    self.now = now
     for group in groups {
-      let reachesLimit = group.wantsHold && group.heldSince.map { now - $0 >= limit_ns } ?? false
+      let reachesLimit = group.wantsHold && group.heldSince.map { now - $0 >= settings.limit_ns } ?? false
       if reachesLimit, !group.isLimited { limited.append(group.id) }
       wants[group.id] = HoldWant(group, isLimited: group.isLimited || reachesLimit, at: now)
       guard wants[group.id]?.action == .block else { continue }
@@ -61,20 +69,42 @@ struct HoldPlan {
 
   private mutating func decide(_ connection: HoldConnection) {
     let use = connection.use
-    var groups = use.groups.filter { wants[$0] != nil }
-    let firm = groups.filter { wants[$0]?.phase != .singly }
-    let isBlocked = refusals[connection.server] != nil
+    let served = use.groups.filter { wants[$0] != nil }
+    let firm = served.filter { wants[$0]?.phase != .singly }
+    let blocking = refusals[connection.server] ?? []
     // Only what was held until now passes its requests one at a time.
-    let isSingly = firm.isEmpty && !isBlocked && connection.isHeld
-    if !isSingly { groups = firm }
-    if groups.isEmpty, isBlocked { groups = wants.filter { $0.value.action == .block }.map(\.key) }
+    let isSingly = firm.isEmpty && blocking.isEmpty && connection.isHeld
+    let own = isSingly ? served : firm
+    var groups = own + blocking.filter { !own.contains($0) }
+    let openings = openings(groups)
+    if isOverLimit(connection, openings) {
+      limitedConnections[connection.cookie] = openings
+      leftAlone.append(LeftAlone(groups: openings.map(\.group), why: .holdLimit))
+      groups.removeAll { id in openings.contains { $0.group == id } }
+    }
     guard !groups.isEmpty else { return }
-    if let why = whyNot(connection, groups, isBlocked: isBlocked) {
+    if let why = whyNot(connection, groups, isBlocked: !blocking.isEmpty) {
       leftAlone.append(LeftAlone(groups: groups, why: why))
     } else {
-      let terms = terms(use, groups.compactMap { wants[$0] }, isBlocked: isBlocked, isSingly: isSingly)
-      holds.append(Hold(cookie: connection.cookie, terms: terms, groups: groups, isSingly: isSingly))
+      let terms = terms(use, groups.compactMap { wants[$0] }, isBlocked: !blocking.isEmpty, isSingly: isSingly)
+      let isLimited = !isSingly && groups.contains { wants[$0]?.isStanding == false }
+      holds.append(
+        Hold(cookie: connection.cookie, terms: terms, groups: groups, isSingly: isSingly, isLimited: isLimited))
     }
+  }
+
+  private func openings(_ groups: [GroupID]) -> [HoldOpening] {
+    groups.compactMap { id in
+      guard let want = wants[id], !want.isStanding else { return nil }
+      return HoldOpening(group: id, revision: want.revision)
+    }
+  }
+
+  /// Groups that open one after the other hold a connection that they share for longer than each of them is open.
+  private func isOverLimit(_ connection: HoldConnection, _ openings: [HoldOpening]) -> Bool {
+    guard !openings.isEmpty else { return false }
+    if let heldSince = connection.heldSince, now - heldSince >= settings.limit_ns { return true }
+    return openings.allSatisfy { connection.limitedFor.contains($0) }
   }
 
   private func whyNot(_ connection: HoldConnection, _ groups: [GroupID], isBlocked: Bool) -> NotHeld? {
@@ -115,6 +145,7 @@ struct HoldGroup {
   var state: BreakerState
   /// When the breaker's state began.
   var since: Timestamp
+  var revision: UInt64
   /// The breaker asks for it (`GroupMonitor.wantsHold`).
   var wantsHold: Bool
   /// Too little is seen of it to hold anything.
@@ -134,6 +165,17 @@ struct HoldConnection {
   var use: ConnectionUse
   /// The kernel holds it now.
   var isHeld: Bool
+  /// Since when it is held without a break because breakers ask for it; nil if it is not.
+  var heldSince: Timestamp?
+  /// Openings that it is not held for any more.
+  var limitedFor: [HoldOpening] = []
+}
+
+/// One opening of one group's breaker.
+struct HoldOpening: Equatable {
+  var group: GroupID
+  /// The breaker's.
+  var revision: UInt64
 }
 
 /// How a group is to be held.
@@ -141,11 +183,14 @@ struct HoldWant {
   var action: HoldAction
   var rate_bytes_s: UInt64
   var phase: Phase
+  /// The breaker's.
+  var revision: UInt64
   /// Connections that others depend on are held as well.
   var sharesFreely: Bool
 
   enum Phase {
-    /// The breaker is open, or the rate is a standing one.
+    /// The group's standing rate, whatever the breaker says.
+    case standing
     case open
     /// Half-open has just begun: requests pass one at a time until they have brought the probes.
     case singly
@@ -156,12 +201,13 @@ struct HoldWant {
   /// Nil if it is not to be held at all.
   init?(_ group: HoldGroup, isLimited: Bool, at now: Timestamp) {
     sharesFreely = group.sharesFreely
+    revision = group.revision
     rate_bytes_s = 0
     if group.wantsHold, !isLimited, !group.isBlind {
       (action, rate_bytes_s) = (group.action, group.rate_bytes_s)
       phase = group.state == .halfOpen ? .probesOut : .open
     } else if let standing = group.standingRate_bytes_s {
-      (action, rate_bytes_s, phase) = (.throttle, standing, .open)
+      (action, rate_bytes_s, phase) = (.throttle, standing, .standing)
     } else if group.action == .pause, group.state == .halfOpen, !group.wantsHold, !group.isBlind,
       now - group.since < Self.singly_ns
     {
@@ -171,6 +217,7 @@ struct HoldWant {
     }
   }
 
+  var isStanding: Bool { phase == .standing }
   var why: HoldEvent.Why { phase == .probesOut ? .probesOut : .action(action) }
 
   /// Twice the span in which the consumer's kernel tries again.

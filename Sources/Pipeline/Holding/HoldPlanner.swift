@@ -2,11 +2,13 @@
 ///
 /// In: the ledger's groups, connections, time. Out: orders for the kernel, and events for people.
 ///
-/// Memory: that of `HoldOrders`. Cost: a walk over groups, and over connections while something is or was held; after
+/// Memory: that of `HoldOrders`, and an entry per connection that the limit has released. Cost: a walk over groups, and over connections while something is or was held; after
 /// transitions, after changes of who consumes where, and every `rules.evaluation_ns` in between.
 struct HoldPlanner {
   private var orders = HoldOrders()
   private var telling = HoldTelling()
+  /// Connections that the limit has released, and the openings that this holds for.
+  private var limited: [UInt64: [HoldOpening]] = [:]
 
   /// Something is held, refused or left alone: to be planned anew as time passes.
   var isActive: Bool { orders.isActive || telling.isAnythingTold }
@@ -15,14 +17,17 @@ struct HoldPlanner {
   mutating func plan(
     _ ledger: Ledger, _ connections: ConnectionTable, _ kernel: any HoldSwitch, at now: Timestamp
   ) -> [HoldTelling.Told] {
-    var plan = HoldPlan(groups(ledger), limit_ns: ledger.settings.holding.limit_ns, at: now)
+    var plan = HoldPlan(groups(ledger), ledger.settings.holding, at: now)
     guard isActive || !plan.wants.isEmpty else { return [] }
     plan.decide(
       connections.decoded.compactMap { connection in
         guard connection.cookie != 0, !connection.isOver, let use = connection.use else { return nil }
+        let held = orders.held[connection.cookie]
         return HoldConnection(
-          cookie: connection.cookie, server: connection.server, use: use, isHeld: orders.held[connection.cookie] != nil)
+          cookie: connection.cookie, server: connection.server, use: use, isHeld: held != nil, heldSince: held?.since,
+          limitedFor: limited[connection.cookie] ?? [])
       })
+    limited = plan.limitedConnections
     let outcome = orders.carryOut(plan, kernel, at: now)
     for (id, counters) in outcome.released where ledger.isCurrent(id) {
       ledger.groups[Int(id.index)].hold.past += counters
@@ -40,7 +45,7 @@ struct HoldPlanner {
         id: GroupID(index: Int32(index), serial: group.serial), action: settings.action,
         rate_bytes_s: settings.rate_bytes_s, standingRate_bytes_s: settings.standingRate_bytes_s,
         sharesFreely: settings.sharedConnections == .hold, state: breaker.state, since: breaker.since,
-        wantsHold: group.monitor.wantsHold, isBlind: group.monitor.isBlind,
+        revision: breaker.revision, wantsHold: group.monitor.wantsHold, isBlind: group.monitor.isBlind,
         isLimited: group.hold.isLimited(at: breaker.revision), heldSince: group.hold.since,
         brokers: settings.action == .block && group.monitor.wantsHold
           ? ledger.clusters.endpoints(of: group.cluster) : [])
@@ -55,9 +60,4 @@ struct HoldPlanner {
 
   /// Cookies of everything that is held.
   var cookies: [UInt64] { Array(orders.held.keys) }
-
-  /// What is held to a rate, which has no longest time of its own.
-  var throttled: [(cookie: UInt64, terms: HoldTerms)] {
-    orders.held.filter { $0.value.terms.action == .throttle }.map { ($0.key, $0.value.terms) }
-  }
 }

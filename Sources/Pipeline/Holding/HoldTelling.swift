@@ -10,6 +10,7 @@ struct HoldTelling {
 
   private struct Tally {
     var held = 0
+    var refused = 0
     var leftAlone: [NotHeld: Int] = [:]
     /// The kernel's words, where it is in the way.
     var detail: String?
@@ -30,16 +31,17 @@ struct HoldTelling {
       let tally = tallies[id] ?? Tally()
       let before = group.hold
       group.hold.update(
-        held: tally.held, leftAlone: tally.leftAlone, detail: tally.detail, isWanted: group.monitor.wantsHold, at: now)
-      if tally.held > 0 || !tally.leftAlone.isEmpty { isAnythingTold = true }
+        held: tally.held, refused: tally.refused, leftAlone: tally.leftAlone, detail: tally.detail,
+        isWanted: group.monitor.wantsHold, at: now)
+      if group.hold.isHolding || group.hold.why != nil { isAnythingTold = true }
       let why = group.hold.why.map { HoldEvent.Why.not($0) }
-      if before.held == 0, tally.held > 0 {
+      if !before.isHolding, group.hold.isHolding {
         told.append(event(group, .held, plan.wants[id]?.why, tally.held, at: now))
       }
-      if before.held > 0, tally.held == 0 {
+      if before.isHolding, !group.hold.isHolding {
         told.append(event(group, .released, plan.wants[id] == nil ? nil : why, before.held, at: now))
       }
-      if !tally.leftAlone.isEmpty, before.reasons != group.hold.reasons || before.detail != group.hold.detail {
+      if why != nil, before.reasons != group.hold.reasons || before.detail != group.hold.detail {
         told.append(event(group, .notHeld, why, tally.leftAlone.values.reduce(0, +), at: now))
       }
     }
@@ -55,6 +57,10 @@ struct HoldTelling {
     }
     for hold in outcome.held { count(hold.groups) { $0.held += 1 } }
     for left in plan.leftAlone { count(left.groups) { $0.leftAlone[left.why, default: 0] += 1 } }
+    for endpoint in outcome.refused { count(plan.refusals[endpoint] ?? []) { $0.refused += 1 } }
+    for (endpoint, words) in outcome.notRefused {
+      count(plan.refusals[endpoint] ?? []) { $0.detail = min($0.detail ?? words, words) }
+    }
     for (hold, words) in outcome.failed {
       count(hold.groups) {
         $0.leftAlone[.kernel, default: 0] += 1

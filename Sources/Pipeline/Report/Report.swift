@@ -156,6 +156,8 @@ package struct Report: Codable, Equatable, Sendable {
   /// What holding comes to: connections now, packets and bytes since the run began.
   package struct Hold: Codable, Equatable, Sendable {
     package var connections: Int
+    /// `block`: addresses to which new connections are refused; left out where there are none.
+    package var refused: Int?
     /// Connections left alone although the group is to be held, by reason.
     package var left_alone: [String: Int]
     package var held_packets: UInt64
