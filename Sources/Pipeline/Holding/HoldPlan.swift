@@ -114,7 +114,7 @@ struct HoldPlan {
     if let unholdable = use.unholdable { return unholdable }
     if groups.allSatisfy({ wants[$0]?.sharesFreely == true }) { return nil }
     if groups.count < use.groups.count { return .sharedGroup }
-    return use.publishes ? .sharedPublishes : nil
+    return settings.isShared(use.publishedAt, at: now) ? .sharedPublishes : nil
   }
 
   private func terms(_ use: ConnectionUse, _ wants: [HoldWant], isBlocked: Bool, isSingly: Bool) -> HoldTerms {

@@ -71,6 +71,39 @@ import Testing
     #expect(hold.heldAtTransition == [false])
   }
 
+  @Test func `a connection that has not published for a minute is only a consumer's, until it publishes again`() throws
+  {
+    let hold = HoldBench()
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q")
+    link.publish("an event", key: "elsewhere")
+    hold.pass(30)
+    link.publish("an event", key: "elsewhere")
+    _ = hold.command(.forceOpen())
+    #expect(try hold.state().why == .sharedPublishes)
+    for _ in 0..<59 { hold.pass(1) }
+    #expect(hold.held.isEmpty)
+    for _ in 0..<2 { hold.pass(1) }
+    #expect(try hold.state().held && hold.held.keys.sorted() == [7])
+    #expect(hold.events.map(\.kind) == [.notHeld, .held])
+    // It is released for another minute as soon as it is seen to try.
+    hold.peek(link, AMQPWire.publish(1, exchange: "events", key: "order.paid"))
+    #expect(hold.held.isEmpty)
+    #expect(try hold.state().why == .sharedPublishes)
+    for _ in 0..<61 { hold.pass(1) }
+    #expect(hold.held.keys.sorted() == [7])
+  }
+
+  @Test func `how long a publish makes a connection shared can be set`() throws {
+    let hold = HoldBench { $0.holding.sharedAge_ns = .seconds(5) }
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q")
+    link.publish("an event", key: "elsewhere")
+    hold.pass(6)
+    hold.flood(link)
+    #expect(hold.held.keys.sorted() == [7])
+  }
+
   @Test func `a publish to a dead-letter or retry destination does not make it shared`() throws {
     let hold = HoldBench()
     let link = hold.bench.connect(cookie: 7)

@@ -3,7 +3,7 @@
 extension AMQPSession {
   var use: ConnectionUse {
     var use = ConnectionUse(
-      publishes: publishes, heartbeat_ns: heartbeat_ns,
+      publishedAt: publishedAt, heartbeat_ns: heartbeat_ns,
       isLeaving: leavingSince.map { ledger.now - $0 < Self.leaving_ns } ?? false)
     for channel in channels.values {
       for entry in channel.consumers where !entry.isCancelled && ledger.isCurrent(entry.group) {
@@ -61,9 +61,8 @@ extension AMQPSession {
     case .basicPublish(let publish):
       if holdsCopies(publish, in: frame) {
         publishesCopies = true
-      } else if !publishes {
-        publishes = true
-        ledger.isPlanDue = true
+      } else {
+        publishes(at: at)
       }
     case .basicAck(let tag, let multiple):
       // Behind a copy to a dead-letter or retry destination an ack says nothing good: its fact will tell.

@@ -20,8 +20,8 @@ final class AMQPSession {
   private var negotiatedFrame: UInt32?
   /// As both sides agreed; nil if that was not seen.
   private(set) var heartbeat_ns: Int64?
-  /// It published to a destination that holds no copies of failed messages.
-  var publishes = false
+  /// When it last published to a destination that holds no copies of failed messages; nil if it never did.
+  private(set) var publishedAt: Timestamp?
   /// It publishes copies of failed messages: an ack may be the end of such a copy, which is no success.
   var publishesCopies = false
   /// When the client tried to say that it leaves; nil once that was heard.
@@ -57,6 +57,12 @@ final class AMQPSession {
     isFromClient = speaks
     if speaks { fromClient.lost(count, at: at, into: self) } else { fromServer.lost(count, at: at, into: self) }
     cover(at: at)
+  }
+
+  /// It publishes, or tries to, to a destination that holds no copies of failed messages.
+  func publishes(at: Timestamp) {
+    if !ledger.settings.holding.isShared(publishedAt, at: at) { ledger.isPlanDue = true }
+    publishedAt = at
   }
 
   private func applyFrameLimit() {
