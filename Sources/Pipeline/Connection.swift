@@ -49,7 +49,9 @@ final class Connection: ByteSink {
 
   /// A segment of the client's that was held, and so is no fact.
   func peek(_ segment: Segment, _ payload: RawSpan) {
-    if segment.source != server { session?.peek(payload, at: segment.at) }
+    guard segment.source != server, reassembler[clientSide].phase == .open else { return }
+    let passed = reassembler[clientSide].next
+    session?.peek(payload, at: Sequence(segment.sequence), passed: passed, at: segment.at)
   }
 
   init(_ segment: Segment, first: Endpoint, second: Endpoint, serial: Int, ledger: Ledger, protocols: ProtocolStates) {

@@ -32,10 +32,10 @@ enum ProtocolSession {
     }
   }
 
-  /// A segment of the client's that the kernel held. Kafka's are passed over: what is held only fetches, and whoever
-  /// leaves says so on another connection.
-  func peek(_ bytes: RawSpan, at: Timestamp) {
-    if case .amqp(let session) = self { session.peek(bytes, at: at) }
+  /// Bytes of the client's that the kernel held, at that place in its stream, which has passed up to `passed`. Kafka's are
+  /// ignored: a connection that is held only fetches, and a member leaves on another connection.
+  func peek(_ bytes: RawSpan, at place: Sequence, passed: Sequence, at: Timestamp) {
+    if case .amqp(let session) = self { session.peek(bytes, at: place, passed: passed, at: at) }
   }
 }
 

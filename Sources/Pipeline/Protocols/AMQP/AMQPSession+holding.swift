@@ -30,30 +30,19 @@ extension AMQPSession {
   /// - basic.publish to an ordinary destination: the connection is not only a consumer's;
   /// - acknowledgements of probes: what half-open is waiting for.
   ///
-  /// The bytes may begin anywhere in a frame, so each place is tried, and what passes the strictest check that a single
-  /// frame allows is taken for one. A frame that is cut by a segment's end is missed, and heard of when it passes.
-  func peek(_ bytes: RawSpan, at: Timestamp) {
+  /// - Parameters:
+  ///   - place: Of the first byte in the client's stream.
+  ///   - passed: Up to where that stream has passed, and was received.
+  func peek(_ bytes: RawSpan, at place: Sequence, passed: Sequence, at: Timestamp) {
     guard !isClosed else { return }
-    var i = 0
-    while i < bytes.byteCount {
-      guard bytes.u8(i) == AMQPFrame.method,
-        case .frame(let length, _) = AMQPFrame.check(
-          bytes, at: i, senders: .client, maxSize: AMQPFrame.defaultMax, maxBodySize: 0),
-        let channel = bytes.be16(i + 1)
-      else {
-        i += 1
-        continue
-      }
-      let payload = bytes.extracting(i + AMQPFrame.headerSize..<i + length - 1)
-      var exact = true
-      if let method = AMQPMethod.decode(payload, exact: &exact) {
-        peek(method, channel: channel, in: payload, at: at)
-      }
-      i += length
-    }
+    // Also where another hold shows again what the one before had shown.
+    if place == passed { heldReader = AMQPHeldReader(self, fromClient, at: place) }
+    heldReader?.read(bytes, at: place, at: at)
+    if heldReader?.isLost == true { heldReader = nil }
   }
 
-  private func peek(_ method: AMQPMethod, channel number: UInt16, in frame: RawSpan, at: Timestamp) {
+  /// A method that is held.
+  func peek(_ method: AMQPMethod, channel number: UInt16, in frame: RawSpan, at: Timestamp) {
     switch method {
     case .connectionClose, .channelClose, .basicCancel:
       leavingSince = at

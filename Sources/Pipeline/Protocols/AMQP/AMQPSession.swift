@@ -14,7 +14,7 @@ final class AMQPSession {
   var brokerMajor = 0
   /// Somebody said connection.close: what is still open ends in good order.
   private(set) var isClosed = false
-  private var fromClient = AMQPDecoder(role: .client)
+  private(set) var fromClient = AMQPDecoder(role: .client)
   private var fromServer = AMQPDecoder(role: .server)
   private var isFromClient = true
   private var negotiatedFrame: UInt32?
@@ -26,6 +26,8 @@ final class AMQPSession {
   var publishesCopies = false
   /// When the client tried to say that it leaves; nil once that was heard.
   var leavingSince: Timestamp?
+  /// Reads what the client tries to send while the kernel holds it; nil where nothing is held, or nothing can be concluded.
+  var heldReader: AMQPHeldReader?
   private(set) var channels: [UInt16: AMQPChannel] = [:]
   private var current: AMQPChannel?
   /// Groups that this connection's consumers belong to.
