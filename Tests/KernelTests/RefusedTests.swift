@@ -32,6 +32,20 @@ extension LiveKernel {
       #expect(recorder.segments.contains { $0.cookie == wire.cookie && $0.process == getpid() })
     }
 
+    @Test func `a refusal ends with its time, unless it is renewed`() throws {
+      let capture = try Capture(target: Arena.target())
+      let wire = try Wire(.v4)
+      let endpoint = Endpoint(v4: 0x7f00_0001, port: wire.port)
+      for _ in 0..<10 {
+        try capture.refuse(endpoint, for_ns: .milliseconds(400))
+        #expect(throws: WireError.self) { try wire.connect() }
+        wire.closeClient()
+        usleep(100_000)
+      }
+      usleep(400_000)
+      try wire.connect()
+    }
+
     @Test func `nor do a member's in a shared cgroup`() throws {
       let peer = try Peer()
       let capture = try Capture(target: .processes([peer.id]))
