@@ -42,9 +42,6 @@ final class Connection: ByteSink, ProtocolReader {
     case ruledOut(Undecoded)
   }
 
-  /// Why the kernel could not hold it, and when that was.
-  var holdFailure: (why: String, at: Timestamp)?
-
   /// The broker's end; meaningful once a protocol was detected.
   var server: Endpoint { clientSide == .first ? second : first }
 
@@ -53,7 +50,9 @@ final class Connection: ByteSink, ProtocolReader {
 
   /// A segment of the client's that was held, and so is no fact.
   func peek(_ segment: Segment, _ payload: RawSpan) {
-    if segment.source != server { session?.peek(payload, at: segment.at) }
+    guard segment.source != server, reassembler[clientSide].phase == .open else { return }
+    let passed = reassembler[clientSide].next
+    session?.peek(payload, at: Sequence(segment.sequence), passed: passed, at: segment.at)
   }
 
   init(_ segment: Segment, first: Endpoint, second: Endpoint, serial: Int, protocols: TargetProtocols) {

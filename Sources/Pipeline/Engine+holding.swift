@@ -17,10 +17,6 @@ extension Engine {
     planner.counted(counters, cookie: cookie, ledger)
   }
 
-  /// Connections that are held to a rate. A standing rate outlasts any bound in time that the kernel was told, which is
-  /// to be told anew.
-  package var throttled: [(cookie: UInt64, terms: HoldTerms)] { planner.throttled }
-
   /// Connections that are held.
   package var heldCookies: [UInt64] { planner.cookies }
 

@@ -141,10 +141,10 @@ package struct Engine: ~Copyable {
     }
   }
 
-  private mutating func plan(at: Timestamp, isDue: Bool) -> [HoldPlanner.Told] {
+  private mutating func plan(at: Timestamp, isDue: Bool) -> [HoldTelling.Told] {
     guard isDue || ledger.isPlanDue else { return [] }
     ledger.isPlanDue = false
-    var told: [HoldPlanner.Told] = []
+    var told: [HoldTelling.Told] = []
     if let holdSwitch, ledger.whyCannotHold == nil || planner.isActive {
       told = planner.plan(ledger, connections, holdSwitch, at: at)
     }

@@ -71,8 +71,9 @@ protocol ProtocolSession: AnyObject {
   func ended(client: Bool, _ end: StreamEnd, at: Timestamp)
   /// What the connection is used for.
   var use: ConnectionUse { get }
-  /// Bytes that the client wrote and the kernel holds: no fact yet. `bytes` is one segment's payload, complete or cut.
-  func peek(_ bytes: RawSpan, at: Timestamp)
+  /// Bytes that the client wrote and the kernel held: no fact yet. `place` is where they lie in the client's stream, `passed`
+  /// how far that has passed. Not necessarily in order, and perhaps told again.
+  func peek(_ bytes: RawSpan, at place: Sequence, passed: Sequence, at: Timestamp)
 }
 
 /// Zeroes the contents of messages and the credentials of one connection; lengths stay.
