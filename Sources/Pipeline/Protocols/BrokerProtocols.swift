@@ -4,6 +4,4 @@
 /// chunk, where records may contain it.
 enum BrokerProtocols {
   static let all: [any BrokerProtocol.Type] = [KafkaProtocol.self, AMQPProtocol.self]
-
-  static func of(_ system: MessagingSystem) -> (any BrokerProtocol.Type)? { all.first { $0.system == system } }
 }

@@ -6,7 +6,12 @@ package struct Redactor {
   /// For what a detector found; nil where it found no protocol that is decoded: nothing knows which of its bytes are
   /// contents and credentials. `hashKey`: random, one for all connections of a recording, and for nothing else.
   package init?(_ answer: Detector.Answer, hashKey: KeyedHash.Key) {
-    guard case .known(let system, let client) = answer, let found = BrokerProtocols.of(system) else { return nil }
+    self.init(answer, hashKey: hashKey, protocols: BrokerProtocols.all)
+  }
+
+  init?(_ answer: Detector.Answer, hashKey: KeyedHash.Key, protocols: [any BrokerProtocol.Type]) {
+    guard case .known(let system, let client) = answer, let found = protocols.first(where: { $0.system == system })
+    else { return nil }
     self.client = client
     redactor = found.redactor(hashKey: hashKey)
   }

@@ -118,7 +118,7 @@ final class AMQPSession: ProtocolSession {
   private func channel(_ number: UInt16) -> AMQPChannel? {
     if let known = known(number) { return known }
     guard state.channels < AMQPState.channelBound else {
-      ledger.dropped.channels += 1
+      ledger.drop(\.channels)
       return nil
     }
     let made = AMQPChannel(number: number, state: state)
@@ -133,17 +133,7 @@ final class AMQPSession: ProtocolSession {
     leaves()
     var blamed: Set<Int32> = []
     while case let id = channel.tags.takeFirst(through: .max), id != 0 {
-      guard ledger.deliveries.isLive(id) else { continue }
-      let delivery = ledger.deliveries[id]
-      if delivery.flags.contains(.paired) {
-        ledger.dropPaired(id)
-      } else if crashed, !delivery.flags.contains(.credit), !ledger.consumers[delivery.consumer].isCancelled,
-        blamed.insert(delivery.consumer).inserted
-      {
-        ledger.settle(id, as: .crashed, at: at)
-      } else {
-        ledger.settle(id, as: .abandoned, at: at)
-      }
+      ledger.lose(id, crashed: crashed, blamed: &blamed, at: at)
     }
     for entry in channel.consumers + channel.retired { free(entry) }
     channel.consumers = []
@@ -173,7 +163,7 @@ final class AMQPSession: ProtocolSession {
     let key = GroupKey.rabbitmq(vhost: topology.vhost, queue: queue.name)
     let group = ledger.group(.rabbitmq, key: key, name: queue.name, destination: queue.name, cluster: cluster)
     queue.group = group
-    ledger.groups[Int(group.index)].deadLetterTarget = queue.deadLetterTarget
+    ledger.setDeadLetterTarget(queue.deadLetterTarget, of: group)
     topology.learned()
     serve(group)
     return group
