@@ -85,8 +85,6 @@ final class DirectoryLock: Sendable {
     return directory
   }
 
-  static func closeDirectory(_ directory: Int32) { close(directory) }
-
   /// So that a new directory outlives a power failure. Best effort: the directory above may be unreadable.
   private static func flushParent(of path: String) {
     let parent = openDirectory(path + "/..")

@@ -59,7 +59,8 @@ package final class StateDirectory: Sendable {
   /// Makes a directory for state directories, mode 0700, if it is not there.
   /// - Throws: When it can't be used, or others may write there.
   package static func makeParent(_ path: String) throws(StateError) {
-    DirectoryLock.closeDirectory(try DirectoryLock.open(path))
+    // It closes the directory again.
+    _ = SystemFiles(directory: try DirectoryLock.open(path))
   }
 
   /// For tests: no lock.

@@ -171,6 +171,8 @@
         let metrics = try Binary.get("/metrics", at: "\(directory)/s")
         let ready = try Binary.get("/readyz", at: "\(directory)/s")
         for target in targets {
+          let path = "/v1/report?target=\(PercentEncoding.encode(name(target)))"
+          #expect(try Binary.get(path, at: "\(directory)/s").hasPrefix("HTTP/1.1 200"))
           let series = "stormfuse_capture_segments_total{target=\"\(name(target))\"}"
           #expect(metrics.contains(series) && metrics.contains("stormfuse_state_failing{target=\"\(name(target))\"} 0"))
           #expect(ready.contains("\"engine of \(name(target))\""), "\(ready)")
