@@ -24,7 +24,8 @@
       options.mode?.apply(to: &configuration.settings)
       if let report = options.report { try checkReport(report) }
       let books = try TargetBooks.open(choices, configuration.settings, state: options.state ?? configuration.state)
-      let announcer = try Announcer(configuration, eventsPath: options.events, quiet: false, box: books[0].box)
+      let announcer = try Announcer(
+        configuration, eventsPath: options.events, quiet: false, box: books[0].box, namesTargets: books.count > 1)
       let engines = books.map { books in
         LiveEngine(
           target: books.choice, settings: configuration.settings, ringBytes: configuration.capture.ring_bytes,

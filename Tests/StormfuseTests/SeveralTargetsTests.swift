@@ -2,6 +2,7 @@
   import Admin
   import AdminAPI
   import ArgumentParser
+  import ConfigurationFile
   import Foundation
   import Synchronization
   import Testing
@@ -92,6 +93,15 @@
       #expect(await outcome == .stale(revision: 7) && queues[0].queue.take().isEmpty)
       let stranger = BreakerName(key: "k", cluster: "c", target: "three")
       #expect(await router.carryOut(.trip, note: note, on: stranger, ifRevision: nil) == .unknown)
+    }
+
+    @Test func `an event's path leads to the breaker of its target`() throws {
+      let (one, two) = (try box("one"), try box("two"))
+      let groups = JointSource(boxes: [one, two]).report().groups
+      let announcer = try Announcer(Configuration(), eventsPath: nil, quiet: true, box: one, namesTargets: true)
+      let transition = Transition(revision: 1, at: .zero, from: .closed, to: .open, cause: .trip, verdict: nil)
+      let event = announcer.named(TransitionEvent(group: groups[1], transition: transition))
+      #expect(event.href == BreakerReference.shortest(for: groups)[1].href && event.href.hasSuffix("?target=two"))
     }
 
     // MARK: Beginning together
