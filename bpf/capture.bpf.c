@@ -355,16 +355,17 @@ static __always_inline int connecting(struct bpf_sock_addr *context, _Bool liste
 	}
 	WIDE(process);
 	WIDE(flags);
+	/* One that is not known to be the target's is not touched. Of one that is refused there will be no packet: an entry
+	 * would only take up room. */
+	if (!(listed && flags & CONNECTION_UNDECIDED) && is_refused(context, state.hold_lease_ns, is_v4))
+		return 0;
 	/* struct connection: process, epoch; interest, flags. */
 	whole(&fresh.words[0], process | (__u64)state.epoch << 32);
 	whole(&fresh.words[1], INTEREST_FULL | flags << 8);
 	/* Without an entry the `all` programs record all the same; only the process stays unknown. */
 	if (bpf_map_update_elem(&connections, &cookie, &fresh.entry, BPF_ANY) && listed)
 		count_loss(cookie, LOSS_TABLE_FULL, 0);
-	/* One that is not known to be the target's is not touched. */
-	if (listed && flags & CONNECTION_UNDECIDED)
-		return 1;
-	return !is_refused(context, state.hold_lease_ns, is_v4);
+	return 1;
 }
 
 #define CAPTURE(name, hook, direction, listed, holding)                    \

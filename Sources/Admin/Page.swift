@@ -1,3 +1,5 @@
+internal import Pipeline
+
 /// The page at `/`: groups, their breakers and rates at a glance, from `/v1/breakers`, every two seconds. It loads
 /// nothing from elsewhere and writes what it gets only as text.
 enum Page {
@@ -32,6 +34,7 @@ enum Page {
     </table></div>
     <script>
       const rows = document.getElementById("rows"), note = document.getElementById("note");
+      const whys = {\(whys)};
       const share = x => x == null ? "–" : (100 * x).toFixed(1) + " %";
       const number = (x, unit) => x == null ? "–" : +x.toFixed(1) + (unit || "");
       function cell(row, text, name, href) {
@@ -51,7 +54,7 @@ enum Page {
             cell(row, isOnly ? b.key : b.key + "@" + b.cluster + " (" + b.target + ")", "", b.href);
             cell(row, b.verdict + (b.rule ? " (" + b.rule + ")" : ""), b.verdict);
             cell(row, b.state, b.state);
-            cell(row, b.held ? "yes" : b.why ? "no: " + b.why : "no");
+            cell(row, b.held ? "yes" : b.why ? "no: " + (b.why_detail ?? whys[b.why] ?? b.why) : "no");
             cell(row, share(pick("error_rate")), "n");
             cell(row, share(pick("dead_letter_rate")), "n");
             cell(row, number(pick("retries_p95")), "n");
@@ -67,4 +70,7 @@ enum Page {
       load();
     </script>
     """
+
+  /// What `why` means, by its name, as the fields of a script's object. None has a quotation mark or a backslash in it.
+  private static let whys = NotHeld.allCases.map { "\"\($0.rawValue)\": \"\($0.sentence)\"" }.joined(separator: ", ")
 }

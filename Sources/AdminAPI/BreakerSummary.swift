@@ -13,7 +13,9 @@ package struct BreakerSummary: Codable, Equatable, Sendable {
   package var mode: String
   package var state: BreakerState
   package var held: Bool
-  @NullEncoded package var why: String?
+  @NullEncoded package var why: NotHeld?
+  /// The kernel's words where `why` is `kernel`; else left out.
+  package var why_detail: String?
   package var revision: UInt64
   /// When the state ends by itself (open time, override, half-open, episode); null if only what happens ends it.
   @NullEncoded package var until: RFC3339?
@@ -42,6 +44,7 @@ package struct BreakerSummary: Codable, Equatable, Sendable {
     state = group.breaker.state
     held = group.breaker.held
     why = group.breaker.why
+    why_detail = group.breaker.why_detail
     revision = group.breaker.revision
     until = group.breaker.until
     since = group.breaker.transitions.last?.at

@@ -9,8 +9,9 @@ package struct CommandAnswer: Codable, Equatable, Sendable {
   @NullEncoded package var unchanged_why: String?
   /// Whether traffic is really held now.
   package var held: Bool
-  /// Why traffic is not held although the breaker is open: `mode is observe`, …; null otherwise.
-  @NullEncoded package var why: String?
+  /// Why traffic is not held although the breaker is open; null otherwise. (Where it is `kernel`, the kernel's words
+  /// are in `breaker`.)
+  @NullEncoded package var why: NotHeld?
   /// Whether the new state is on disk.
   package var saved: Bool
   @NullEncoded package var saved_why: String?

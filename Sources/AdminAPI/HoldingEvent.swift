@@ -8,7 +8,10 @@ package struct Holding: Codable, Equatable, Sendable {
   package var at: RFC3339
   /// `held`, `released`, `not_held`, `hold_limit`, `unholdable`.
   package var kind: HoldEvent.Kind
+  /// Of `held`: the action, or `probes are out`. Else a `NotHeld`, by its name.
   @NullEncoded package var why: String?
+  /// The kernel's words where `why` is `kernel`; else left out.
+  package var why_detail: String?
   package var state: BreakerState
   package var revision: UInt64
   package var connections: Int
@@ -26,7 +29,7 @@ extension GroupEvent<Holding> {
         schema: Self.schema, group: group, at: event.at, what: "\(breaker.revision)-\(event.kind.rawValue)",
         owner: owner, runbook: runbook),
       Holding(
-        at: RFC3339(event.at), kind: event.kind, why: event.why, state: breaker.state, revision: breaker.revision,
-        connections: event.connections, exposure: event.exposure))
+        at: RFC3339(event.at), kind: event.kind, why: event.why?.name, why_detail: event.detail, state: breaker.state,
+        revision: breaker.revision, connections: event.connections, exposure: event.exposure))
   }
 }

@@ -7,7 +7,9 @@ package typealias TransitionEvent = GroupEvent<TransitionNews>
 package struct TransitionNews: Codable, Equatable, Sendable {
   /// Whether traffic is held now; if not, `why`.
   package var held: Bool
-  @NullEncoded package var why: String?
+  @NullEncoded package var why: NotHeld?
+  /// The kernel's words where `why` is `kernel`; else left out.
+  package var why_detail: String?
   package var transition: Step
   package var verdict: Verdict.Kind
   @NullEncoded package var rule: Rule?
@@ -79,8 +81,8 @@ extension GroupEvent<TransitionNews> {
         schema: Self.schema, group: group, at: step.at.timestamp, what: "\(step.revision)", owner: owner,
         runbook: runbook),
       TransitionNews(
-        held: group.breaker.held, why: group.breaker.why, transition: step, verdict: verdict, rule: rule,
-        evidence: evidence,
+        held: group.breaker.held, why: group.breaker.why, why_detail: group.breaker.why_detail, transition: step,
+        verdict: verdict, rule: rule, evidence: evidence,
         dead_letters: .init(
           rejected: totals.rejected, dead_lettered: totals.dead_lettered, exhausted: totals.exhausted),
         exposure: group.exposure))

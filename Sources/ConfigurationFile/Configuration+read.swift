@@ -19,6 +19,7 @@ extension Configuration {
       file.duration("hold_limit", &settings.holding.limit_ns, in: Bounds.hold_ns)
       settings.holding.sharedConnections =
         file.word("shared_connections", SharedConnections.self) ?? settings.holding.sharedConnections
+      file.duration("shared_connections_age", &settings.holding.sharedAge_ns, in: Bounds.wait_ns)
       state = file.text("state")
       if let node = file.take("limits") { settings.limits.read(node, reader) }
       if let node = file.take("groups") {

@@ -28,6 +28,7 @@ extension Configuration {
     out.line("conventional_names", settings.destinations.conventional ? "on" : "off")
     out.line("hold_limit", duration: settings.holding.limit_ns)
     out.line("shared_connections", settings.holding.sharedConnections.rawValue)
+    out.line("shared_connections_age", duration: settings.holding.sharedAge_ns)
     if let state { out.line("state", quoted: state) }
     out.open("limits")
     out.line("groups", "\(settings.limits.groups)")

@@ -15,7 +15,10 @@ package enum HoldingLine {
       }
     var text = "\(style.paint(String(time), .grey)) \(style.paint(TerminalStyle.printable(event.key), .bold)) \(what)"
     if event.kind != .unholdable { text += ", \(event.connections) connection\(event.connections == 1 ? "" : "s")" }
-    if let why = event.why { text += ": \(TerminalStyle.printable(why))" }
+    if let why = event.why {
+      let words = NotHeld(rawValue: why)?.text(event.why_detail) ?? why
+      text += ": \(TerminalStyle.printable(words))"
+    }
     if event.kind == .held { text += "; \(event.exposure) delivered already will run" }
     return text
   }

@@ -15,7 +15,8 @@ package enum TransitionLine {
     let evidence = EvidenceText.line(event.evidence)
     if !evidence.isEmpty { text += ": \(evidence)" }
     if step.to == .open || step.to == .forcedOpen {
-      text += event.held ? "; held" : "; not held" + (event.why.map { ": \(TerminalStyle.printable($0))" } ?? "")
+      let why = event.why.map { ": " + TerminalStyle.printable($0.text(event.why_detail)) }
+      text += event.held ? "; held" : "; not held" + (why ?? "")
     }
     return text
   }

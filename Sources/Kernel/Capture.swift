@@ -359,21 +359,26 @@ package final class Capture {
     guard let state else { return }
     state.pointee.epoch &+= 1
     let epoch = state.pointee.epoch
-    let crowded = connections.count > Connections.maximum / 2
+    let stale = connections.stale(entries(), epoch: epoch)
     _ = programs.withMaps { maps, _ in
-      var stale = [UInt64]()
-      TableScan.connections(maps.connections) { cookie, entry in
-        let ignored = entry.interest == UInt8(INTEREST_IGNORE.rawValue)
-        if connections.isStale(cookie, ignored: ignored, idle: epoch &- entry.epoch, crowded: crowded) {
-          stale.append(cookie)
-        }
-      }
       for var cookie in stale {
         _ = cprobe_map_delete(maps.connections, &cookie)
         connections.remove(cookie)
       }
       losses.forget(map: maps.lost, at: clock.timestamp(monotonic_ns: now_ns)) { connections[$0] == nil }
     }
+  }
+
+  /// The kernel's table of connections, all of it.
+  func entries() -> [Connections.Entry] {
+    var entries = [Connections.Entry]()
+    _ = programs.withMaps { maps, _ in
+      TableScan.connections(maps.connections) { cookie, entry in
+        let isIgnored = entry.interest == UInt8(INTEREST_IGNORE.rawValue)
+        entries.append(Connections.Entry(cookie: cookie, isIgnored: isIgnored, epoch: entry.epoch))
+      }
+    }
+    return entries
   }
 
   package static let usualRingBytes = 16 << 20

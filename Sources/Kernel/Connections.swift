@@ -75,8 +75,23 @@ struct Connections {
     if byPair[connection.pair] == cookie { byPair[connection.pair] = nil }
   }
 
-  /// Whether a connection without a packet for `idle` sweeps may be dropped from both tables. `crowded`: they are filling
-  /// up.
+  /// An entry of the kernel's table.
+  struct Entry {
+    var cookie: UInt64
+    var isIgnored: Bool
+    /// Of the sweep before its last packet.
+    var epoch: UInt32
+  }
+
+  /// Which of the kernel's entries may be dropped from both tables. More go where either table is filling up: the kernel
+  /// also enters what connects and is never heard of here.
+  func stale(_ entries: [Entry], epoch: UInt32) -> [UInt64] {
+    let crowded = max(count, entries.count) > Self.maximum / 2
+    return entries.filter { isStale($0.cookie, ignored: $0.isIgnored, idle: epoch &- $0.epoch, crowded: crowded) }
+      .map(\.cookie)
+  }
+
+  /// Whether a connection without a packet for `idle` sweeps may be dropped. `crowded`: the tables are filling up.
   func isStale(_ cookie: UInt64, ignored: Bool, idle: UInt32, crowded: Bool) -> Bool {
     guard let connection = byCookie[cookie] else { return idle >= (crowded ? 2 : Self.unseenSweeps) }
     if connection.ended == 3 { return idle >= (crowded ? 1 : 2) }

@@ -14,8 +14,7 @@ struct ConnectionTable {
   /// The next to go, last first, each with when it was active at the time.
   private var candidates: [(connection: Connection, lastActive: Timestamp)] = []
   private let bound: Int
-  private let ledger: Ledger
-  private let protocols: ProtocolStates
+  private let protocols: TargetProtocols
 
   /// Both ends, the lesser first.
   private struct AddressPair: Hashable {
@@ -29,9 +28,8 @@ struct ConnectionTable {
     }
   }
 
-  init(bound: Int, ledger: Ledger, protocols: ProtocolStates) {
+  init(bound: Int, protocols: TargetProtocols) {
     self.bound = max(1, bound)
-    self.ledger = ledger
     self.protocols = protocols
   }
 
@@ -67,7 +65,7 @@ struct ConnectionTable {
     let isEgress = segment.direction != .ingress
     let connection = Connection(
       segment, first: isEgress ? segment.source : segment.destination,
-      second: isEgress ? segment.destination : segment.source, serial: counters.connections, ledger: ledger,
+      second: isEgress ? segment.destination : segment.source, serial: counters.connections,
       protocols: protocols)
     if segment.cookie != 0 { byCookie[segment.cookie] = connection }
     if let replaced = byAddress.updateValue(connection, forKey: pair) { retire(replaced, at: segment.at) }

@@ -17,14 +17,10 @@ extension Engine {
     planner.counted(counters, cookie: cookie, ledger)
   }
 
-  /// Connections that are held to a rate. A standing rate outlasts any bound in time that the kernel was told, which is
-  /// to be told anew.
-  package var throttled: [(cookie: UInt64, terms: HoldTerms)] { planner.throttled }
-
   /// Connections that are held.
   package var heldCookies: [UInt64] { planner.cookies }
 
-  /// Takes what a client tried to send and the kernel held: no fact yet, but see `AMQPSession.peek`.
+  /// Takes what a client tried to send and the kernel held: no fact yet, but see `ProtocolSession.peek`.
   package mutating func peek(_ segment: Segment, _ payload: RawSpan) {
     tick(at: segment.at)
     connections.find(segment)?.peek(segment, payload)

@@ -23,8 +23,7 @@ extension Engine {
     let hasOtherDestinations = new.destinations != ledger.settings.destinations
     (change.groups, change.restarted) = ledger.replace(settings: new)
     if hasOtherDestinations {
-      amqp.destinationsChanged()
-      kafka.destinationsChanged()
+      protocols.destinationsChanged()
     }
     // What waits for nothing but time was put off by the old settings.
     if let due = nextTick { nextTick = min(due, to + evaluation_ns) }

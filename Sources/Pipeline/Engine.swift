@@ -6,12 +6,11 @@
 ///
 /// Memory: bounded by `LimitSettings` (connections, groups, messages, deliveries in flight); what a bound drops is counted
 /// and shown. Cost: a segment of a connection that was ruled out costs one table look-up. On loss: see `Reassembler` and
-/// `AMQPDecoder`; whatever is missing lowers the coverage of the groups it concerns.
+/// the protocols' decoders; whatever is missing lowers the coverage of the groups it concerns.
 package struct Engine: ~Copyable {
   let origin: Origin
   let ledger: Ledger
-  let amqp: AMQPState
-  let kafka: KafkaState
+  let protocols: TargetProtocols
   private(set) var capture = CaptureCounters()
   private(set) var connections: ConnectionTable
   var planner = HoldPlanner()
@@ -30,12 +29,18 @@ package struct Engine: ~Copyable {
   package init(
     settings: Settings, target: String, origin: Origin, hashKey: (UInt64, UInt64) = (0x7374_6f72, 0x6d66_7573)
   ) {
+    self.init(
+      settings: settings, target: target, origin: origin, hashKey: hashKey, protocols: BrokerProtocols.all)
+  }
+
+  init(
+    settings: Settings, target: String, origin: Origin, hashKey: (UInt64, UInt64),
+    protocols: [any BrokerProtocol.Type]
+  ) {
     self.origin = origin
     ledger = Ledger(settings: settings, target: target)
-    let protocols = ProtocolStates(key: KeyedHash.Key(hashKey.0, hashKey.1), ledger: ledger)
-    amqp = protocols.amqp
-    kafka = protocols.kafka
-    connections = ConnectionTable(bound: settings.limits.connections, ledger: ledger, protocols: protocols)
+    self.protocols = TargetProtocols(protocols, key: KeyedHash.Key(hashKey.0, hashKey.1), ledger: ledger)
+    connections = ConnectionTable(bound: settings.limits.connections, protocols: self.protocols)
   }
 
   /// Takes one segment; `payload` holds the first of its `length` bytes.
@@ -95,12 +100,12 @@ package struct Engine: ~Copyable {
     var due = first
     while due <= to {
       connections.expire(at: due)
-      if kafka.isWaiting { kafka.expire(at: due) }
+      protocols.expire(at: due)
       let quietUntil = ledger.tick(at: due)
       // What is held has limits in time of its own.
       if planner.isActive { ledger.isPlanDue = true }
       if ledger.hasTransitions { collectTransitions(at: due) }
-      let quiet_ns = connections.isWaiting || kafka.isWaiting ? 0 : min(quietUntil, to) - due
+      let quiet_ns = connections.isWaiting || protocols.isWaiting ? 0 : min(quietUntil, to) - due
       due = due + max(1, (quiet_ns + evaluation_ns - 1) / evaluation_ns) * evaluation_ns
     }
     nextTick = due
@@ -136,10 +141,10 @@ package struct Engine: ~Copyable {
     }
   }
 
-  private mutating func plan(at: Timestamp, isDue: Bool) -> [HoldPlanner.Told] {
+  private mutating func plan(at: Timestamp, isDue: Bool) -> [HoldTelling.Told] {
     guard isDue || ledger.isPlanDue else { return [] }
     ledger.isPlanDue = false
-    var told: [HoldPlanner.Told] = []
+    var told: [HoldTelling.Told] = []
     if let holdSwitch, ledger.whyCannotHold == nil || planner.isActive {
       told = planner.plan(ledger, connections, holdSwitch, at: at)
     }
@@ -149,7 +154,7 @@ package struct Engine: ~Copyable {
   /// The capture is over: what is still held back is handed on, and everything is judged once more.
   package mutating func finish() {
     connections.finish(at: to)
-    kafka.finish(at: to)
+    protocols.finish(at: to)
     ledger.tick(at: to)
     collectTransitions()
   }

@@ -111,7 +111,7 @@ extension ChangeCommand {
     if answer.held {
       lines.append("traffic is held")
     } else if wantsHeld || answer.why != nil {
-      lines.append("traffic is not held" + (answer.why.map { ": \(plain($0))" } ?? ""))
+      lines.append("traffic is not held" + (answer.why.map { ": \(plain($0.text(group.breaker.why_detail)))" } ?? ""))
     } else {
       lines.append("traffic flows")
     }

@@ -29,7 +29,8 @@ struct ShowCommand: Command {
     let breaker = group.breaker
     let plain = TerminalStyle.printable
     let state = style.paint(breaker.state.rawValue, .of(breaker.state))
-    let held = breaker.held ? "held" : "not held" + (breaker.why.map { " (\(plain($0)))" } ?? "")
+    let why = breaker.why.map { " (" + plain($0.text(breaker.why_detail)) + ")" }
+    let held = breaker.held ? "held" : "not held" + (why ?? "")
     var facts: [(String, String)] = [
       ("key", plain(group.key)), ("cluster", plain(group.cluster)), ("target", plain(group.target)),
       ("destinations", plain(group.destinations.joined(separator: ", "))), ("mode", group.mode),
@@ -42,7 +43,7 @@ struct ShowCommand: Command {
       ),
     ]
     facts += group.verdict.evidence.map { ("", ($0.met ? "met      " : "not met  ") + EvidenceText.item($0)) }
-    if let why = group.unholdable { facts.append(("unholdable", plain(why))) }
+    if let why = group.unholdable { facts.append(("unholdable", why.sentence)) }
     facts += [("deliveries", deliveries(group)), ("in flight", inFlight(group))]
     facts.append(("exposure", "\(group.exposure) would still run if it were held now"))
     if let rate = group.error_rate {

@@ -9,7 +9,8 @@
     /// Of what is held: what was asked for, and what the kernel was told in the light of the socket's limits.
     private var held: [UInt64: (asked: HoldTerms, told: HoldTerms)] = [:]
 
-    /// `longest_ns`: of one hold without a break, as the engine sees to; the kernel's own bound lies a little above.
+    /// `longest_ns`: of one hold without a break, as the engine sees to. The kernel's own bound lies a little above, counted
+    /// from the last order; the engine renews each order every two seconds.
     init(_ capture: Capture, longest_ns: Int64) {
       self.capture = capture
       self.longest_ns = longest_ns

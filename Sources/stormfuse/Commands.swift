@@ -41,7 +41,7 @@ struct Commands {
   private func audit(
     _ entry: CommandQueue.Entry, _ result: CommandResult, _ group: Report.Group, at now: Timestamp
   ) {
-    var why = group.breaker.why
+    var why = group.breaker.why?.text(group.breaker.why_detail)
     if case .unchanged(let reason) = result { why = reason }
     memory?.record(
       AuditEntry(

@@ -112,7 +112,6 @@
     ) -> Int32 {
       var published = ContinuousClock.now - .seconds(1)
       var renewed = published
-      var extended = published
       var pause = Self.publishEvery
       var status: Int32?
       var ended: ContinuousClock.Instant?
@@ -144,10 +143,6 @@
             Terminal.say("stormfuse: not everything is held: \(why)")
           }
           engine.whyCannotHold = why
-          if renewed - extended >= Self.extendEvery {
-            for (cookie, terms) in engine.throttled { _ = holds.hold(cookie, terms) }
-            extended = renewed
-          }
         }
         if isNews || ContinuousClock.now - published >= pause {
           let began = ContinuousClock.now
@@ -253,8 +248,6 @@
     private static let publishEvery = Duration.milliseconds(250)
     /// The kernel's lease is four times as long.
     private static let renewEvery = Duration.milliseconds(500)
-    /// Often enough for the shortest bound of a hold.
-    private static let extendEvery = Duration.seconds(2)
     /// Longest wait for traffic: timers are judged every 100 ms.
     private static let patience_ms = 50
     /// The ring hands on a last segment within 2 ms; this many empty polls of 2 ms mean that nothing is left.

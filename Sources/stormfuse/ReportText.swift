@@ -95,7 +95,8 @@ struct ReportText {
         "  episode    \(episode.from) to \(episode.to.map(\.description) ?? "now")  "
           + style.paint(episode.kind.rawValue, .of(episode.kind)) + (episode.rule.map { "  \($0.rawValue)" } ?? ""))
     }
-    lines.append("  breaker    \(group.breaker.state.rawValue)" + (group.breaker.why.map { ", not held: \($0)" } ?? ""))
+    let notHeld = group.breaker.why.map { ", not held: " + $0.text(group.breaker.why_detail) }
+    lines.append("  breaker    \(group.breaker.state.rawValue)" + (notHeld ?? ""))
     for step in group.breaker.transitions.suffix(Self.transitionsShown) {
       lines.append(
         "    \(step.at)  \(step.from.rawValue) → \(step.to.rawValue)  \(step.rule?.rawValue ?? step.cause.rawValue)"

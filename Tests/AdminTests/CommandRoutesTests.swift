@@ -93,7 +93,7 @@ import Testing
   @Test func `what is not held says why, what no directory keeps says so`() async throws {
     let answer = try answer(
       await ask(.post, Self.orders + "/trip", FakeSink(saved: .notConfigured, holds: false)))
-    #expect(answer.changed && !answer.held && answer.why == "mode is observe")
+    #expect(answer.changed && !answer.held && answer.why == .observing)
     #expect(!answer.saved && answer.saved_why?.contains("no state directory") == true)
   }
 

@@ -63,7 +63,7 @@ final class FakeSink: CommandSink, ReportSource {
         // The fake's time begins where its report ends.
         state.groups[index].breaker.until = breaker.endsAt.map { RFC3339(Sample.report([]).to.timestamp + $0.ns) }
         state.groups[index].breaker.held = isOpen && holds
-        state.groups[index].breaker.why = isOpen && !holds ? "mode is observe" : nil
+        state.groups[index].breaker.why = isOpen && !holds ? .observing : nil
       }
       switch result {
       case .changed, .rearmed: return .done(state.groups[index], saved: saved)

@@ -110,7 +110,7 @@ import Testing
     let sink = FakeSink(holds: false)
     let outcome = try await run(sink, [["override", key, "open", "--for", "90s", "--format", "json"]])[0]
     let answer = try JSON.decode(CommandAnswer.self, from: Array(outcome.text.utf8))
-    #expect(outcome.exitCode == 4 && answer.command == .override && answer.why == "mode is observe")
+    #expect(outcome.exitCode == 4 && answer.command == .override && answer.why == .observing)
     #expect(sink.calls[0].command == .forceOpen(for_ns: 90_000_000_000))
     #expect(sink.calls[0].note == OperatorNote(author: "ann", reason: "DLQ fills"))
   }

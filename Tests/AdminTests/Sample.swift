@@ -51,7 +51,7 @@ enum Sample {
       verdict: .init(kind: verdict, rule: verdict == .storm ? .deadLetterStorm : nil, evidence: storm),
       episodes: [.init(kind: .storm, rule: .deadLetterStorm, from: at, to: nil, evidence: storm)], poison_messages: [],
       breaker: .init(
-        state: state, held: false, why: "mode is observe", revision: 1,
+        state: state, held: false, why: .observing, revision: 1,
         transitions: state == .closed ? [] : [transition]),
       partitions: [], counters: counters)
   }

@@ -173,6 +173,7 @@ import Testing
     conventional_names: off
     hold_limit: 60s
     shared_connections: leave
+    shared_connections_age: 2m
     state: /var/lib/stormfuse
     limits: {groups: 1, messages: 16, connections: 2, in_flight: 17}
     groups:

@@ -106,7 +106,8 @@ import Testing
 
   @Test func `what comes from outside can't steer the terminal`() throws {
     var event = try Sample.event()
-    event.why = "x\u{1b}[2J"
+    event.why = .kernel
+    event.why_detail = "x\u{1b}[2J"
     event.key = "a\nb"
     let line = TransitionLine.text(event)
     #expect(!line.contains("\u{1b}") && !line.contains("\n"))

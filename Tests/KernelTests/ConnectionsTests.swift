@@ -69,6 +69,17 @@ import Testing
     #expect(table.isStale(2, ignored: false, idle: 15, crowded: false))
   }
 
+  @Test func `the kernel's entries that were never seen to send go soon where they fill its table`() {
+    let table = Connections()
+    func entries(_ count: Int) -> [Connections.Entry] {
+      (0..<UInt64(count)).map { .init(cookie: $0, isIgnored: false, epoch: 5) }
+    }
+    #expect(table.stale(entries(1000), epoch: 19).isEmpty)
+    #expect(table.stale(entries(1000), epoch: 20).count == 1000)
+    #expect(table.stale(entries(40_000), epoch: 6).isEmpty)
+    #expect(table.stale(entries(40_000), epoch: 7).count == 40_000)
+  }
+
   @Test func `descendants come in and go with their processes`() {
     var membership = Membership()
     membership.insert(10, start: 100)

@@ -167,8 +167,8 @@ package struct GroupMonitor {
   package var isBlind: Bool { judgement.kind == .incomplete }
 
   /// Why an open breaker does not even want to hold; nil if it does, or is not open.
-  package var whyNotWanted: String? {
-    isOpen && settings.mode == .observe ? "mode is observe" : nil
+  package var whyNotWanted: NotHeld? {
+    isOpen && settings.mode == .observe ? .observing : nil
   }
 
   @inline(never) private mutating func probe(_ outcome: Outcome, at now: Timestamp) -> Bool {

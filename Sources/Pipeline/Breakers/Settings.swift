@@ -29,7 +29,14 @@ package struct HoldSettings: Equatable, Sendable {
   /// Longest hold without a break; then traffic passes until the next opening. [hold_limit]
   package var limit_ns: Int64 = .seconds(150)
   package var sharedConnections = SharedConnections.leave
+  /// How long a publish makes its connection one that others depend on. [shared_connections_age]
+  package var sharedAge_ns: Int64 = .seconds(60)
   package init() {}
+
+  /// Whether a connection that last published at that moment is one that others depend on.
+  func isShared(_ publishedAt: Timestamp?, at now: Timestamp) -> Bool {
+    publishedAt.map { now - $0 < sharedAge_ns } ?? false
+  }
 }
 
 package struct RuleSettings: Equatable, Sendable {

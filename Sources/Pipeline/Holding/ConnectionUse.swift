@@ -2,10 +2,11 @@
 struct ConnectionUse {
   /// Groups with a consumer on it, each once.
   var groups: [GroupID] = []
-  /// It publishes somewhere that is neither a dead-letter nor a retry destination: to hold it would hang the publisher.
-  var publishes = false
-  /// Why to hold back its requests would not stop deliveries (`no_ack`, `unlimited_prefetch`); nil if it would.
-  var unholdable: String?
+  /// When it last published somewhere that is neither a dead-letter nor a retry destination; nil if it never did. To hold
+  /// it would hang the publisher.
+  var publishedAt: Timestamp?
+  /// Why to hold back its requests would not stop deliveries; nil if it would.
+  var unholdable: NotHeld?
   /// Messages come without an answer: only bare acknowledgements pace them.
   var isUnanswered = false
   /// A span of the protocol's within which the connection must be heard of; 0 if there is none, nil if it is not known.

@@ -1,7 +1,8 @@
 /// What can hold connections: the kernel, live. Called on the engine's thread, between a verdict and whatever tells of it,
-/// so that nothing is said to be held that is not.
+/// so that nothing is said to be held that is not. Each order may end by itself after `hold_limit`, and is repeated every
+/// two seconds for as long as it is wanted.
 package protocol HoldSwitch: AnyObject {
-  /// Holds a connection's egress from now on, or on other terms. Answers why not; nil if it is held.
+  /// Holds a connection's egress from now on, on these terms. Answers why not; nil if it is held.
   func hold(_ cookie: UInt64, _ terms: HoldTerms) -> String?
   /// Lets it pass again. Answers what was counted since the hold began; nil if it was not held.
   func release(_ cookie: UInt64) -> HoldCounters?

@@ -22,9 +22,9 @@ struct Consumer: BitwiseCopyable {
   var isLive = true
 
   /// Why to hold its requests would not stop deliveries; nil if it would.
-  var unholdable: String? {
+  var unholdable: NotHeld? {
     if isGetter { return nil }
-    return noAck ? "no_ack" : prefetch == 0 ? "unlimited_prefetch" : nil
+    return noAck ? .noAck : prefetch == 0 ? .unlimitedPrefetch : nil
   }
 
   /// It was joined midway and has not settled anything yet: perhaps it never will.
@@ -54,7 +54,7 @@ struct GroupConsumers {
   }
 
   /// Why `pause` could not hold the group; nil if it could.
-  var unholdable: String? { noAck > 0 ? "no_ack" : unlimited > 0 ? "unlimited_prefetch" : nil }
+  var unholdable: NotHeld? { noAck > 0 ? .noAck : unlimited > 0 ? .unlimitedPrefetch : nil }
 }
 
 /// Consumers in a flat array with a free list; index 0 is none. At most `bound` of them.

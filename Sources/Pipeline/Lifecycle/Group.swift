@@ -43,7 +43,7 @@ final class Group {
   private(set) var oldestPaired: DeliveryID = 0
   private var newestPaired: DeliveryID = 0
   /// Why `pause` could not hold it; nil if it could.
-  var unholdable: String? { consumers.unholdable }
+  var unholdable: NotHeld? { consumers.unholdable }
   /// Deliveries that would still run if its consumers' requests were held now: those in flight, and those that the broker
   /// may send without being asked again. (It may hand out more than the limit: quorum queues do after requeues. What a
   /// consumer joined midway may be sent was not seen.)

@@ -37,7 +37,7 @@ final class Ledger {
   var isPlanDue = false
   /// Why nothing can be held here; nil if it can.
   var whyCannotHold: String?
-  private var unholdable: [(group: Group, why: String)] = []
+  private var unholdable: [(group: Group, why: NotHeld)] = []
   private var groupIndex: [GroupName: Int32] = [:]
   private var groupsMade: UInt32 = 0
 
@@ -121,7 +121,7 @@ final class Ledger {
   func takeUnholdable(at: Timestamp) -> [(group: Group, event: HoldEvent)] {
     defer { unholdable = [] }
     return unholdable.map {
-      ($0.group, HoldEvent(at: at, kind: .unholdable, why: $0.why, connections: 1, exposure: $0.group.exposure))
+      ($0.group, HoldEvent(at: at, kind: .unholdable, why: .not($0.why), connections: 1, exposure: $0.group.exposure))
     }
   }
 

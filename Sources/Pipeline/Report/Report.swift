@@ -59,7 +59,7 @@ package struct Report: Codable, Equatable, Sendable {
     /// the broker may send them without being asked again (their prefetch, as far as it was seen).
     package var exposure: Int
     /// Why `pause` could not hold this group's consumers of now (`no_ack`, `unlimited_prefetch`); nil if it could.
-    @NullEncoded package var unholdable: String?
+    @NullEncoded package var unholdable: NotHeld?
     package var verdict: VerdictReport
     package var episodes: [Episode]
     package var poison_messages: [PoisonMessage]
@@ -145,8 +145,10 @@ package struct Report: Codable, Equatable, Sendable {
   package struct Breaker: Codable, Equatable, Sendable {
     package var state: BreakerState
     package var held: Bool
-    /// Why nothing is held although the state is open: `mode is observe`, `replay`, …; nil otherwise.
-    @NullEncoded package var why: String?
+    /// Why nothing, or not everything, is held although the state is open; nil otherwise.
+    @NullEncoded package var why: NotHeld?
+    /// The kernel's words where `why` is `kernel`; else left out.
+    package var why_detail: String?
     package var revision: UInt64
     /// When the state ends by itself (open time, override, half-open, episode); nil if only what happens ends it.
     @NullEncoded package var until: RFC3339?
@@ -158,6 +160,8 @@ package struct Report: Codable, Equatable, Sendable {
   /// What holding comes to: connections now, packets and bytes since the run began.
   package struct Hold: Codable, Equatable, Sendable {
     package var connections: Int
+    /// `block`: addresses to which new connections are refused; left out where there are none.
+    package var refused: Int?
     /// Connections left alone although the group is to be held, by reason.
     package var left_alone: [String: Int]
     package var held_packets: UInt64

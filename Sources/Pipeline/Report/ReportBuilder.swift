@@ -92,19 +92,21 @@ struct ReportBuilder {
   }
 
   private func breakerReport(_ group: Group) -> Report.Breaker {
-    Report.Breaker(
-      state: group.monitor.breaker.state, held: group.isHeld, why: whyNotHeld(group),
+    let notHeld = whyNotHeld(group)
+    return Report.Breaker(
+      state: group.monitor.breaker.state, held: group.isHeld, why: notHeld?.why, why_detail: notHeld?.detail,
       revision: group.monitor.breaker.revision, until: group.monitor.breaker.endsAt.map(wall),
       hold: origin == .replay ? nil : group.holdReport,
       transitions: group.remembered + group.transitions.map(Report.TransitionReport.init))
   }
 
   /// Why nothing is held although the breaker is open; nil while it is not.
-  func whyNotHeld(_ group: Group) -> String? {
+  private func whyNotHeld(_ group: Group) -> (why: NotHeld, detail: String?)? {
     switch group.monitor.breaker.state {
     case .open, .forcedOpen:
-      group.monitor.whyNotWanted ?? (origin == .replay ? "this is a replay" : group.whyNotHeld(ledger.whyCannotHold))
-    case .closed, .halfOpen, .forcedClosed: nil
+      if let why = group.monitor.whyNotWanted { return (why, nil) }
+      return origin == .replay ? (.replay, nil) : group.whyNotHeld(ledger.whyCannotHold)
+    case .closed, .halfOpen, .forcedClosed: return nil
     }
   }
 

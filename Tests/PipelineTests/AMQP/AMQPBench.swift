@@ -85,6 +85,8 @@ final class AMQPLink {
   let cookie: UInt64
   private var sent: [UInt32] = [1000, 9000]
   private var nextTags: [UInt16: UInt64] = [:]
+  /// The sequence number of what the client sends next.
+  var clientNext: UInt32 { sent[0] }
 
   init(_ bench: AMQPBench, client: Endpoint, server: Endpoint, cookie: UInt64 = 0) {
     self.cookie = cookie

@@ -277,7 +277,7 @@ import Testing
     let group = try bench.group("rabbitmq:%2F:q")
     #expect(bench.counts(of: group) == ["delivered": 3, "acked": 3])
     #expect(group.exposure == 0)
-    #expect(group.unholdable == "no_ack")
+    #expect(group.unholdable == .noAck)
     #expect(try bench.counts("g") == ["delivered": 1, "acked": 1])
     link.finish(.client)
     #expect(try bench.counts("q") == ["delivered": 3, "acked": 3])
@@ -311,8 +311,8 @@ import Testing
     link.consume("none", tag: "a", prefetch: nil)
     link.consume("zero", tag: "b", prefetch: 0)
     link.consume("some", tag: "c", prefetch: 10)
-    #expect(try bench.group("rabbitmq:%2F:none").unholdable == "unlimited_prefetch")
-    #expect(try bench.group("rabbitmq:%2F:zero").unholdable == "unlimited_prefetch")
+    #expect(try bench.group("rabbitmq:%2F:none").unholdable == .unlimitedPrefetch)
+    #expect(try bench.group("rabbitmq:%2F:zero").unholdable == .unlimitedPrefetch)
     #expect(try bench.group("rabbitmq:%2F:some").unholdable == nil)
   }
 }

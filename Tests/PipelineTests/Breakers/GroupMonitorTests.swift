@@ -238,7 +238,7 @@ import Testing
       #expect(monitor.whyNotWanted == nil)
       _ = monitor.apply(.trip, note: OperatorNote(author: "a", reason: "b"), at: start)
       #expect(monitor.wantsHold == (mode == .enforce))
-      #expect(monitor.whyNotWanted == (mode == .enforce ? nil : "mode is observe"))
+      #expect(monitor.whyNotWanted == (mode == .enforce ? nil : .observing))
       #expect(monitor.lastTransition?.note?.author == "a")
     }
   }

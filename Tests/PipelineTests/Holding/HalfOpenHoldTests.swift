@@ -57,7 +57,7 @@ import Testing
     hold.pass(2)
     #expect(try hold.state().state == .halfOpen)
     #expect(hold.held.isEmpty)
-    #expect(try hold.state("p").why == "shared: it serves a group that is not open")
+    #expect(try hold.state("p").why == .sharedGroup)
   }
 
   @Test func `a group that is blocked or throttled is let go whole when half-open begins`() throws {

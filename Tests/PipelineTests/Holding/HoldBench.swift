@@ -13,6 +13,8 @@ final class HoldBench {
   private(set) var transitions: [Transition] = []
   /// Whether traffic was held, as told with each transition.
   private(set) var heldAtTransition: [Bool] = []
+  /// Up to where each client's bytes were shown while they were held.
+  private var shown: [UInt64: UInt32] = [:]
 
   init(_ change: (inout Settings) -> Void = { _ in }) {
     bench = AMQPBench(origin: .live) {
@@ -20,6 +22,7 @@ final class HoldBench {
       $0.breaker.jitter = 0
       change(&$0)
     }
+    kernel.now = { [unowned bench] in bench.now }
     bench.engine.holdSwitch = kernel
   }
 
@@ -41,15 +44,23 @@ final class HoldBench {
     settle()
   }
 
-  /// The client sends bytes that the kernel holds: nothing of its stream moves on.
-  func peek(_ link: AMQPLink, _ bytes: [UInt8]) {
+  /// The client sends bytes that the kernel holds and shows, behind all that it has sent or tried to send. Nothing of its
+  /// stream moves on. `skipping`: so many bytes before them are not shown.
+  func peek(_ link: AMQPLink, _ bytes: [UInt8], skipping: Int = 0) {
     bench.now = bench.now + .milliseconds(1)
+    var start = link.clientNext
+    if let shown = shown[link.cookie], Int32(bitPattern: shown &- start) > 0 { start = shown }
+    start &+= UInt32(skipping)
+    shown[link.cookie] = start &+ UInt32(bytes.count)
     let segment = Segment(
-      at: bench.now, source: link.client, destination: link.server, sequence: 0, length: bytes.count,
+      at: bench.now, source: link.client, destination: link.server, sequence: start, length: bytes.count,
       cookie: link.cookie, direction: .egress)
     bench.engine.peek(segment, bytes.span.bytes)
     settle()
   }
+
+  /// From here on the kernel shows again what it had shown.
+  func forgetShown() { shown = [:] }
 
   func command(_ command: BreakerCommand, _ queue: String = "q") -> CommandResult? {
     defer { settle() }
@@ -69,29 +80,33 @@ final class HoldBench {
   }
 }
 
-/// A `HoldSwitch` that holds nothing and notes what it was asked.
+/// A `HoldSwitch` that holds nothing and notes what it was asked. As in the kernel, an order lasts `longest_ns` at most.
 final class NotingSwitch: HoldSwitch {
-  private(set) var held: [UInt64: HoldTerms] = [:]
-  private(set) var refused: Set<Endpoint> = []
+  var longest_ns: Int64 = .seconds(155)
+  var now: () -> Timestamp = { .zero }
+  private var holds: [UInt64: (terms: HoldTerms, until: Timestamp)] = [:]
+  private var refusals: [Endpoint: Timestamp] = [:]
+  var held: [UInt64: HoldTerms] { holds.filter { now() < $0.value.until }.mapValues(\.terms) }
+  var refused: Set<Endpoint> { Set(refusals.filter { now() < $0.value }.keys) }
   /// Why nothing more can be held; nil if it can.
   var why: String?
   /// What a released connection had counted.
   var counters: [UInt64: HoldCounters] = [:]
 
   func hold(_ cookie: UInt64, _ terms: HoldTerms) -> String? {
-    if why == nil { held[cookie] = terms }
+    if why == nil { holds[cookie] = (terms, now() + longest_ns) }
     return why
   }
 
   func release(_ cookie: UInt64) -> HoldCounters? {
-    held[cookie] = nil
+    holds[cookie] = nil
     return counters[cookie]
   }
 
   func refuse(_ endpoint: Endpoint) -> String? {
-    if why == nil { refused.insert(endpoint) }
+    if why == nil { refusals[endpoint] = now() + longest_ns }
     return why
   }
 
-  func allow(_ endpoint: Endpoint) { refused.remove(endpoint) }
+  func allow(_ endpoint: Endpoint) { refusals[endpoint] = nil }
 }

@@ -80,7 +80,7 @@ import Testing
     let bad = hold.bench.connect(cookie: 8)
     bad.consume("q", noAck: true)
     hold.settle()
-    #expect(try group(hold).unholdable == "no_ack")
+    #expect(try group(hold).unholdable == .noAck)
     let unlimited = hold.bench.connect(cookie: 9)
     unlimited.consume("q", prefetch: 0)
     hold.settle()
@@ -89,7 +89,7 @@ import Testing
     } else {
       bad.reset(.client)
     }
-    #expect(try group(hold).unholdable == "unlimited_prefetch")
+    #expect(try group(hold).unholdable == .unlimitedPrefetch)
     unlimited.finish(.client)
     #expect(try group(hold).unholdable == nil)
     #expect(hold.events.map(\.kind) == [.unholdable])
@@ -99,6 +99,6 @@ import Testing
     hold.bench.connect(cookie: 10).consume("q", noAck: true)
     hold.settle()
     #expect(hold.events.map(\.kind).filter { $0 == .unholdable }.count == 2)
-    #expect(try group(hold).unholdable == "no_ack")
+    #expect(try group(hold).unholdable == .noAck)
   }
 }

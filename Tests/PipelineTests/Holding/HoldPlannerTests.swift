@@ -27,7 +27,7 @@ import Testing
     link.consume("q")
     hold.flood(link)
     #expect(hold.held.isEmpty && hold.events.isEmpty)
-    #expect(try hold.state().why == "mode is observe")
+    #expect(try hold.state().why == .observing)
   }
 
   @Test func `a replay holds nothing whatever the mode`() throws {
@@ -39,7 +39,7 @@ import Testing
     for i in 0..<50 { link.reject(link.deliver("m\(i)"), requeue: false) }
     _ = bench.engine.takeEffects()
     #expect(kernel.held.isEmpty)
-    #expect(try bench.group("rabbitmq:%2F:q").breaker.why == "this is a replay")
+    #expect(try bench.group("rabbitmq:%2F:q").breaker.why == .replay)
   }
 
   @Test func `a client that comes back on a new connection is held as soon as it consumes`() throws {
@@ -66,9 +66,42 @@ import Testing
     hold.flood(link)
     #expect(hold.held.isEmpty)
     #expect(hold.events.map(\.kind) == [.notHeld])
-    #expect(hold.events.first?.why == "shared: it also publishes")
-    #expect(try hold.state().why == "shared: it also publishes")
+    #expect(hold.events.first?.why == .not(.sharedPublishes))
+    #expect(try hold.state().why == .sharedPublishes)
     #expect(hold.heldAtTransition == [false])
+  }
+
+  @Test func `a connection that has not published for a minute is only a consumer's, until it publishes again`() throws
+  {
+    let hold = HoldBench()
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q")
+    link.publish("an event", key: "elsewhere")
+    hold.pass(30)
+    link.publish("an event", key: "elsewhere")
+    _ = hold.command(.forceOpen())
+    #expect(try hold.state().why == .sharedPublishes)
+    for _ in 0..<59 { hold.pass(1) }
+    #expect(hold.held.isEmpty)
+    for _ in 0..<2 { hold.pass(1) }
+    #expect(try hold.state().held && hold.held.keys.sorted() == [7])
+    #expect(hold.events.map(\.kind) == [.notHeld, .held])
+    // It is released for another minute as soon as it is seen to try.
+    hold.peek(link, AMQPWire.publish(1, exchange: "events", key: "order.paid"))
+    #expect(hold.held.isEmpty)
+    #expect(try hold.state().why == .sharedPublishes)
+    for _ in 0..<61 { hold.pass(1) }
+    #expect(hold.held.keys.sorted() == [7])
+  }
+
+  @Test func `how long a publish makes a connection shared can be set`() throws {
+    let hold = HoldBench { $0.holding.sharedAge_ns = .seconds(5) }
+    let link = hold.bench.connect(cookie: 7)
+    link.consume("q")
+    link.publish("an event", key: "elsewhere")
+    hold.pass(6)
+    hold.flood(link)
+    #expect(hold.held.keys.sorted() == [7])
   }
 
   @Test func `a publish to a dead-letter or retry destination does not make it shared`() throws {
@@ -101,7 +134,7 @@ import Testing
     for i in 0..<50 { link.reject(link.deliver("m\(i)", to: "a"), requeue: false) }
     hold.settle()
     #expect(hold.held.isEmpty)
-    #expect(try hold.state().why == "shared: it serves a group that is not open")
+    #expect(try hold.state().why == .sharedGroup)
     #expect(hold.command(.trip, "p") != nil)
     #expect(hold.held.keys.sorted() == [7])
   }
@@ -122,10 +155,10 @@ import Testing
     link.consume("q", prefetch: noAck ? 100 : 0, noAck: noAck)
     hold.settle()
     #expect(hold.events.map(\.kind) == [.unholdable])
-    #expect(hold.events.first?.why == (noAck ? "no_ack" : "unlimited_prefetch"))
+    #expect(hold.events.first?.why == .not(noAck ? .noAck : .unlimitedPrefetch))
     _ = hold.command(.trip)
     #expect(hold.held.isEmpty)
-    #expect(try hold.state().why == (noAck ? "no_ack" : "unlimited_prefetch"))
+    #expect(try hold.state().why == (noAck ? .noAck : .unlimitedPrefetch))
   }
 
   @Test func `block holds all of the target's connections to that broker, acknowledgements of no-ack consumers too`()
@@ -189,7 +222,7 @@ import Testing
     #expect(hold.held[7]?.action == .pause)
     hold.pass(2)
     #expect(hold.held[7]?.action == .throttle)
-    #expect(try hold.state().why == "hold limit")
+    #expect(try hold.state().why == .holdLimit)
   }
 
   @Test func `held for the longest that was tested, traffic passes until the next opening`() throws {
@@ -204,7 +237,7 @@ import Testing
     #expect(hold.held.isEmpty)
     #expect(hold.events.map(\.kind) == [.held, .holdLimit, .released])
     let state = try hold.state()
-    #expect(state.state == .forcedOpen && !state.held && state.why == "hold limit")
+    #expect(state.state == .forcedOpen && !state.held && state.why == .holdLimit)
     hold.pass(60)
     #expect(hold.held.isEmpty)
     _ = hold.command(.forceOpen())
@@ -242,7 +275,7 @@ import Testing
     hold.pass(0.5)
     _ = hold.command(.forceOpen())
     #expect(hold.held.isEmpty)
-    #expect(try hold.state().why == "whether it acknowledges was not seen yet")
+    #expect(try hold.state().why == .acksNotSeen)
     for tag in 1...10 as ClosedRange<UInt64> { link.ack(tag) }
     hold.pass(0.5)
     for tag in 11...20 as ClosedRange<UInt64> { link.ack(tag) }
@@ -269,7 +302,7 @@ import Testing
     #expect(hold.heldAtTransition == [false])
     #expect(hold.events.map(\.kind) == [.notHeld])
     let state = try hold.state()
-    #expect(!state.held && state.why == "another stormfuse holds here")
+    #expect(!state.held && state.why == .kernel && state.why_detail == "another stormfuse holds here")
     for _ in 0..<30 { hold.pass(0.1) }
     #expect(hold.events.map(\.kind) == [.notHeld])
     hold.kernel.why = nil
@@ -285,7 +318,8 @@ import Testing
     link.consume("q")
     hold.flood(link)
     #expect(hold.held.isEmpty)
-    #expect(try hold.state().why == "an ancestor of the cgroup allows overrides")
+    let state = try hold.state()
+    #expect(state.why == .kernel && state.why_detail == "an ancestor of the cgroup allows overrides")
     hold.bench.engine.whyCannotHold = nil
     hold.settle()
     #expect(hold.held.keys.sorted() == [7])
@@ -303,7 +337,7 @@ import Testing
     link.segment(.client, [])
     for _ in 0..<50 { hold.pass(0.1) }
     #expect(hold.held.isEmpty)
-    #expect(try hold.state().why == "too little of the traffic is seen")
+    #expect(try hold.state().why == .lowCoverage)
   }
 
   @Test func `counters of the kernel are summed over the connections of a group, released ones too`() throws {

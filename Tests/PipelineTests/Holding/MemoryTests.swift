@@ -24,7 +24,7 @@ import Testing
     var state = try new.state()
     #expect(state.state == .forcedOpen && state.revision == 1)
     #expect(state.transitions.map(\.author) == ["on call"])
-    #expect(!state.held && state.why == "no connection with a consumer of it is known")
+    #expect(!state.held && state.why == .noConnection)
     // The cluster's name is not said again on a connection that is joined midway.
     let link = new.bench.connect(vhost: nil, cookie: 7)
     for i in 0..<20 { link.ack(link.deliver("m\(i)")) }

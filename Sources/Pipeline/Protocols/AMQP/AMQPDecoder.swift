@@ -94,6 +94,9 @@ package struct AMQPDecoder: Sendable {
     limits.agreed_bytes = Int(frameMax_bytes)
   }
 
+  /// It knows where frames begin.
+  var isInSync: Bool { state != .start && state != .scan }
+
   /// Bytes received that are neither understood nor given up yet.
   package var pendingBytes: Int { buffer.count &+ scanner.pendingCount }
 

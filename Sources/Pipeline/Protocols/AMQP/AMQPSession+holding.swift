@@ -3,7 +3,7 @@
 extension AMQPSession {
   var use: ConnectionUse {
     var use = ConnectionUse(
-      publishes: publishes, heartbeat_ns: heartbeat_ns,
+      publishedAt: publishedAt, heartbeat_ns: heartbeat_ns,
       isLeaving: leavingSince.map { ledger.now - $0 < Self.leaving_ns } ?? false)
     for channel in channels.values {
       for entry in channel.consumers where !entry.isCancelled && ledger.isCurrent(entry.group) {
@@ -11,7 +11,7 @@ extension AMQPSession {
         if let reason = ledger.consumers[entry.id].unholdable { use.unholdable = reason }
         if entry.noAck, !entry.isGet { use.isUnanswered = true }
         if use.unholdable == nil, ledger.consumers[entry.id].mayBeUnanswered {
-          use.unholdable = "whether it acknowledges was not seen yet"
+          use.unholdable = .acksNotSeen
         }
       }
     }
@@ -30,30 +30,19 @@ extension AMQPSession {
   /// - basic.publish to an ordinary destination: the connection is not only a consumer's;
   /// - acknowledgements of probes: what half-open is waiting for.
   ///
-  /// The bytes may begin anywhere in a frame, so each place is tried, and what passes the strictest check that a single
-  /// frame allows is taken for one. A frame that is cut by a segment's end is missed, and heard of when it passes.
-  func peek(_ bytes: RawSpan, at: Timestamp) {
+  /// - Parameters:
+  ///   - place: Of the first byte in the client's stream.
+  ///   - passed: Up to where that stream has passed, and was received.
+  func peek(_ bytes: RawSpan, at place: Sequence, passed: Sequence, at: Timestamp) {
     guard !isClosed else { return }
-    var i = 0
-    while i < bytes.byteCount {
-      guard bytes.u8(i) == AMQPFrame.method,
-        case .frame(let length, _) = AMQPFrame.check(
-          bytes, at: i, senders: .client, maxSize: AMQPFrame.defaultMax, maxBodySize: 0),
-        let channel = bytes.be16(i + 1)
-      else {
-        i += 1
-        continue
-      }
-      let payload = bytes.extracting(i + AMQPFrame.headerSize..<i + length - 1)
-      var exact = true
-      if let method = AMQPMethod.decode(payload, exact: &exact) {
-        peek(method, channel: channel, in: payload, at: at)
-      }
-      i += length
-    }
+    // Also where another hold shows again what the one before had shown.
+    if place == passed { heldReader = AMQPHeldReader(self, fromClient, at: place) }
+    heldReader?.read(bytes, at: place, at: at)
+    if heldReader?.isLost == true { heldReader = nil }
   }
 
-  private func peek(_ method: AMQPMethod, channel number: UInt16, in frame: RawSpan, at: Timestamp) {
+  /// A method that is held.
+  func peek(_ method: AMQPMethod, channel number: UInt16, in frame: RawSpan, at: Timestamp) {
     switch method {
     case .connectionClose, .channelClose, .basicCancel:
       leavingSince = at
@@ -61,9 +50,8 @@ extension AMQPSession {
     case .basicPublish(let publish):
       if holdsCopies(publish, in: frame) {
         publishesCopies = true
-      } else if !publishes {
-        publishes = true
-        ledger.isPlanDue = true
+      } else {
+        publishes(at: at)
       }
     case .basicAck(let tag, let multiple):
       // Behind a copy to a dead-letter or retry destination an ack says nothing good: its fact will tell.

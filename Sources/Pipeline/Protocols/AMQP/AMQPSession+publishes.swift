@@ -96,9 +96,8 @@ extension AMQPSession {
     guard channel.phase == .open else { return }
     if mayBeCopy(channel.outbound.publication) {
       publishesCopies = true
-    } else if !publishes {
-      publishes = true
-      ledger.isPlanDue = true
+    } else {
+      publishes(at: at)
     }
     if mayBeCopy(channel.outbound.publication) {
       channel.outbound.publication.body = channel.outbound.bodyHash.finish()

@@ -3,7 +3,7 @@
 /// In: each side's bytes, in causal order (`receive`, `lost`, `ended`). Out: calls on the `Ledger`. What a gap may have
 /// swallowed is never guessed: a delivery whose content was cut still counts, an acknowledgement that was not seen leaves
 /// its delivery in flight, and the coverage of the connection's groups says how much is missing.
-final class AMQPSession {
+final class AMQPSession: ProtocolSession {
   let ledger: Ledger
   let state: AMQPState
   let server: Endpoint
@@ -14,18 +14,20 @@ final class AMQPSession {
   var brokerMajor = 0
   /// Somebody said connection.close: what is still open ends in good order.
   private(set) var isClosed = false
-  private var fromClient = AMQPDecoder(role: .client)
+  private(set) var fromClient = AMQPDecoder(role: .client)
   private var fromServer = AMQPDecoder(role: .server)
   private var isFromClient = true
   private var negotiatedFrame: UInt32?
   /// As both sides agreed; nil if that was not seen.
   private(set) var heartbeat_ns: Int64?
-  /// It published to a destination that holds no copies of failed messages.
-  var publishes = false
+  /// When it last published to a destination that holds no copies of failed messages; nil if it never did.
+  private(set) var publishedAt: Timestamp?
   /// It publishes copies of failed messages: an ack may be the end of such a copy, which is no success.
   var publishesCopies = false
   /// When the client tried to say that it leaves; nil once that was heard.
   var leavingSince: Timestamp?
+  /// Reads what the client tries to send while the kernel holds it; nil where nothing is held, or nothing can be concluded.
+  var heldReader: AMQPHeldReader?
   private(set) var channels: [UInt16: AMQPChannel] = [:]
   private var current: AMQPChannel?
   /// Groups that this connection's consumers belong to.
@@ -57,6 +59,12 @@ final class AMQPSession {
     isFromClient = speaks
     if speaks { fromClient.lost(count, at: at, into: self) } else { fromServer.lost(count, at: at, into: self) }
     cover(at: at)
+  }
+
+  /// It publishes, or tries to, to a destination that holds no copies of failed messages.
+  func publishes(at: Timestamp) {
+    if !ledger.settings.holding.isShared(publishedAt, at: at) { ledger.isPlanDue = true }
+    publishedAt = at
   }
 
   private func applyFrameLimit() {

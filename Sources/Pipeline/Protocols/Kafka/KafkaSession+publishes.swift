@@ -78,10 +78,8 @@ extension KafkaSession {
     // A wrapper message of old tells only its last offset, from 0 on.
     let count = batch.count >= 0 ? Int(batch.count) : Int(min(max(0, batch.lastOffset), Self.wrapperBound) + 1)
     guard producing.mayHoldCopies else {
-      if !publishes {
-        publishes = true
-        ledger.isPlanDue = true
-      }
+      if !ledger.settings.holding.isShared(publishedAt, at: at) { ledger.isPlanDue = true }
+      publishedAt = at
       ledger.producers[producer].published += UInt64(max(1, count))
       return
     }

@@ -3,7 +3,7 @@
 /// In: each side's bytes, in causal order (`receive`, `lost`, `ended`). Out: calls on the `Ledger`. A client speaks of its
 /// group on one connection and fetches on others, so most of what is known is kept in `KafkaState`, by process and group;
 /// here is only what belongs to the connection: the fetch session's positions, answers that are being read.
-final class KafkaSession {
+final class KafkaSession: ProtocolSession {
   let state: KafkaState
   let ledger: Ledger
   let server: Endpoint
@@ -36,8 +36,8 @@ final class KafkaSession {
   var sharing = Sharing()
   /// The request that ends the share session, until it is answered.
   var sharesClosing: Int32?
-  /// It publishes elsewhere than to dead-letter and retry topics.
-  var publishes = false
+  /// When it last published elsewhere than to dead-letter and retry topics; nil if it never did.
+  var publishedAt: Timestamp?
   /// Members that were seen on it.
   private var members: [KafkaMember] = []
   /// Assigned partitions that an answer lists, while it is read, whose they are, and the member's epoch that it tells.
@@ -246,6 +246,9 @@ final class KafkaSession {
     return groups
   }
 
+  /// What is held only fetches; a member that leaves says so on another connection.
+  func peek(_ bytes: RawSpan, at place: Sequence, passed: Sequence, at: Timestamp) {}
+
   /// Only what fetches is ever held: a coordinator's connection carries no messages, and whoever holds it alone puts the
   /// member out of its group. Where messages are fetched, other groups whose members speak there count as served.
   var use: ConnectionUse {
@@ -253,7 +256,7 @@ final class KafkaSession {
     let fetches = !groupsFetched.isEmpty
     let lock_ns = fetches ? lock_ns : nil
     return ConnectionUse(
-      groups: fetches ? groupsServed : [], publishes: publishes,
+      groups: fetches ? groupsServed : [], publishedAt: publishedAt,
       heartbeat_ns: [session_ns, lock_ns].compactMap { $0 }.min() ?? 0,
       isHeardByRequests: session_ns != nil || lock_ns != nil)
   }
