@@ -158,6 +158,7 @@ final class Connection: ByteSink {
   private func begin(_ system: MessagingSystem, _ session: ProtocolSession) {
     state = .decoded(system)
     self.session = session
+    hasNews = true
     var decided = detector
     detector = Detector(fromStart: false)
     decided.handOver(to: self)

@@ -50,7 +50,11 @@ package struct Engine: ~Copyable {
     capture.bytes &+= UInt64(max(0, segment.length))
     let connection = connections.connection(of: segment)
     connection.ingest(segment, payload)
-    if connection.hasNews { connections.note(connection, into: &effects) }
+    if connection.hasNews {
+      connections.note(connection, into: &effects)
+      // Its protocol is known by now, perhaps, and its broker may be blocked.
+      if planner.isActive { ledger.isPlanDue = true }
+    }
   }
 
   /// Takes a loss that the capture knows of.

@@ -104,6 +104,19 @@ import Testing
     #expect(state.held && state.why == nil && hold.refused == [Self.broker])
   }
 
+  @Test func `a new connection that was not refused is held as soon as its protocol shows`() throws {
+    let hold = bench()
+    hold.bench.connect(cookie: 7).consume("q")
+    _ = hold.command(.forceOpen())
+    // The broker's address as it is connected to may be another one than on the wire.
+    let link = hold.bench.connect(vhost: nil, cookie: 9)
+    link.segment(.client, [], flags: .syn)
+    link.segment(.server, [], flags: [.syn, .ack])
+    link.send(.client, Array("AMQP".utf8) + [0, 0, 9, 1])
+    hold.settle()
+    #expect(hold.held.keys.sorted() == [7, 9])
+  }
+
   @Test func `a blocked connection that its client is closing is let go, and said so`() throws {
     let hold = bench()
     hold.bench.connect(cookie: 7).consume("q")
