@@ -4,7 +4,8 @@ internal import Pipeline
 /// The metrics in Prometheus' text exposition format 0.0.4: https://prometheus.io/docs/instrumenting/exposition_formats.
 ///
 /// Names have a unit (`_seconds`, `_bytes`, `_ratio`) and counters end in `_total`. Every series of a group carries the
-/// labels cluster, destination, group, key, system and target. Bound: the 500 groups with the most deliveries, those
+/// labels cluster, group, key, system and target, which stay as they are while it consumes more destinations; which those
+/// are is told by `stormfuse_group_destination_info`. Bound: the 500 groups with the most deliveries, those
 /// with a breaker that is not closed first; what is left out is `stormfuse_groups_omitted`.
 enum Metrics {
   static let mediaType = "text/plain; version=0.0.4; charset=utf-8"
@@ -19,6 +20,10 @@ enum Metrics {
     out.sample(Double(input.report.groups.count))
     out.family("stormfuse_groups_omitted", "gauge", "Groups without series here, past the bound of \(mostGroups).")
     out.sample(Double(input.report.groups.count - groups.count))
+    out.family("stormfuse_group_destination_info", "gauge", "1 for each destination that the group consumes.")
+    for (labels, group) in groups {
+      for destination in group.destinations.prefix(mostGroups) { out.sample(1, in: labels, "destination", destination) }
+    }
     capture(input.report, &out)
     counters(groups, &out)
     gauges(groups, &out)
@@ -48,8 +53,8 @@ enum Metrics {
     }
     return groups.map { group in
       let labels = MetricsText.labels([
-        ("cluster", group.cluster), ("destination", group.destinations.joined(separator: ",")), ("group", group.group),
-        ("key", group.key), ("system", group.system), ("target", group.target),
+        ("cluster", group.cluster), ("group", group.group), ("key", group.key), ("system", group.system),
+        ("target", group.target),
       ])
       return (labels, group)
     }
@@ -113,7 +118,6 @@ enum Metrics {
     out.family("stormfuse_partition_deliveries_total", "counter", "Messages handed to consumers, by partition.")
     for (labels, group) in groups {
       for partition in group.partitions.prefix(mostGroups) {
-        // The group's destination is replaced by the partition's, so the label has another name here.
         let named = MetricsText.labels([("partition", "\(partition.destination)/\(partition.partition)")])
         out.sample(Double(partition.totals.delivered), in: labels + "," + named)
       }
@@ -148,19 +152,14 @@ enum Metrics {
       out.family("stormfuse_\(name)_total", "counter", help)
       for (labels, group) in groups { out.sample(Double(group.breaker.hold?[keyPath: path] ?? 0), in: labels) }
     }
-    let quantiles: [(String, String, KeyPath<Report.Group, Report.Quantiles>)] = [
-      ("consumption_delay", "Enqueue time to settlement.", \.consumption_delay_s),
-      ("settle_latency", "Delivery to settlement, waiting in the prefetch queue taken off.", \.settle_latency_s),
-      ("retry_latency", "First failure of a message to its last.", \.retry_latency_s),
+    let histograms: [(String, String, KeyPath<Report.Group, CumulativeHistogram>)] = [
+      ("consumption_delay", "Enqueue time to settlement.", \.counters.consumptionDelay),
+      ("settle_latency", "Delivery to settlement, waiting in the prefetch queue taken off.", \.counters.settleLatency),
+      ("retry_latency", "First failure of a message to its last.", \.counters.retryLatency),
     ]
-    for (name, help, path) in quantiles {
-      out.family("stormfuse_\(name)_seconds", "gauge", "\(help) Quantile 1 is the maximum.")
-      for (labels, group) in groups {
-        let values = group[keyPath: path]
-        for (quantile, value) in [("0.5", values.p50), ("0.95", values.p95), ("1", values.max)] {
-          if let value { out.sample(value, in: labels, "quantile", quantile) }
-        }
-      }
+    for (name, help, path) in histograms {
+      out.family("stormfuse_\(name)_seconds", "histogram", help)
+      for (labels, group) in groups { out.histogram(group[keyPath: path], in: labels) }
     }
     condition("value", "What a rule's condition measures now, in its window.", groups, { $0.value }, &out)
     condition("threshold", "What a rule's condition is compared with.", groups, { $0.threshold }, &out)
@@ -191,11 +190,10 @@ enum Metrics {
     for (labels, group) in groups { out.sample(group.breaker.held ? 1 : 0, in: labels) }
     out.family("stormfuse_breaker_revision_total", "counter", "Transitions of the breaker, whatever the cause.")
     for (labels, group) in groups { out.sample(Double(group.breaker.revision), in: labels) }
-    out.family("stormfuse_breaker_transitions_total", "counter", "Transitions that the report still lists, by cause.")
+    out.family("stormfuse_breaker_transitions_total", "counter", "Transitions of the breaker in this run, by cause.")
     for (labels, group) in groups {
       for cause in Transition.Cause.allCases {
-        let count = group.breaker.transitions.count { $0.cause == cause }
-        out.sample(Double(count), in: labels, "cause", cause.rawValue)
+        out.sample(Double(group.counters.transitions[cause] ?? 0), in: labels, "cause", cause.rawValue)
       }
     }
     out.family("stormfuse_verdict", "gauge", "1 for the verdict that holds, 0 for the others.")
@@ -229,60 +227,5 @@ enum Metrics {
       out.family("process_cpu_seconds_total", "counter", "Processor time of the sidecar.")
       out.sample(seconds)
     }
-  }
-}
-
-/// The format itself: families with help and type, samples with escaped labels.
-struct MetricsText {
-  private(set) var bytes: [UInt8] = []
-  private var name = ""
-
-  mutating func family(_ name: String, _ type: String, _ help: String) {
-    self.name = name
-    bytes += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n".utf8
-  }
-
-  /// A sample of the last family; `labels` is what `labels(_:)` made.
-  mutating func sample(_ value: Double, in labels: String = "", _ label: String? = nil, _ content: String = "") {
-    bytes += name.utf8
-    let own = label.map { Self.labels([($0, content)]) } ?? ""
-    if !labels.isEmpty || !own.isEmpty {
-      bytes.append(UInt8(ascii: "{"))
-      bytes += labels.utf8
-      if !labels.isEmpty, !own.isEmpty { bytes.append(UInt8(ascii: ",")) }
-      bytes += own.utf8
-      bytes.append(UInt8(ascii: "}"))
-    }
-    bytes += " \(Self.number(value))\n".utf8
-  }
-
-  mutating func sample(_ value: Double, _ label: String, _ content: String) {
-    sample(value, in: "", label, content)
-  }
-
-  /// `name="content",…` with backslash, quote and line feed escaped.
-  static func labels(_ labels: [(String, String)]) -> String {
-    var out = ""
-    for (name, content) in labels {
-      out += out.isEmpty ? "" : ","
-      out += name + "=\""
-      for scalar in content.unicodeScalars {
-        switch scalar {
-        case "\\": out += "\\\\"
-        case "\"": out += "\\\""
-        case "\n": out += "\\n"
-        default: out.unicodeScalars.append(scalar)
-        }
-      }
-      out += "\""
-    }
-    return out
-  }
-
-  /// Whole numbers without a fraction; the format's own names for what is not finite.
-  private static func number(_ value: Double) -> String {
-    if value.isNaN { return "NaN" }
-    if value.isInfinite { return value < 0 ? "-Inf" : "+Inf" }
-    return value == value.rounded() && abs(value) < 9e15 ? "\(Int64(value))" : "\(value)"
   }
 }

@@ -13,8 +13,8 @@ internal import Synchronization
 ///
 /// The socket is bound inside a new directory of mode 0700, gets its mode there, and is renamed to its path: neither the
 /// umask, which belongs to the whole process, nor a window between bind and chmod matters. What lies at the path before
-/// is replaced only if it is a socket on which nobody listens; two sidecars that start at once are kept apart by a lock
-/// on the directory, held from `prepare` to `publish`.
+/// is replaced only if it is a socket on which nobody listens; two sidecars that start at once are kept apart by a
+/// `StartLock`, held from `prepare` to `publish`.
 final class UnixSocket: Sendable {
   /// Where to bind.
   let temporaryPath: String
@@ -23,8 +23,8 @@ final class UnixSocket: Sendable {
   private let state: Mutex<State>
 
   private struct State {
-    /// Descriptor of the locked directory; -1 once unlocked.
-    var lock: Int32
+    /// Nil once unlocked.
+    var lock: StartLock?
     /// Device and inode of the published socket, so that only this one is removed.
     var published: (dev_t, ino_t)?
   }
@@ -33,20 +33,8 @@ final class UnixSocket: Sendable {
   static func prepare(_ path: String) async throws -> UnixSocket {
     let listen = Listen.unix(path: path)
     let directory = AdminError.directory(of: path)
-    let lock = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard lock >= 0 else { throw AdminError(errno: errno, doing: "opening its directory", listen: listen) }
+    let lock = try await StartLock.take(path)
     do {
-      var attempts = 1
-      while flock(lock, LOCK_EX | LOCK_NB) != 0 {
-        guard errno == EWOULDBLOCK || errno == EINTR, attempts < 100 else {
-          throw AdminError(
-            description:
-              "the admin API can't listen on \(listen): another process keeps \(directory) locked; try again, "
-              + "or choose another directory with --admin unix:PATH")
-        }
-        attempts += 1
-        try await Task.sleep(for: .milliseconds(20))
-      }
       try refuseIfTaken(path)
       // mkdtemp replaces the six X by what makes the name unique.
       var template = Array((directory == "/" ? "" : directory).utf8) + Array("/.sf-XXXXXX".utf8) + [0]
@@ -56,12 +44,12 @@ final class UnixSocket: Sendable {
       guard made else { throw AdminError(errno: errno, doing: "making a directory", listen: listen) }
       return UnixSocket(path, in: String(decoding: template.dropLast(), as: UTF8.self), lock: lock)
     } catch {
-      close(lock)
+      lock.release()
       throw error
     }
   }
 
-  private init(_ path: String, in temporaryDirectory: String, lock: Int32) {
+  private init(_ path: String, in temporaryDirectory: String, lock: StartLock) {
     self.path = path
     self.temporaryDirectory = temporaryDirectory
     temporaryPath = temporaryDirectory + "/s"
@@ -78,8 +66,8 @@ final class UnixSocket: Sendable {
     rmdir(temporaryDirectory)
     state.withLock {
       $0.published = found ? (status.st_dev, status.st_ino) : nil
-      close($0.lock)
-      $0.lock = -1
+      $0.lock?.release()
+      $0.lock = nil
     }
   }
 
@@ -91,11 +79,11 @@ final class UnixSocket: Sendable {
         unlink(path)
       }
       $0.published = nil
-      if $0.lock >= 0 {
+      if let lock = $0.lock {
         unlink(temporaryPath)
         rmdir(temporaryDirectory)
-        close($0.lock)
-        $0.lock = -1
+        lock.release()
+        $0.lock = nil
       }
     }
   }

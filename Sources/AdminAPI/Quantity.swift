@@ -95,16 +95,19 @@ package enum Quantity {
     return number
   }
 
-  /// A share as a fraction of 1. Percentages are what people write instead.
+  /// A share: a fraction of 1 (`0.05`), or a percentage (`5%`). The result is between 0 and 1.
   package static func share(_ text: String) throws(Problem) -> Double {
     let isPercentage = text.hasSuffix("%")
     let digits = isPercentage ? String(text.dropLast()).trimmingSpaces : text
     guard let number = decimal(digits) else {
-      throw Problem("\"\(text)\" is not a number: write a share between 0 and 1, as in 0.05")
+      throw Problem("\"\(text)\" is not a number: write a share between 0 and 1, as in 0.05 or 5%")
     }
-    if isPercentage || (number > 1 && number <= 100) {
-      let meant = number >= 0 && number <= 100 ? ": did you mean \(numberText(number / 100))?" : ""
-      throw Problem("\(text) is not a share between 0 and 1\(meant)")
+    if isPercentage {
+      guard number >= 0, number <= 100 else { throw Problem("\(text) is not a share between 0% and 100%") }
+      return number / 100
+    }
+    if number > 1, number <= 100 {
+      throw Problem("\(text) is not a share between 0 and 1: did you mean \(numberText(number / 100))?")
     }
     guard number >= 0, number <= 1 else { throw Problem("\(text) is not a share between 0 and 1") }
     return number

@@ -1,5 +1,5 @@
-/// One TCP connection: reassembly, then detection, then a session of the protocol that was detected.
-final class Connection: ByteSink {
+/// One TCP connection: reassembly, then what lies in front of its session, then a session of the protocol that was detected.
+final class Connection: ByteSink, ProtocolReader {
   /// 0 in a capture file.
   let cookie: UInt64
   /// The ends by `Side`.
@@ -13,7 +13,7 @@ final class Connection: ByteSink {
   var isListed = false
   /// Bytes of it were lost before a protocol was known, or after.
   var counters: ReassemblyCounters { reassembler.counters }
-  var isWaiting: Bool { reassembler.isWaiting }
+  var isWaiting: Bool { reassembler.isWaiting || front.isWaiting }
   var isOver: Bool { reassembler.isOver || isFinished }
   var lastActive: Timestamp
   /// In which order the table made its connections.
@@ -27,12 +27,13 @@ final class Connection: ByteSink {
   /// How it ended first, told to the session that may yet be made of what was kept.
   private var firstEnd: (side: Side, end: StreamEnd, at: Timestamp)?
   private var reassembler = Reassembler()
-  private var detector: Detector
+  private var front: ConnectionFront
   private var openSides = 2
-  private var session: ProtocolSession?
+  private var session: (any ProtocolSession)?
   private var clientSide = Side.first
-  private let ledger: Ledger
-  private let protocols: ProtocolStates
+  private let protocols: TargetProtocols
+  /// When the table was last told that nothing of it is wanted.
+  private var ruledOutToldAt = Timestamp.zero
 
   enum State: Equatable {
     case undecided
@@ -49,32 +50,26 @@ final class Connection: ByteSink {
 
   /// A segment of the client's that was held, and so is no fact.
   func peek(_ segment: Segment, _ payload: RawSpan) {
-    guard segment.source != server, reassembler[clientSide].phase == .open else { return }
+    // What a layer in front has changed is not what the session reads.
+    guard front.isTransparent, segment.source != server, reassembler[clientSide].phase == .open else { return }
     let passed = reassembler[clientSide].next
     session?.peek(payload, at: Sequence(segment.sequence), passed: passed, at: segment.at)
   }
 
-  init(_ segment: Segment, first: Endpoint, second: Endpoint, serial: Int, ledger: Ledger, protocols: ProtocolStates) {
+  init(_ segment: Segment, first: Endpoint, second: Endpoint, serial: Int, protocols: TargetProtocols) {
     self.serial = serial
     cookie = segment.cookie
     self.first = first
     self.second = second
     process = segment.process
     lastActive = segment.at
-    detector = Detector(fromStart: segment.flags.contains(.syn))
-    self.ledger = ledger
+    front = protocols.front(fromStart: segment.flags.contains(.syn))
     self.protocols = protocols
   }
 
   func ingest(_ segment: Segment, _ payload: RawSpan) {
     lastActive = segment.at
-    if isRuledOut {
-      if !segment.flags.isDisjoint(with: [.fin, .rst]), !isListed {
-        isFinished = true
-        hasNews = true
-      }
-      return
-    }
+    if isRuledOut { return passOver(segment) }
     if process == 0 { process = segment.process }
     let side: Side = segment.source == first ? .first : .second
     if reassembler.ingest(segment, payload, from: side, into: self) == .beginsAnew {
@@ -84,11 +79,25 @@ final class Connection: ByteSink {
     if !isListed, reassembler.isWaiting || reassembler.isOver { hasNews = true }
   }
 
+  /// Nothing of it is wanted; but the kernel forgets that of a connection that is silent for a minute, and is told again.
+  private func passOver(_ segment: Segment) {
+    if !segment.flags.isDisjoint(with: [.fin, .rst]), !isListed {
+      isFinished = true
+      hasNews = true
+    } else if segment.at - ruledOutToldAt >= Self.repeatIgnore_ns {
+      ruledOutToldAt = segment.at
+      hasNews = true
+    }
+  }
+
+  /// What was on its way when the kernel was told comes within this time.
+  private static let repeatIgnore_ns: Int64 = .seconds(1)
+
   /// The same two endpoints begin another connection.
   private func restart() {
     retired += reassembler.counters
     reassembler = Reassembler()
-    detector = Detector(fromStart: true)
+    front = protocols.front(fromStart: true)
     openSides = 2
     firstEnd = nil
     session = nil
@@ -107,7 +116,10 @@ final class Connection: ByteSink {
     reassembler.lost(loss)
   }
 
-  func expire(at: Timestamp) { reassembler.expire(at: at, into: self) }
+  func expire(at: Timestamp) {
+    reassembler.expire(at: at, into: self)
+    front.expire(at: at, into: self)
+  }
 
   /// Hands on what is held back; `end` is told to the session for every side that had not ended.
   func flush(at: Timestamp, as end: StreamEnd) { reassembler.flush(at: at, as: end, into: self) }
@@ -115,22 +127,17 @@ final class Connection: ByteSink {
   // MARK: ByteSink
 
   func received(_ bytes: RawSpan, from side: Side, at: Timestamp) {
-    if state == .undecided { decide(detector.receive(bytes, from: side, at: at)) }
-    session?.receive(bytes, fromClient: side == clientSide, at: at)
+    if !isRuledOut { front.received(bytes, from: side, at: at, into: self) }
   }
 
   func lost(_ count: Int, from side: Side, at: Timestamp) {
-    if let session {
-      session.lost(count, fromClient: side == clientSide, at: at)
-    } else if state == .undecided {
-      _ = detector.lost(count, from: side, at: at)
-    }
+    if !isRuledOut { front.lost(count, from: side, at: at, into: self) }
   }
 
   func ended(_ side: Side, _ end: StreamEnd, at: Timestamp) {
     openSides -= 1
     if firstEnd == nil { firstEnd = (side, end, at) }
-    if state == .undecided, openSides <= 0 || end != .finished { decide(detector.finish()) }
+    if !isRuledOut { front.ended(side, isLast: openSides <= 0 || end != .finished, at: at, into: self) }
     if let session, let firstEnd {
       // Where the protocol shows only at the end, the session has not heard yet which side was first.
       session.ended(client: firstEnd.side == clientSide, firstEnd.end, at: firstEnd.at)
@@ -138,37 +145,30 @@ final class Connection: ByteSink {
     }
   }
 
-  private func decide(_ answer: Detector.Answer) {
+  // MARK: ProtocolReader
+
+  func decided(_ answer: Detector.Answer, at: Timestamp) {
     switch answer {
-    case .undecided: return
-    case .amqp(let client):
+    case .undecided: break
+    case .known(let system, let client):
       clientSide = client
-      begin(
-        .rabbitmq,
-        .amqp(AMQPSession(ledger: ledger, state: protocols.amqp, server: server, process: processHash(client))))
-    case .kafka(let client):
-      clientSide = client
-      begin(
-        .kafka,
-        .kafka(KafkaSession(ledger: ledger, state: protocols.kafka, server: server, process: processHash(client))))
-    case .other(let reason): ruleOut(reason)
+      session = protocols.session(of: system, server: server, process: processHash(client))
+      state = .decoded(system)
+      hasNews = true
+    case .other(let reason):
+      state = .ruledOut(reason)
+      ruledOutToldAt = at
+      // Nothing more is wanted of it, so nothing of it may wait.
+      hasNews = true
     }
   }
 
-  private func begin(_ system: MessagingSystem, _ session: ProtocolSession) {
-    state = .decoded(system)
-    self.session = session
-    hasNews = true
-    var decided = detector
-    detector = Detector(fromStart: false)
-    decided.handOver(to: self)
+  func read(_ bytes: RawSpan, from side: Side, at: Timestamp) {
+    session?.receive(bytes, fromClient: side == clientSide, at: at)
   }
 
-  private func ruleOut(_ reason: Undecoded) {
-    state = .ruledOut(reason)
-    detector = Detector(fromStart: false)
-    // Nothing more is wanted of it, so nothing of it may wait.
-    hasNews = true
+  func missed(_ count: Int, from side: Side, at: Timestamp) {
+    session?.lost(count, fromClient: side == clientSide, at: at)
   }
 
   /// Which process the client is: live, by its id; without one its address stands for it, the port left out.

@@ -14,8 +14,7 @@ struct ConnectionTable {
   /// The next to go, last first, each with when it was active at the time.
   private var candidates: [(connection: Connection, lastActive: Timestamp)] = []
   private let bound: Int
-  private let ledger: Ledger
-  private let protocols: ProtocolStates
+  private let protocols: TargetProtocols
 
   /// Both ends, the lesser first.
   private struct AddressPair: Hashable {
@@ -29,9 +28,8 @@ struct ConnectionTable {
     }
   }
 
-  init(bound: Int, ledger: Ledger, protocols: ProtocolStates) {
+  init(bound: Int, protocols: TargetProtocols) {
     self.bound = max(1, bound)
-    self.ledger = ledger
     self.protocols = protocols
   }
 
@@ -67,7 +65,7 @@ struct ConnectionTable {
     let isEgress = segment.direction != .ingress
     let connection = Connection(
       segment, first: isEgress ? segment.source : segment.destination,
-      second: isEgress ? segment.destination : segment.source, serial: counters.connections, ledger: ledger,
+      second: isEgress ? segment.destination : segment.source, serial: counters.connections,
       protocols: protocols)
     if segment.cookie != 0 { byCookie[segment.cookie] = connection }
     if let replaced = byAddress.updateValue(connection, forKey: pair) { retire(replaced, at: segment.at) }
@@ -198,14 +196,20 @@ struct ConnectionCounters {
   var connections = 0
   var evicted: UInt64 = 0
   var reassembly = ReassemblyCounters()
-  /// Connections that were not decoded, by reason.
-  var undecoded: [String: Int] = [:]
+  /// Connections that were decoded.
+  var decoded = DecodedConnections()
+  /// Connections that were not, by reason.
+  var undecoded: [String: ConnectionSample] = [:]
 
   mutating func add(_ connection: Connection) {
     connections += connection.restarts
     reassembly += connection.counters
     reassembly += connection.retired
-    if case .ruledOut(let reason) = connection.state { undecoded[reason.rawValue, default: 0] += 1 }
+    switch connection.state {
+    case .undecided: break
+    case .decoded(let system): decoded.bySystem[system, default: 0] += 1
+    case .ruledOut(let reason): undecoded[reason.rawValue, default: .init()].add(connection.second)
+    }
   }
 }
 

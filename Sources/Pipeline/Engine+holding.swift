@@ -20,7 +20,7 @@ extension Engine {
   /// Connections that are held.
   package var heldCookies: [UInt64] { planner.cookies }
 
-  /// Takes what a client tried to send and the kernel held: no fact yet, but see `AMQPSession.peek`.
+  /// Takes what a client tried to send and the kernel held: no fact yet, but see `ProtocolSession.peek`.
   package mutating func peek(_ segment: Segment, _ payload: RawSpan) {
     tick(at: segment.at)
     connections.find(segment)?.peek(segment, payload)

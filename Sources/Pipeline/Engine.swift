@@ -6,18 +6,17 @@
 ///
 /// Memory: bounded by `LimitSettings` (connections, groups, messages, deliveries in flight); what a bound drops is counted
 /// and shown. Cost: a segment of a connection that was ruled out costs one table look-up. On loss: see `Reassembler` and
-/// `AMQPDecoder`; whatever is missing lowers the coverage of the groups it concerns.
+/// the protocols' decoders; whatever is missing lowers the coverage of the groups it concerns.
 package struct Engine: ~Copyable {
-  let settings: Settings
   let origin: Origin
   let ledger: Ledger
-  private let kafka: KafkaState
+  let protocols: TargetProtocols
   private(set) var capture = CaptureCounters()
   private(set) var connections: ConnectionTable
   var planner = HoldPlanner()
   /// Live, what can hold connections; nil where nothing can.
   package var holdSwitch: (any HoldSwitch)?
-  private var nextTick: Timestamp?
+  var nextTick: Timestamp?
   private(set) var from: Timestamp?
   private(set) var to = Timestamp.zero
   private var effects: [Effect] = []
@@ -30,12 +29,18 @@ package struct Engine: ~Copyable {
   package init(
     settings: Settings, target: String, origin: Origin, hashKey: (UInt64, UInt64) = (0x7374_6f72, 0x6d66_7573)
   ) {
-    self.settings = settings
+    self.init(
+      settings: settings, target: target, origin: origin, hashKey: hashKey, protocols: BrokerProtocols.all)
+  }
+
+  init(
+    settings: Settings, target: String, origin: Origin, hashKey: (UInt64, UInt64),
+    protocols: [any BrokerProtocol.Type]
+  ) {
     self.origin = origin
     ledger = Ledger(settings: settings, target: target)
-    let protocols = ProtocolStates(key: KeyedHash.Key(hashKey.0, hashKey.1), ledger: ledger)
-    kafka = protocols.kafka
-    connections = ConnectionTable(bound: settings.limits.connections, ledger: ledger, protocols: protocols)
+    self.protocols = TargetProtocols(protocols, key: KeyedHash.Key(hashKey.0, hashKey.1), ledger: ledger)
+    connections = ConnectionTable(bound: settings.limits.connections, protocols: self.protocols)
   }
 
   /// Takes one segment; `payload` holds the first of its `length` bytes.
@@ -99,25 +104,25 @@ package struct Engine: ~Copyable {
     var due = first
     while due <= to {
       connections.expire(at: due)
-      if kafka.isWaiting { kafka.expire(at: due) }
+      protocols.expire(at: due)
       let quietUntil = ledger.tick(at: due)
       // What is held has limits in time of its own.
       if planner.isActive { ledger.isPlanDue = true }
       if ledger.hasTransitions { collectTransitions(at: due) }
-      let quiet_ns = connections.isWaiting || kafka.isWaiting ? 0 : min(quietUntil, to) - due
+      let quiet_ns = connections.isWaiting || protocols.isWaiting ? 0 : min(quietUntil, to) - due
       due = due + max(1, (quiet_ns + evaluation_ns - 1) / evaluation_ns) * evaluation_ns
     }
     nextTick = due
     _ = ledger.advance(to: due + -evaluation_ns)
   }
 
-  private var evaluation_ns: Int64 { min(max(.milliseconds(1), settings.rules.evaluation_ns), .seconds(3600)) }
+  var evaluation_ns: Int64 { min(max(.milliseconds(1), ledger.settings.rules.evaluation_ns), .seconds(3600)) }
 
   /// Time stamps before 1970 or after 2116 are taken as those: a capture file may say anything.
   private static func sane(_ at: Timestamp) -> Timestamp { max(.zero, min(at, .distantFuture)) }
 
   /// Decides anew what is held, then tells of transitions: what they say of holding is so by then.
-  private mutating func collectTransitions(at: Timestamp? = nil) {
+  mutating func collectTransitions(at: Timestamp? = nil) {
     // Or the next evaluation would tell of timers that were due before this moment.
     if at == nil, origin == .live, ledger.hasTransitions || ledger.isPlanDue { ledger.runTimers(by: to) }
     let transitions = ledger.takeTransitions()
@@ -153,7 +158,7 @@ package struct Engine: ~Copyable {
   /// The capture is over: what is still held back is handed on, and everything is judged once more.
   package mutating func finish() {
     connections.finish(at: to)
-    kafka.finish(at: to)
+    protocols.finish(at: to)
     ledger.tick(at: to)
     collectTransitions()
   }

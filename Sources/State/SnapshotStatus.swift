@@ -24,8 +24,9 @@ package struct SnapshotStatus: Equatable, Sendable {
   package var lastSaved: Timestamp?
   /// How long the last save took.
   package var lastSave_ns: Int64 = 0
+  /// Lines on disk.
   package var auditLines: UInt64 = 0
-  /// Lines lost, since too many waited or the writer was closed.
+  /// Lines lost: too many waited, or the writer was closed.
   package var auditDropped: UInt64 = 0
 
   package init() {}

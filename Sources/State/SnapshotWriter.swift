@@ -42,8 +42,8 @@ package final class SnapshotWriter: Sendable {
     var completions = [Completion]()
     /// Those of the snapshot that is being saved.
     var underWay = [Completion]()
+    /// Those that are not on disk.
     var lines = [AuditEntry]()
-    var isAuditUnflushed = false
     /// Work is on the queue that has not begun.
     var isQueued = false
     var isRetrying = false
@@ -130,7 +130,14 @@ package final class SnapshotWriter: Sendable {
     }
     // Until the queue has let go of this object: who closes it and the directory may open that anew at once.
     queue.sync {}
-    return state.withLock { $0.newest == nil && $0.lines.isEmpty && !$0.isAuditUnflushed }
+    return state.withLock { state in
+      // Nothing writes them any more.
+      defer {
+        state.status.auditDropped += UInt64(state.lines.count)
+        state.lines = []
+      }
+      return state.newest == nil && state.lines.isEmpty
+    }
   }
 
   /// The system's wall clock.
@@ -149,7 +156,7 @@ package final class SnapshotWriter: Sendable {
   /// On the queue: saves all that waits.
   private func work() {
     let began = now()
-    let (newest, lines, isAuditUnflushed) = state.withLock { state in
+    let (newest, lines) = state.withLock { state in
       defer {
         state.isQueued = false
         state.underWay = state.completions
@@ -157,13 +164,13 @@ package final class SnapshotWriter: Sendable {
         state.lines = []
       }
       state.status.busySince = began
-      return (state.newest, state.lines, state.isAuditUnflushed)
+      return (state.newest, state.lines)
     }
-    if !lines.isEmpty || isAuditUnflushed { write(lines) }
+    if !lines.isEmpty { write(lines) }
     var result = Result<Void, StateError>.success(())
     if let newest { result = save(newest.snapshot, number: newest.number) }
     state.withLock { state in
-      guard state.newest != nil || !state.lines.isEmpty || state.isAuditUnflushed else {
+      guard state.newest != nil || !state.lines.isEmpty else {
         state.failuresInARow = 0
         return
       }
@@ -218,25 +225,14 @@ package final class SnapshotWriter: Sendable {
     return result.map { _ in }
   }
 
-  /// Lines that could not be written wait again, before those that came since.
+  /// Lines that are not on disk wait again, before those that came since.
   private func write(_ lines: [AuditEntry]) {
     guard let audit else { return }
-    var written = 0
-    var problem: StateError?
-    do throws(StateError) {
-      for line in lines {
-        try audit.append(line)
-        written += 1
-      }
-      try audit.flush()
-    } catch {
-      problem = error
-    }
+    let (confirmed, problem) = audit.write(lines)
     let at = now()
     state.withLock { state in
-      state.status.auditLines += UInt64(written)
-      state.lines = lines.dropFirst(written) + state.lines
-      state.isAuditUnflushed = problem != nil
+      state.status.auditLines += UInt64(confirmed)
+      state.lines = lines.dropFirst(confirmed) + state.lines
       state.status.auditFailing = problem.map {
         .init(since: state.status.auditFailing?.since ?? at, why: $0.description)
       }

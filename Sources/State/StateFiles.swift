@@ -14,6 +14,8 @@ protocol StateFiles: Sendable {
   /// All of the bytes at the file's end, in one write where the system takes them.
   func append(_ bytes: [UInt8], to file: Int32) throws(FileFailure)
   func flush(_ file: Int32) throws(FileFailure)
+  /// Takes away what lies behind a length.
+  func cut(_ file: Int32, to size_bytes: Int) throws(FileFailure)
   func finish(_ file: Int32)
   func move(_ name: String, to other: String) throws(FileFailure)
   /// No failure if there is none.

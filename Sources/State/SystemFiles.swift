@@ -107,6 +107,12 @@ final class SystemFiles: StateFiles {
     #endif
   }
 
+  func cut(_ file: Int32, to size_bytes: Int) throws(FileFailure) {
+    while ftruncate(file, off_t(size_bytes)) != 0 {
+      if errno != EINTR { throw FileFailure(step: "truncating", code: errno) }
+    }
+  }
+
   func finish(_ file: Int32) { close(file) }
 
   func move(_ name: String, to other: String) throws(FileFailure) {

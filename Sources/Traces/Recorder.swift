@@ -67,12 +67,13 @@ package final class Recorder {
 }
 
 /// One connection on its way into a redacted recording.
-private final class RecordedConnection: ByteSink {
+private final class RecordedConnection: ByteSink, ProtocolReader {
   private unowned let recorder: Recorder
   private let first: Endpoint
   private let second: Endpoint
   private var reassembler = Reassembler()
-  private var detector: Detector
+  private var front: ConnectionFront
+  private var openSides = 2
   private var redactor: Redactor?
   private var isRuledOut = false
   private let fromStart: Bool
@@ -86,7 +87,7 @@ private final class RecordedConnection: ByteSink {
     first = isEgress ? segment.source : segment.destination
     second = isEgress ? segment.destination : segment.source
     fromStart = segment.flags.contains(.syn)
-    detector = Detector(fromStart: fromStart)
+    front = ConnectionFront(fromStart: fromStart)
   }
 
   var isOver: Bool { isRuledOut || (reassembler.isOver && !reassembler.isWaiting) }
@@ -96,30 +97,24 @@ private final class RecordedConnection: ByteSink {
   }
 
   func lost(_ loss: CaptureLoss) { reassembler.lost(loss) }
-  func expire(at: Timestamp) { reassembler.expire(at: at, into: self) }
+  func expire(at: Timestamp) {
+    reassembler.expire(at: at, into: self)
+    front.expire(at: at, into: self)
+  }
   func flush(at: Timestamp) { reassembler.flush(at: at, into: self) }
 
   func received(_ bytes: RawSpan, from side: Side, at: Timestamp) {
-    if redactor == nil, !isRuledOut { decide(detector.receive(bytes, from: side, at: at)) }
-    guard redactor != nil else { return }
-    var kept: [UInt8] = []
-    redactor?.receive(bytes, from: side, into: &kept)
-    write(kept, side, at)
+    if !isRuledOut { front.received(bytes, from: side, at: at, into: self) }
   }
 
   func lost(_ count: Int, from side: Side, at: Timestamp) {
-    guard redactor != nil else {
-      if !isRuledOut { _ = detector.lost(count, from: side, at: at) }
-      return
-    }
-    var kept: [UInt8] = []
-    let waited = redactor?.lost(count, from: side, into: &kept) ?? 0
-    write(kept, side, at)
-    // Of unknown length: one byte stands for it.
-    skip(max(count, 1) + waited, side)
+    if !isRuledOut { front.lost(count, from: side, at: at, into: self) }
   }
 
   func ended(_ side: Side, _ end: StreamEnd, at: Timestamp) {
+    openSides -= 1
+    if !isRuledOut { front.ended(side, isLast: openSides <= 0 || end != .finished, at: at, into: self) }
+    if isRuledOut { return }
     var kept: [UInt8] = []
     let waited = redactor?.finish(side, into: &kept) ?? 0
     write(kept, side, at)
@@ -131,16 +126,23 @@ private final class RecordedConnection: ByteSink {
     }
   }
 
-  private func decide(_ answer: Detector.Answer) {
-    guard answer != .undecided else { return }
+  func decided(_ answer: Detector.Answer, at: Timestamp) {
     redactor = Redactor(answer, hashKey: recorder.hashKey)
-    guard redactor != nil else {
-      isRuledOut = true
-      return
-    }
-    var decided = detector
-    detector = Detector(fromStart: false)
-    decided.handOver(to: self)
+    isRuledOut = redactor == nil
+  }
+
+  func read(_ bytes: RawSpan, from side: Side, at: Timestamp) {
+    var kept: [UInt8] = []
+    redactor?.receive(bytes, from: side, into: &kept)
+    write(kept, side, at)
+  }
+
+  func missed(_ count: Int, from side: Side, at: Timestamp) {
+    var kept: [UInt8] = []
+    let waited = redactor?.lost(count, from: side, into: &kept) ?? 0
+    write(kept, side, at)
+    // Of unknown length: one byte stands for it.
+    skip(max(count, 1) + waited, side)
   }
 
   /// A hole.

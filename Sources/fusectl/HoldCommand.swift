@@ -53,8 +53,10 @@
       if !target.isGiven, action == nil, duration == nil, destinations.isEmpty, rate == nil {
         try Self.refuseOtherWords(Array(CommandLine.arguments.dropFirst()))
       }
-      guard target.isGiven else { throw ValidationError("Whose traffic? Give --cgroup PATH or --pid N.") }
-      guard let action else { throw ValidationError("Give --action: pause, throttle or block.") }
+      guard target.isGiven else {
+        throw ValidationError("Whose traffic? Give --cgroup PATH or --pid N\(Self.example).")
+      }
+      guard let action else { throw ValidationError("Give --action: pause, throttle or block\(Self.example).") }
       guard duration != nil else {
         throw ValidationError("Give --duration, as in 30s: a hold without an end would be the next storm.")
       }
@@ -103,6 +105,8 @@
         target: try target.resolve(), endpoints: endpoints, action: action,
         rate_bytes_s: rate ?? 0, duration_ns: duration)
     }
+
+    private static let example = ", as in: fusectl hold --pid 4711 --action pause --duration 30s"
 
     /// As of changes by the admin API: done, but nothing is held.
     private static let nothingHeld: Int32 = 4

@@ -6,12 +6,15 @@
   struct HoldTargetOptions: ParsableArguments {
     @Option(
       name: .customLong("cgroup"),
-      help: ArgumentHelp("A cgroup v2 directory: a container's, a service's.", valueName: "path"))
+      help: ArgumentHelp(
+        "A cgroup v2 directory: a container's, a service's. As in --cgroup /sys/fs/cgroup/orders.slice --action pause "
+          + "--duration 30s.", valueName: "path"))
     var cgroup: String?
 
     @Option(
       name: .customLong("pid"), parsing: .upToNextOption,
-      help: ArgumentHelp("Processes, with their descendants.", valueName: "pid"))
+      help: ArgumentHelp(
+        "Processes, with their descendants. As in --pid 4711 --action pause --duration 30s.", valueName: "pid"))
     var processes: [Int32] = []
 
     var isGiven: Bool { cgroup != nil || !processes.isEmpty }

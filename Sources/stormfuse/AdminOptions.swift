@@ -36,18 +36,34 @@ struct AdminService {
   let options: AdminOptions
   let settings: AdminSettings
 
-  /// Takes the addresses. Returns once all that were asked for accept connections, with the task that serves until it is
-  /// cancelled. The standard address is a convenience, and done without when it is taken or not allowed.
+  /// What is served.
+  struct Serving: Sendable {
+    /// Serves until it is cancelled.
+    let task: Task<Void, any Error>
+    /// A line for each address.
+    let addresses: [String]
+
+    /// Tells people where to ask: once the run has begun, or they would ask one that never does.
+    func announce() { for address in addresses { Terminal.say("stormfuse: \(address)") } }
+  }
+
+  /// Takes the addresses. Returns once all that were asked for accept connections; says nothing of them yet. The standard
+  /// address is a convenience, and done without when it is taken or not allowed.
   ///
   /// - Throws: `Failure` or `AdminError`, with what to do; nothing is served then.
-  func start() async throws -> Task<Void, any Error> {
+  func start() async throws -> Serving {
     let token = try readToken()
     let counted = CountingSink(commands)
     source.addFamilies { [counted.family] }
     var running: [Task<Void, any Error>] = []
+    var addresses: [String] = []
     // One after the other: a server that is cancelled while it starts might never hear of it.
     for serve in servers(token, counted) {
-      do { running.append(try await started(serve)) } catch {
+      do {
+        let (task, address) = try await started(serve)
+        running.append(task)
+        if let address { addresses.append(address) }
+      } catch {
         for task in running {
           task.cancel()
           _ = await task.result
@@ -55,7 +71,7 @@ struct AdminService {
         throw error
       }
     }
-    return Task { [running] in
+    let task = Task { [running] in
       try await withThrowingTaskGroup(of: Void.self) { tasks in
         for task in running {
           tasks.addTask {
@@ -70,21 +86,22 @@ struct AdminService {
         try await tasks.waitForAll()
       }
     }
+    return Serving(task: task, addresses: addresses)
   }
 
-  /// Serves until cancelled; calls back once it accepts connections.
-  private typealias Serve = @Sendable (_ ready: @escaping @Sendable () -> Void) async throws -> Void
+  /// Serves until cancelled; calls back once it accepts connections, with what there is and where.
+  private typealias Serve = @Sendable (_ ready: @escaping @Sendable (String) -> Void) async throws -> Void
 
-  /// Returns once it is ready, or over without an error.
-  private func started(_ serve: @escaping Serve) async throws -> Task<Void, any Error> {
-    let (ready, announce) = AsyncStream<Void>.makeStream()
+  /// Returns once it is ready, with its address, or over without an error.
+  private func started(_ serve: @escaping Serve) async throws -> (Task<Void, any Error>, address: String?) {
+    let (ready, tell) = AsyncStream<String>.makeStream()
     let task = Task {
-      defer { announce.finish() }
-      try await serve { announce.yield() }
+      defer { tell.finish() }
+      try await serve { tell.yield($0) }
     }
-    for await _ in ready { return task }
+    for await address in ready { return (task, address) }
     try await task.value
-    return task
+    return (task, nil)
   }
 
   private func readToken() throws -> AccessToken? {
@@ -106,8 +123,7 @@ struct AdminService {
     if let listen = options.metrics ?? settings.metrics {
       servers.append { [source] ready in
         let server = AdminServer(metricsOn: listen, source: source, version: Version.current) { address in
-          Terminal.say("stormfuse: metrics on \(address)")
-          ready()
+          ready("metrics on \(address)")
         }
         try await server.run()
       }
@@ -123,8 +139,7 @@ struct AdminService {
         listen: listen, source: source, commands: commands, version: Version.current, token: token,
         hosts: settings.hosts
       ) { address in
-        Terminal.say("stormfuse: admin API on \(address)")
-        ready()
+        ready("admin API on \(address)")
       }
       do {
         try await server.run()

@@ -5,7 +5,7 @@
   /// Holds with the kernel's help, on the engine's thread. The trickle serves the socket as well as the protocol.
   final class CaptureSwitch: HoldSwitch {
     private let capture: Capture
-    private let longest_ns: Int64
+    private var longest_ns: Int64
     /// Of what is held: what was asked for, and what the kernel was told in the light of the socket's limits.
     private var held: [UInt64: (asked: HoldTerms, told: HoldTerms)] = [:]
 
@@ -31,6 +31,13 @@
     /// more often than the shortest of them ends a connection.
     func followLimits() {
       for (cookie, terms) in held where bounded(terms.asked, cookie) != terms.told { _ = hold(cookie, terms.asked) }
+    }
+
+    /// One hold may last that long from now on; the kernel is told of those that there are.
+    func extend(longest_ns: Int64) {
+      guard longest_ns != self.longest_ns else { return }
+      self.longest_ns = longest_ns
+      for (cookie, terms) in held { _ = hold(cookie, terms.asked) }
     }
 
     private func bounded(_ terms: HoldTerms, _ cookie: UInt64) -> HoldTerms {

@@ -17,6 +17,12 @@
     private let recording: Recording?
     private let commands: Commands
     private let stopping = Atomic<Bool>(false)
+    private let replacement = Mutex<Replacement?>(nil)
+
+    private struct Replacement {
+      var settings: Settings
+      var then: @Sendable (SettingsChange, _ target: String) -> Void
+    }
 
     init(
       target: TargetChoice, settings: Settings, ringBytes: Int, box: ReportBox, announcer: Announcer,
@@ -34,11 +40,19 @@
     /// Ends the run soon, in good order.
     func stop() { stopping.store(true, ordering: .relaxed) }
 
+    /// Has the settings replaced at the engine's next turn. Of several that wait only the last is taken. `then` is told of
+    /// it on the engine's thread, with the target's name.
+    func replace(settings: Settings, then: @escaping @Sendable (SettingsChange, _ target: String) -> Void) {
+      replacement.withLock { $0 = Replacement(settings: settings, then: then) }
+    }
+
     /// Runs until the target is gone or `stop`. Returns the exit status to pass on: the command's, or 0.
-    func run() async throws -> Int32 {
+    ///
+    /// - Parameter begun: Called on the engine's thread once nothing can keep the run from going on.
+    func run(begun: @escaping @Sendable () -> Void) async throws -> Int32 {
       try await withCheckedThrowingContinuation { continuation in
         let thread = Thread { [self] in
-          do { continuation.resume(returning: try work()) } catch { continuation.resume(throwing: error) }
+          do { continuation.resume(returning: try work(begun)) } catch { continuation.resume(throwing: error) }
         }
         thread.name = "engine"
         thread.stackSize = 8 << 20
@@ -46,7 +60,7 @@
       }
     }
 
-    private func work() throws -> Int32 {
+    private func work(_ begun: () -> Void) throws -> Int32 {
       defer { commands.queue.close() }
       let recorder = try recording.map {
         try Recorder(path: $0.path, limit_bytes: $0.limit_bytes, withBodies: $0.withBodies)
@@ -71,6 +85,7 @@
       defer { watcher.stop() }
       if let command { try command.release() }
       announceTarget(watched, capture)
+      begun()
       if let why = engine.whyCannotHold,
         settings.mode == .enforce || settings.groups.contains(where: { $0.mode == .enforce })
       {
@@ -78,7 +93,14 @@
       }
       let status = loop(&engine, capture, holds, watcher, command, recorder)
       capture.releaseAll()
-      try recorder?.close(at: capture.now)
+      if let recorder, let recording {
+        try recorder.close(at: capture.now)
+        let summary = RecordSummary(
+          path: recording.path, bytes: recorder.bytes_written, withBodies: recording.withBodies,
+          limit_bytes: recorder.isFull ? recording.limit_bytes : nil, leftOut: recorder.leftOut,
+          capture: engine.report().capture)
+        Terminal.say("stormfuse: \(summary.text)")
+      }
       return status
     }
 
@@ -105,6 +127,7 @@
         // A tick behind the ring's patience, so that a segment under way is not overtaken by its clock.
         engine.tick(at: capture.now + -.milliseconds(3))
         engine.wallAhead_ns = capture.wallAhead_ns
+        replaceSettings(&engine, holds, capture)
         var isNews = act(&engine, capture)
         commands.carryOut(&engine, at: Clock.wall) { if act(&$0, capture) { isNews = true } }
         // Whoever is stopped, hung or blind renews nothing: then the kernel lets everything pass.
@@ -142,6 +165,17 @@
       _ = act(&engine, capture)
       publish(&engine, capture, watcher)
       return status ?? 0
+    }
+
+    private func replaceSettings(_ engine: inout Engine, _ holds: CaptureSwitch, _ capture: Capture) {
+      let waiting = replacement.withLock { waiting in
+        defer { waiting = nil }
+        return waiting
+      }
+      guard let waiting else { return }
+      let change = engine.replace(settings: waiting.settings)
+      holds.extend(longest_ns: engine.longestHold_ns)
+      waiting.then(change, capture.discovery.target.name)
     }
 
     /// The exit status once the run is over, nil before.

@@ -29,15 +29,26 @@
       let engine = LiveEngine(
         target: choice, settings: configuration.settings, ringBytes: configuration.capture.ring_bytes, box: box,
         announcer: announcer, recording: recording, commands: commands)
-      let signals: StopSignals? = if case .command = choice { nil } else { StopSignals { engine.stop() } }
-      defer { signals?.cancel() }
+      // A command's signals are its own, SIGHUP included.
+      var signals: [SignalHandler] = []
+      defer { for signal in signals { signal.cancel() } }
+      if case .command = choice {
+      } else {
+        signals.append(SignalHandler.stop { engine.stop() })
+        if let path = options.config {
+          let reloader = Reloader(
+            path: path, mode: options.mode, started: configuration, engine: engine, memory: memory)
+          box.addFamilies { [reloader.family] }
+          signals.append(SignalHandler(SIGHUP) { reloader.reload() })
+        }
+      }
       // Before anything is started: better no run than one that nobody can ask.
       let serving = try await AdminService(
         source: box, commands: commands.queue, options: options.admin, settings: configuration.admin
       ).start()
       let announcing = Task { await announcer.run() }
-      let result = await Result { try await engine.run() }
-      await Ending(serving: serving, announcer: announcer, announcing: announcing, commands: commands).run()
+      let result = await Result { try await engine.run { serving.announce() } }
+      await Ending(serving: serving.task, announcer: announcer, announcing: announcing, commands: commands).run()
       let status = try result.get()
       if let report = options.report { try writeReport(box.report(), to: report) }
       return status

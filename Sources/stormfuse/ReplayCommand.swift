@@ -60,12 +60,13 @@ struct ReplayCommand: AsyncParsableCommand {
     let service = AdminService(
       source: box, commands: commands.queue, options: admin, settings: configuration.admin)
     let serving = serve ? try await service.start() : nil
+    serving?.announce()
     let announcing = Task { await announcer.run() }
     let isStopped = StopFlag()
     // The socket must go with us, so an interruption ends serving in good order.
-    let signals = serve ? StopSignals { isStopped.set() } : nil
+    let signals = serve ? SignalHandler.stop { isStopped.set() } : nil
     defer { signals?.cancel() }
-    if let serving {
+    if let serving = serving?.task {
       // Without it nobody could say anything more to this run.
       Task {
         _ = await serving.result
@@ -78,7 +79,7 @@ struct ReplayCommand: AsyncParsableCommand {
       Terminal.say("stormfuse: the replay is over; the admin API stays up until interrupted")
       await replay.obey(&engine) { isStopped.isSet }
     }
-    await Ending(serving: serving, announcer: announcer, announcing: announcing, commands: commands).run()
+    await Ending(serving: serving?.task, announcer: announcer, announcing: announcing, commands: commands).run()
     if reader.problems.contains(where: { !$0.isWarning }) { throw ExitCode(1) }
   }
 

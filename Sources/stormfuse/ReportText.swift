@@ -38,7 +38,11 @@ struct ReportText {
       let causes = capture.losses.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
       text += style.paint("; \(capture.lost_bytes) bytes lost (\(causes))", .red)
     }
-    for reason in capture.undecoded { text += "\n  not decoded: \(reason.connections) connections (\(reason.reason))" }
+    for reason in capture.undecoded {
+      text += "\n  not decoded: \(reason.connections) connections (\(reason.reason)): "
+      text += reason.addresses.joined(separator: ", ")
+      if reason.connections > reason.addresses.count { text += ", …" }
+    }
     return text
   }
 

@@ -8,7 +8,9 @@
       usage: TargetOptions.usage("run"),
       discussion: """
         Needs CAP_BPF and CAP_NET_ADMIN ('stormfuse doctor' says whether they are there). Transitions go to standard \
-        error, one line each. With -- COMMAND its exit status is passed on.
+        error, one line each. With -- COMMAND its exit status is passed on, and signals go to it. Otherwise SIGHUP reads \
+        the configuration file again: rules, windows, groups, mode and destinations are replaced at once, breakers keep \
+        their state; a file with a mistake changes nothing.
         """)
 
     @OptionGroup var target: TargetOptions

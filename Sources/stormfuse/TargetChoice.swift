@@ -4,10 +4,14 @@
 
   /// What to watch: `--pid N…`, `--cgroup PATH` or `-- COMMAND ARGS…`; exactly one of them.
   struct TargetOptions: ParsableArguments {
-    @Option(name: .customLong("pid"), parsing: .upToNextOption, help: "Processes to watch, with their descendants.")
+    @Option(
+      name: .customLong("pid"), parsing: .upToNextOption,
+      help: "Processes to watch, with their descendants, as in --pid 4711.")
     var processes: [Int32] = []
 
-    @Option(name: .customLong("cgroup"), help: "A cgroup v2 directory to watch: a container's, a service's.")
+    @Option(
+      name: .customLong("cgroup"),
+      help: "A cgroup v2 directory to watch: a container's, a service's. As in --cgroup /sys/fs/cgroup/orders.slice.")
     var group: String?
 
     @Argument(parsing: .postTerminator, help: "A command to start and watch from its first byte on.")
@@ -19,6 +23,9 @@
         .joined(separator: "\n")
     }
 
+    /// Here rather than when it runs, so that the message comes with the usage of the command that was written.
+    func validate() throws { _ = try choice }
+
     var choice: TargetChoice {
       get throws {
         switch (processes.isEmpty, group, command.isEmpty) {
@@ -26,7 +33,13 @@
         case (true, let group?, true): .cgroup(group)
         case (true, nil, false): .command(command)
         case (true, nil, true):
-          throw ValidationError("What is to be watched? Give --pid N, --cgroup PATH or -- COMMAND ARGS.")
+          throw ValidationError(
+            """
+            What is to be watched? Give one of
+                 --pid 4711                             a running process and its descendants
+                 --cgroup /sys/fs/cgroup/orders.slice   a service, a container
+                 -- ./consumer --queue orders           a command to start
+            """)
         default: throw ValidationError("Give one of --pid, --cgroup and -- COMMAND, not several.")
         }
       }

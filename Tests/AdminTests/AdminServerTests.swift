@@ -96,6 +96,34 @@ func withServer<Result: Sendable>(
     }
   }
 
+  @Test func `a lock on its directory, which any user can take, does not keep the socket from being served`()
+    async throws
+  {
+    try await withTemporaryDirectory { directory in
+      let other = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+      defer { close(other) }
+      #expect(flock(other, LOCK_EX | LOCK_NB) == 0)
+      try await withServer(.unix(path: directory + "/s")) { _ in #expect(entries(directory) == ["s"]) }
+      #expect(entries(directory).isEmpty)
+    }
+  }
+
+  @Test func `a lock file that others can open is refused with what to do`() async throws {
+    try await withTemporaryDirectory { directory in
+      let lock = directory + "/s.lock"
+      close(open(lock, O_WRONLY | O_CREAT, 0o644))
+      #expect(chmod(lock, 0o644) == 0)
+      let error = await #expect(throws: AdminError.self) {
+        try await withServer(.unix(path: directory + "/s")) { _ in }
+      }
+      let words = "its lock \(lock) is no file that this user alone may open: remove it"
+      #expect(error?.description.contains(words) == true, "\(error as Any)")
+      #expect(chmod(lock, 0o600) == 0)
+      try await withServer(.unix(path: directory + "/s")) { _ in }
+      #expect(entries(directory).isEmpty)
+    }
+  }
+
   @Test func `of many servers that start at once on one path exactly one gets it`() async throws {
     try await withTemporaryDirectory { directory in
       let listen = Listen.unix(path: directory + "/s")

@@ -14,6 +14,13 @@ import Testing
       #expect(throws: ValidationError.self) { try HoldCommand.refuseOtherWords(words) }
     }
 
+    @Test(arguments: [["--pid"], ["--pid", "1"], ["--cgroup"]])
+    func `a hold that lacks something is shown one`(words: [String]) {
+      let error = #expect(throws: (any Error).self) { try Fusectl.parseAsRoot(words) }
+      let part = "--action pause --duration 30s"
+      #expect(error.map { Fusectl.fullMessage(for: $0).contains(part) } == true, "\(error as Any)")
+    }
+
     @Test func `no word at all asks for help, and hold's own lacks are hold's to tell`() throws {
       #expect(throws: CleanExit.self) { try HoldCommand.refuseOtherWords([]) }
       try HoldCommand.refuseOtherWords(["hold", "--detach"])

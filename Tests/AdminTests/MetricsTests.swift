@@ -27,14 +27,20 @@ import Testing
     #"stormfuse_oldest_in_flight_seconds{GROUP} 1.5"#,
     #"stormfuse_error_ratio{GROUP} 0.906"#,
     #"stormfuse_attempts_p95{GROUP} 6"#,
-    #"stormfuse_consumption_delay_seconds{GROUP,quantile="0.95"} 73"#,
-    #"stormfuse_consumption_delay_seconds{GROUP,quantile="1"} 90.25"#,
+    #"stormfuse_consumption_delay_seconds_bucket{GROUP,le="0.1"} 0"#,
+    #"stormfuse_consumption_delay_seconds_bucket{GROUP,le="0.5"} 1"#,
+    #"stormfuse_consumption_delay_seconds_bucket{GROUP,le="60"} 2"#,
+    #"stormfuse_consumption_delay_seconds_bucket{GROUP,le="+Inf"} 4"#,
+    #"stormfuse_consumption_delay_seconds_count{GROUP} 4"#,
     #"stormfuse_condition_value{GROUP,condition="error_rate",scope="group",unit="ratio"} 0.412"#,
     #"stormfuse_condition_threshold{GROUP,condition="error_rate",scope="group",unit="ratio"} 0.05"#,
     #"stormfuse_coverage_ratio{GROUP} 1"#,
     #"stormfuse_breaker_state{GROUP,state="open"} 1"#,
     #"stormfuse_breaker_state{GROUP,state="closed"} 0"#,
-    #"stormfuse_breaker_transitions_total{GROUP,cause="rule"} 1"#,
+    #"stormfuse_breaker_transitions_total{GROUP,cause="rule"} 3"#,
+    #"stormfuse_breaker_transitions_total{GROUP,cause="open_time_elapsed"} 2"#,
+    #"stormfuse_breaker_transitions_total{GROUP,cause="trip"} 0"#,
+    #"stormfuse_group_destination_info{GROUP,destination="orders"} 1"#,
     #"stormfuse_verdict{GROUP,kind="storm"} 1"#,
     #"stormfuse_verdict{GROUP,kind="healthy"} 0"#,
     #"stormfuse_verdict{GROUP,kind="failing"} 0"#,
@@ -45,7 +51,7 @@ import Testing
   ])
   func `a group's numbers have their series`(line: String) {
     let labels =
-      #"cluster="rabbit@one",destination="orders",group="orders",key="rabbitmq:%2F:orders",system="rabbitmq",target="pid:42""#
+      #"cluster="rabbit@one",group="orders",key="rabbitmq:%2F:orders",system="rabbitmq",target="pid:42""#
     let wanted = line.split(separator: "GROUP").joined(separator: labels)
     #expect(text([Sample.group()]).split(separator: "\n").contains(Substring(wanted)), "\(wanted)")
   }
@@ -60,10 +66,27 @@ import Testing
       sum("stormfuse_deliveries_total") == sum("stormfuse_settlements_total") + sum("stormfuse_in_flight_messages"))
   }
 
+  @Test func `a group that consumes one more destination keeps its series`() {
+    func series(_ group: Report.Group) -> Set<Substring> {
+      let lines = text([group]).split(separator: "\n").filter { !$0.hasPrefix("#") }
+      return Set(lines.compactMap { $0.split(separator: " ").first })
+    }
+    var more = Sample.group()
+    let before = series(more)
+    more.destinations.append("payments")
+    #expect(before.isSubset(of: series(more)))
+  }
+
+  @Test func `transitions that the report no longer lists still count`() {
+    var later = Sample.group()
+    later.breaker.transitions = []
+    #expect(text([later]).contains(#"cause="rule"} 3"#))
+  }
+
   @Test func `what has no value has no series`() {
     let text = text([Sample.group()])
     #expect(!text.contains("\nstormfuse_lag_messages{") && text.contains("# TYPE stormfuse_lag_messages gauge"))
-    #expect(!text.contains("\nstormfuse_retry_latency_seconds{"))
+    #expect(!text.contains("\nstormfuse_retry_latency_seconds_"))
   }
 
   @Test func `names from the wire are escaped and nothing is declared or said twice`() {
@@ -71,7 +94,8 @@ import Testing
     strange.destinations = ["a\"b\\c\nd}", "é🐇"]
     let lines = text([Sample.group(), strange]).split(separator: "\n", omittingEmptySubsequences: false)
     #expect(lines.last == "" && lines.dropLast().allSatisfy { !$0.isEmpty })
-    #expect(lines.contains { $0.contains(#"destination="a\"b\\c\nd},é🐇""#) })
+    #expect(lines.contains { $0.contains(#"destination="a\"b\\c\nd}""#) })
+    #expect(lines.contains { $0.contains(#"destination="é🐇""#) })
     let declared = lines.filter { $0.hasPrefix("# TYPE ") }
     #expect(Set(declared).count == declared.count)
     let series = lines.filter { !$0.hasPrefix("#") && !$0.isEmpty }.map {

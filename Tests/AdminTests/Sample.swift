@@ -30,6 +30,11 @@ enum Sample {
     totals.rejected = 20
     totals.redelivered = 72
     let at = RFC3339(Timestamp(ns: 1_795_219_199_123_456_789))
+    var counters = GroupCounters()
+    var delay = Histogram()
+    for delay_s in [0.4, 12, 73, 90.25] { delay.record(Int64(delay_s * 1e9)) }
+    counters.consumptionDelay = CumulativeHistogram(delay)
+    counters.transitions = [.rule: 3, .openTimeElapsed: 2]
     let transition = Report.TransitionReport(
       revision: 1, at: at, from: .closed, to: .open, cause: .rule, rule: .deadLetterStorm, evidence: storm)
     return Report.Group(
@@ -48,7 +53,7 @@ enum Sample {
       breaker: .init(
         state: state, held: false, why: .observing, revision: 1,
         transitions: state == .closed ? [] : [transition]),
-      partitions: [])
+      partitions: [], counters: counters)
   }
 
   static func report(_ groups: [Report.Group]) -> Report {

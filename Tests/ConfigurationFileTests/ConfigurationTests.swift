@@ -37,6 +37,14 @@ import Testing
     #expect(configuration == expected)
   }
 
+  @Test(arguments: [("5%", 0.05), ("5 %", 0.05), ("0.5%", 0.005), ("0%", 0), ("0.05", 0.05)] as [(String, Double)])
+  func `a share may be written as a percentage`(text: String, share: Double) throws {
+    let configuration = try Configuration.parse(
+      "rules: {dead-letter-storm: {error_rate: \(text)}, min_coverage: 95%}", file: "f")
+    #expect(configuration.settings.rules.deadLetterStorm.errorRate == share)
+    #expect(configuration.settings.rules.minCoverage == 0.95)
+  }
+
   @Test func `every key is read`() throws {
     let configuration = try Configuration.parse(Self.everything, file: "f")
     let settings = configuration.settings

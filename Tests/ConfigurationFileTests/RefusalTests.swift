@@ -33,8 +33,8 @@ import Testing
       "f:1:41: rules.dead-letter-storm.error_rate: 5 is not a share between 0 and 1: did you mean 0.05?"
     ),
     (
-      "rules: {dead-letter-storm: {error_rate: 5%}}",
-      "f:1:41: rules.dead-letter-storm.error_rate: 5% is not a share between 0 and 1: did you mean 0.05?"
+      "rules: {dead-letter-storm: {error_rate: 101%}}",
+      "f:1:41: rules.dead-letter-storm.error_rate: 101% is not a share between 0% and 100%"
     ),
     (
       "rules: {dead-letter-storm: {error_rate: -0.1}}",
@@ -42,7 +42,8 @@ import Testing
     ),
     (
       "rules: {dead-letter-storm: {error_rate: .nan}}",
-      "f:1:41: rules.dead-letter-storm.error_rate: \".nan\" is not a number: write a share between 0 and 1, as in 0.05"
+      "f:1:41: rules.dead-letter-storm.error_rate: \".nan\" is not a number: write a share between 0 and 1, as in 0.05 or "
+        + "5%"
     ),
     (
       "rules: {dead-letter-storm: {min_settlements: 2.5}}",

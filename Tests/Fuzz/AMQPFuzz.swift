@@ -71,11 +71,11 @@ private final class FuzzSink: AMQPFactSink {
   }
 }
 
-private final class FuzzHandOver: ByteSink {
+private final class FuzzHandOver: ProtocolReader {
   var bytes = 0
-  func received(_ span: RawSpan, from side: Side, at: Timestamp) { bytes += span.byteCount }
-  func lost(_ count: Int, from side: Side, at: Timestamp) { precondition(count >= 0) }
-  func ended(_ side: Side, _ end: StreamEnd, at: Timestamp) {}
+  func decided(_ answer: Detector.Answer, at: Timestamp) {}
+  func read(_ span: RawSpan, from side: Side, at: Timestamp) { bytes += span.byteCount }
+  func missed(_ count: Int, from side: Side, at: Timestamp) { precondition(count >= 0) }
 }
 
 @_cdecl("LLVMFuzzerTestOneInput")

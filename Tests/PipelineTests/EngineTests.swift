@@ -4,6 +4,15 @@ import Testing
 
 /// Time, bounds and hostile input, through the whole path.
 @Suite struct EngineTests {
+  @Test func `of many addresses the smallest are kept, in whichever order they come`() {
+    let ends = (1...9).map { Endpoint(v4: 0x0a00_0000 + UInt32($0 / 2), port: UInt16($0)) }
+    for order in [ends, ends.reversed(), ends + ends] {
+      var sample = ConnectionSample()
+      for end in order { sample.add(end) }
+      #expect(sample.ends == Array(ends.prefix(4)) && sample.count == order.count)
+    }
+  }
+
   // MARK: Time
 
   /// The same story, told with ticks every 100 ms and with none: what is passed over must not have mattered.
@@ -190,6 +199,31 @@ import Testing
     let capture = bench.engine.report().capture
     #expect(capture.connections == 2)
     #expect(capture.undecoded.map(\.connections) == [1])
+    #expect(capture.undecoded.map(\.addresses) == [["10.0.0.255:5672"]])
+  }
+
+  /// The kernel forgets what it was told of a connection that says nothing for a minute, and hands on all of it again.
+  @Test func `the kernel is told again that nothing is wanted of a connection that comes back to life`() {
+    let bench = AMQPBench(origin: .live)
+    let pooled = bench.connect(vhost: nil, cookie: 7)
+    func ignored() -> Int {
+      bench.engine.takeEffects().reduce(0) { count, effect in
+        if case .interest(cookie: 7, .ignore) = effect { count + 1 } else { count }
+      }
+    }
+    pooled.segment(.client, [], flags: .syn)
+    pooled.segment(.server, [], flags: [.syn, .ack])
+    pooled.fromClient(Array("GET / HTTP/1.1\r\nHost: x\r\n\r\n".utf8))
+    #expect(ignored() == 1)
+    // What was on its way to us meanwhile.
+    for _ in 0..<20 { pooled.fromServer(Array("HTTP/1.1 200 OK\r\n\r\n".utf8)) }
+    #expect(ignored() == 0)
+    bench.pass(61)
+    for _ in 0..<20 { pooled.fromClient(Array("GET / HTTP/1.1\r\nHost: x\r\n\r\n".utf8)) }
+    #expect(ignored() == 1)
+    bench.pass(61)
+    pooled.fromServer(Array("HTTP/1.1 200 OK\r\n\r\n".utf8))
+    #expect(ignored() == 1)
   }
 
   @Test func `past the bound of connections the one that was silent longest goes, and what it held is abandoned`()
@@ -222,6 +256,7 @@ import Testing
     let capture = bench.engine.report().capture
     #expect(capture.connections == 20_000)
     #expect(capture.undecoded.map(\.connections) == [20_000])
+    #expect(capture.undecoded.map(\.addresses) == [["10.2.0.1:80"]])
     #expect(capture.dropped["connections"] == nil)
   }
 }

@@ -4,13 +4,19 @@ import Testing
 
 @testable import State
 
+extension AuditLog {
+  /// One line, on disk.
+  fileprivate func append(_ entry: AuditEntry) throws {
+    if let problem = write([entry]).problem { throw problem }
+  }
+}
+
 struct AuditLogTests {
   @Test("a command is one line of JSON with all its fields, in a file of mode 600")
   func line() throws {
     let scratch = Scratch()
     let log = AuditLog(in: try StateDirectory(path: scratch.state))
     try log.append(Sample.entry(7))
-    try log.flush()
     let text = String(decoding: scratch.bytes("audit.jsonl"), as: UTF8.self)
     #expect(
       text
@@ -44,7 +50,6 @@ struct AuditLogTests {
     for round in 1...3 {
       let log = AuditLog(in: try StateDirectory(path: scratch.state))
       try log.append(Sample.entry(round))
-      try log.flush()
       try scratch.put(scratch.bytes("audit.jsonl") + Array("{\"at\":\"20".utf8), "audit.jsonl")
     }
     _ = AuditLog(in: try StateDirectory(path: scratch.state))
@@ -72,13 +77,34 @@ struct AuditLogTests {
     #expect(lines.count == 3 && lines[1] == Array("{\"half\"".utf8)[...])
   }
 
+  @Test(
+    "an fsync that fails once, at any line: after the next one every line is on disk, once and in order",
+    arguments: 1...4)
+  func failedFlush(failing: Int) throws {
+    let disk = SimulatedDisk()
+    let log = AuditLog(in: StateDirectory(files: disk))
+    var waiting = [AuditEntry]()
+    for number in 1...4 {
+      waiting.append(Sample.entry(number))
+      // A call appends, flushes the file, and the first time the directory.
+      if number == failing { disk.fail(after: 1, code: EIO, isLasting: false) }
+      let (confirmed, problem) = log.write(waiting)
+      #expect((problem == nil) == (number != failing))
+      waiting.removeFirst(confirmed)
+    }
+    if !waiting.isEmpty { #expect(log.write(waiting).confirmed == waiting.count) }
+    for image in disk.wreckages() {
+      let lines = (image.files["audit.jsonl"] ?? []).split(separator: 10)
+      #expect(try lines.map { try JSONDecoder().decode(AuditEntry.self, from: Data($0)).revision } == [1, 2, 3, 4])
+    }
+  }
+
   @Test("at its largest size the file is rotated; four are kept; no line is torn or lost before it is due")
   func rotation() throws {
     let scratch = Scratch()
     let length = try Sample.entry(10).line().count
     let log = AuditLog(in: try StateDirectory(path: scratch.state), largest_bytes: 3 * length)
     for number in 10..<30 { try log.append(Sample.entry(number)) }
-    try log.flush()
     #expect(scratch.names() == ["audit.jsonl"] + (1...4).map { "audit.jsonl.\($0)" } + ["lock"])
     let files = ["audit.jsonl.4", "audit.jsonl.3", "audit.jsonl.2", "audit.jsonl.1", "audit.jsonl"]
     let revisions = try files.map { name in

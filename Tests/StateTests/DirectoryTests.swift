@@ -115,6 +115,17 @@ struct DirectoryTests {
     _ = try StateDirectory(path: scratch.state)
   }
 
+  @Test("a lock file that others could open and lock is closed to them")
+  func lockMode() throws {
+    let scratch = Scratch()
+    _ = try StateDirectory(path: scratch.state)
+    #expect(chmod("\(scratch.state)/lock", 0o644) == 0)
+    let directory = try StateDirectory(path: scratch.state)
+    var status = stat()
+    #expect(stat("\(scratch.state)/lock", &status) == 0 && status.st_mode & 0o7777 == 0o600)
+    withExtendedLifetime(directory) {}
+  }
+
   @Test("another process is refused and told who has the directory; the lock ends with its process")
   func lockedElsewhere() throws {
     let scratch = Scratch()

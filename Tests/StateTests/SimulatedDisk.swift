@@ -16,7 +16,24 @@ final class SimulatedDisk: StateFiles {
   private final class Node {
     var bytes: [UInt8]
     var durable: [UInt8]
+    /// What a failed flush took for written: no later flush writes it.
+    var lost = 0..<0
     init(_ bytes: [UInt8]) { (self.bytes, durable) = (bytes, bytes) }
+
+    func flush() {
+      durable = bytes
+      for i in lost { durable[i] = 0 }
+    }
+
+    /// As on Linux, the failure is reported once, and the bytes count as written from then on.
+    func failToFlush() {
+      lost = (lost.isEmpty ? min(durable.count, bytes.count) : lost.lowerBound)..<bytes.count
+    }
+
+    func cut(to count: Int) {
+      bytes.removeLast(max(0, bytes.count - count))
+      lost = min(lost.lowerBound, bytes.count)..<min(lost.upperBound, bytes.count)
+    }
   }
 
   private enum Change {
@@ -55,7 +72,7 @@ final class SimulatedDisk: StateFiles {
     disk.deallocate()
   }
 
-  /// What was done so far, a word each: `create`, `append`, `flush`, `move`, `delete`, `flushDirectory`.
+  /// What was done so far, a word each: `create`, `append`, `flush`, `cut`, `move`, `delete`, `flushDirectory`.
   var steps: [String] { with { $0.steps } }
   /// What a reader sees now.
   var image: Image { with { Image(files: $0.names.mapValues(\.bytes)) } }
@@ -163,9 +180,16 @@ final class SimulatedDisk: StateFiles {
   }
 
   func flush(_ file: Int32) throws(FileFailure) {
-    try step("flush") { disk in
-      if forgotten != .file, let node = disk.open[file] { node.durable = node.bytes }
+    do {
+      try step("flush") { if forgotten != .file { $0.open[file]?.flush() } }
+    } catch {
+      with { $0.open[file]?.failToFlush() }
+      throw error
     }
+  }
+
+  func cut(_ file: Int32, to size_bytes: Int) throws(FileFailure) {
+    try step("cut") { $0.open[file]?.cut(to: size_bytes) }
   }
 
   func finish(_ file: Int32) { with { $0.open[file] = nil } }

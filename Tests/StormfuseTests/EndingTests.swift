@@ -64,6 +64,7 @@ private final class HangingDisk: StateFiles {
     reached.signal()
     never.wait()
   }
+  func cut(_ file: Int32, to size_bytes: Int) {}
   func finish(_ file: Int32) {}
   func move(_ name: String, to other: String) {}
   func delete(_ name: String) {}

@@ -86,11 +86,12 @@
         let path = "\(directory)/s"
         let serving = try await service(.parse(["--admin", path, "--metrics", "tcp:127.0.0.1:0"])).start()
         #expect(FileManager.default.fileExists(atPath: path))
-        serving.cancel()
-        #expect(await serving.isOver(within: .seconds(20)))
+        #expect(serving.addresses.first == "admin API on unix:\(path)" && serving.addresses.count == 2)
+        serving.task.cancel()
+        #expect(await serving.task.isOver(within: .seconds(20)))
         #expect(!FileManager.default.fileExists(atPath: path))
         let nothing = try await service(.parse(["--admin", "off"])).start()
-        #expect(await nothing.isOver(within: .seconds(20)))
+        #expect(await nothing.task.isOver(within: .seconds(20)) && nothing.addresses.isEmpty)
       }
     }
 
@@ -104,6 +105,25 @@
         try Stormfuse.parseAsRoot(["replay", "--serve", "x.pcap"] + options)
       }
       #expect(error.map { Stormfuse.message(for: $0).contains(words) } == true, "\(error as Any)")
+    }
+
+    @Test(arguments: [["--pid", "2147483647"], ["--cgroup", "/no/such/cgroup"]])
+    func `an API is not announced where the run can't begin`(target: [String]) async throws {
+      try await withTemporaryDirectory { directory in
+        let binary = try Binary(["run", "--admin", "unix:\(directory)/s"] + target)
+        #expect(try await binary.end() == 1)
+        #expect(binary.text.contains("stormfuse: there is no "), "\(binary.text)")
+        #expect(!binary.text.contains("admin API on"), "\(binary.text)")
+      }
+    }
+
+    @Test(arguments: [
+      (["run"], "Give one of\n     --pid 4711 "), (["run"], "Usage: stormfuse run [OPTIONS] --pid N …"),
+      (["run", "--pid"], "as in --pid 4711."), (["record", "--output", "x.pcapng"], "-- ./consumer --queue orders "),
+    ])
+    func `a run that does not say what to watch is told what to give`(words: [String], part: String) {
+      let error = #expect(throws: (any Error).self) { try Stormfuse.parseAsRoot(words) }
+      #expect(error.map { Stormfuse.fullMessage(for: $0).contains(part) } == true, "\(error as Any)")
     }
 
     private func service(_ options: AdminOptions) -> AdminService {

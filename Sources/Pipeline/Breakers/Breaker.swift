@@ -19,7 +19,7 @@
 ///
 /// Memory: fixed, about 200 bytes. Cost: a comparison per outcome unless half-open.
 package struct Breaker: Sendable {
-  package let settings: BreakerSettings
+  package private(set) var settings: BreakerSettings
   package private(set) var state: BreakerState = .closed
   /// Counts the transitions; 0 before the first.
   package private(set) var revision: UInt64 = 0
@@ -82,6 +82,9 @@ package struct Breaker: Sendable {
       episodeEnd = now + settings.maxEpisode_ns
     }
   }
+
+  /// Goes on under other settings. A deadline that is set stands.
+  package mutating func replace(settings: BreakerSettings) { self.settings = settings }
 
   /// What outlives the process, in moments of a wall clock that is ahead of `now` by that much.
   package func deadlines(at now: Timestamp, wallAhead_ns: Int64 = 0) -> (

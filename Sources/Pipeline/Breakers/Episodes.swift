@@ -20,10 +20,12 @@ package struct Episode: Equatable, Sendable {
 package struct Episodes: Equatable, Sendable {
   package private(set) var list: [Episode] = []
   package private(set) var dropped = 0
-  private let mergeWithin_ns: Int64
+  private var mergeWithin_ns: Int64
   private var mayResume = false
 
   init(window_ns: Int64) { mergeWithin_ns = window_ns / 10 }
+
+  mutating func replace(window_ns: Int64) { mergeWithin_ns = window_ns / 10 }
 
   /// Whether a verdict of this kind is an episode.
   static func tells(of kind: Verdict.Kind) -> Bool {

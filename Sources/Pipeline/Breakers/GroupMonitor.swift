@@ -14,11 +14,13 @@
 /// Memory: that of `GroupWindows`, and about 1 KB inline. It is one large value: keep it in place in an array and call
 /// it there; a copy costs a dozen retains. Cost: see `SlidingWindow`; judging without a failure compares three numbers.
 package struct GroupMonitor {
-  package let settings: ResolvedSettings
+  package private(set) var settings: ResolvedSettings
   package private(set) var windows: GroupWindows
   package private(set) var breaker: Breaker
   /// The breaker's last transition; nil before the first.
   package private(set) var lastTransition: Transition?
+  /// All transitions since it was made, by cause.
+  package private(set) var transitionCounts: [Transition.Cause: UInt64] = [:]
   /// As it was judged last.
   package private(set) var judgement = Judgement(.insufficient)
   /// Counts the changes of the verdict's kind: whoever alerts on `poison`, `stalled` or `incomplete` compares it.
@@ -27,7 +29,7 @@ package struct GroupMonitor {
   package private(set) var poison = PoisonMessages()
   /// A failure came since the group was last judged, and could change the verdict.
   package private(set) var needsJudging = false
-  private let judge: Judge
+  private var judge: Judge
 
   /// `key` varies the breaker's open times from group to group.
   package init(settings: ResolvedSettings, key: String, at now: Timestamp) {
@@ -42,6 +44,19 @@ package struct GroupMonitor {
   package mutating func restore(_ memory: BreakerMemory, key: String, at now: Timestamp) {
     breaker = Breaker(settings: settings.breaker, seed: fnv1a(key), memory: memory, at: now)
   }
+
+  /// Goes on under other settings; the breaker stays as it is. Answers whether a window began anew. Judge it next.
+  package mutating func replace(settings: ResolvedSettings, at now: Timestamp) -> Bool {
+    self.settings = settings
+    breaker.replace(settings: settings.breaker)
+    judge = Judge(rules: settings.rules)
+    let isRestarted = windows.replace(settings: settings, at: now)
+    episodes.replace(window_ns: windows.main.span_ns)
+    return isRestarted
+  }
+
+  /// What the windows count is of another kind from now on.
+  mutating func restartWindows(at now: Timestamp) { windows.restart(at: now) }
 
   /// When `tick` is due besides every `evaluation_ns`. Inlined, since a call of it copied the whole value first.
   package var nextDeadline: Timestamp { @inline(__always) get { breaker.nextDeadline } }
@@ -166,6 +181,7 @@ package struct GroupMonitor {
 
   private mutating func follow(_ transition: Transition) {
     lastTransition = transition
+    transitionCounts[transition.cause, default: 0] += 1
     guard transition.restartsWindow else { return }
     windows.restart(at: transition.at)
     needsJudging = false

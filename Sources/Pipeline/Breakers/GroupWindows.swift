@@ -11,7 +11,7 @@ package struct GroupWindows {
   private(set) var partitions: [Partition] = []
   /// None, or the flood's own.
   private var own: [SlidingWindow] = []
-  private let rules: RuleSettings
+  private var rules: RuleSettings
 
   struct Partition {
     var name: String
@@ -20,9 +20,7 @@ package struct GroupWindows {
 
   package init(settings: ResolvedSettings, at now: Timestamp) {
     rules = settings.rules
-    let thresholds = SlidingWindow.Thresholds(
-      retries: rules.deadLetterStorm.retries, delay_ns: rules.deadLetterStorm.consumptionDelay_ns,
-      latency_ns: rules.slowPartition.settleLatency_ns)
+    let thresholds = Self.thresholds(rules)
     let storm_ns = rules.deadLetterStorm.window_ns ?? settings.window_ns
     let flood_ns = rules.deadLetterFlood.window_ns ?? settings.window_ns
     main = SlidingWindow(span_ns: storm_ns, thresholds: thresholds, at: now)
@@ -30,6 +28,43 @@ package struct GroupWindows {
       own = [SlidingWindow(span_ns: flood_ns, thresholds: thresholds, at: now)]
     }
     gaps = AckGaps(history_ns: rules.stalled.history_ns, at: now)
+  }
+
+  private static func thresholds(_ rules: RuleSettings) -> SlidingWindow.Thresholds {
+    SlidingWindow.Thresholds(
+      retries: rules.deadLetterStorm.retries, delay_ns: rules.deadLetterStorm.consumptionDelay_ns,
+      latency_ns: rules.slowPartition.settleLatency_ns)
+  }
+
+  /// Goes on under other settings. A window begins anew where its span is another one, or its samples are to be compared
+  /// with another retries, delay or latency threshold: each was compared as it came. Answers whether one did.
+  package mutating func replace(settings: ResolvedSettings, at now: Timestamp) -> Bool {
+    let new = GroupWindows(settings: settings, at: now)
+    let before = rules
+    rules = new.rules
+    var isRestarted = false
+    let (old, other) = (main.thresholds, new.main.thresholds)
+    if main.span_ns != new.main.span_ns || old.retries != other.retries || old.delay_ns != other.delay_ns {
+      main = new.main
+      isRestarted = true
+    }
+    if own.first?.span_ns != new.own.first?.span_ns {
+      own = new.own
+      // Without one of its own it looks at the main one, which goes on.
+      if !own.isEmpty { isRestarted = true }
+    }
+    if before.slowPartition.window_ns != rules.slowPartition.window_ns
+      || before.slowPartition.settleLatency_ns != rules.slowPartition.settleLatency_ns
+    {
+      for i in partitions.indices { partitions[i].window = partitionWindow(at: now) }
+      if !partitions.isEmpty { isRestarted = true }
+    }
+    if before.stalled.history_ns != rules.stalled.history_ns { gaps = new.gaps }
+    return isRestarted
+  }
+
+  private func partitionWindow(at now: Timestamp) -> SlidingWindow {
+    SlidingWindow(span_ns: rules.slowPartition.window_ns, thresholds: Self.thresholds(rules), at: now)
   }
 
   /// The window that `dead-letter-flood` looks at, lent.
@@ -45,8 +80,7 @@ package struct GroupWindows {
       partitionsDropped += 1
       return nil
     }
-    let window = SlidingWindow(span_ns: rules.slowPartition.window_ns, thresholds: main.thresholds, at: now)
-    partitions.append(Partition(name: name, window: window))
+    partitions.append(Partition(name: name, window: partitionWindow(at: now)))
     return partitions.count - 1
   }
 

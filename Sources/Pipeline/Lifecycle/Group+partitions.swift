@@ -25,6 +25,14 @@ extension Group {
     return Int32(partitions.count - 1)
   }
 
+  /// Windows for partitions that came while the rule that looks at them was off.
+  func addMissingWindows(at: Timestamp) {
+    for i in partitions.indices where partitions[i].window == nil {
+      let name = "\(destinations[Int(partitions[i].destination)])-\(partitions[i].number)"
+      partitions[i].window = monitor.addPartition(named: name, at: at)
+    }
+  }
+
   /// Counts something for the group and for one of its partitions (−1: none).
   @inline(__always) func count(_ partition: Int32, _ change: (inout Totals) -> Void) {
     change(&totals)

@@ -13,7 +13,8 @@ struct GroupID: Hashable {
 ///
 /// Memory: bounded by `LimitSettings`; what a bound drops is counted in `dropped`. Cost: O(1) per delivery and settlement.
 final class Ledger {
-  let settings: Settings
+  /// Replaced only by `replace(settings:)`.
+  var settings: Settings
   let target: String
   var clusters: ClusterTable
   var groups: ContiguousArray<Group> = []
@@ -43,21 +44,6 @@ final class Ledger {
   struct GroupName: Hashable {
     var key: String
     var cluster: ClusterID
-  }
-
-  struct Dropped {
-    var groups: UInt64 = 0
-    var inFlight: UInt64 = 0
-    /// Copies whose acknowledgement could no longer be told as theirs.
-    var pairs: UInt64 = 0
-    var consumers: UInt64 = 0
-    var channels: UInt64 = 0
-    /// Queues, bindings and virtual hosts of which no declaration was kept.
-    var declarations: UInt64 = 0
-    /// Topics that were not followed.
-    var topics: UInt64 = 0
-    /// Acknowledgements of deliveries that were not seen.
-    var unmatchedSettlements: UInt64 = 0
   }
 
   init(settings: Settings, target: String) {

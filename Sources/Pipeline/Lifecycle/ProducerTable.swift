@@ -28,7 +28,7 @@ struct ProducerTable {
   }
 
   private(set) var entries: ContiguousArray<Entry> = []
-  let settings: DestinationSettings
+  private(set) var settings: DestinationSettings
   private var byHash: [UInt64: Int32] = [:]
   private var shared: [Shared: Int32] = [:]
   private var sharedByHash: [UInt64: (index: Int32, version: UInt64)] = [:]
@@ -69,6 +69,17 @@ struct ProducerTable {
     let index = share(entry)
     sharedByHash[hash] = (index, entry.version)
     return index
+  }
+
+  /// Kafka's are what their names say; RabbitMQ's are worked out anew with the next version of the topology. Those that
+  /// share an entry are looked up anew.
+  mutating func replace(settings: DestinationSettings) {
+    guard settings != self.settings else { return }
+    self.settings = settings
+    sharedByHash.removeAll(keepingCapacity: true)
+    for i in entries.indices where entries[i].system == .kafka && !entries[i].name.isEmpty {
+      entries[i].use.kind = settings.kind(of: entries[i].name)
+    }
   }
 
   private mutating func share(_ entry: Entry) -> Int32 {

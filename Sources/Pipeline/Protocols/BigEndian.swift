@@ -20,3 +20,14 @@ extension RawSpan {
     return UInt64(bigEndian: unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self))
   }
 }
+
+extension RawSpan {
+  enum Beginning { case match, unfinished, no }
+
+  /// Whether the bytes begin with that word, or are themselves its beginning.
+  func begins(with word: StaticString) -> Beginning {
+    let count = min(word.utf8CodeUnitCount, byteCount)
+    for i in 0..<count where u8(i) != word.utf8Start[i] { return .no }
+    return count == word.utf8CodeUnitCount ? .match : .unfinished
+  }
+}

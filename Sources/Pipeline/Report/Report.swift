@@ -23,11 +23,14 @@ package struct Report: Codable, Equatable, Sendable {
     package var losses: [String: UInt64]
     /// What bounds of memory dropped, by what it was; without those that dropped nothing.
     package var dropped: [String: UInt64] = [:]
+    @NotInJSON package var decoded = DecodedConnections()
   }
 
   package struct Undecoded: Codable, Equatable, Sendable {
     package var reason: String
     package var connections: Int
+    /// Of some of them, at most four: the far end, as `10.0.0.5:5671`.
+    package var addresses: [String] = []
   }
 
   package struct Group: Codable, Equatable, Sendable {
@@ -62,6 +65,7 @@ package struct Report: Codable, Equatable, Sendable {
     package var poison_messages: [PoisonMessage]
     package var breaker: Breaker
     package var partitions: [Partition]
+    @NotInJSON package var counters = GroupCounters()
   }
 
   /// What the rules compare. Null without samples.

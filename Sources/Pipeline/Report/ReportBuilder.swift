@@ -26,8 +26,10 @@ struct ReportBuilder {
     return Report.Capture(
       segments: capture.segments, bytes: capture.bytes, lost_bytes: losses.values.reduce(0, &+),
       connections: connections.connections,
-      undecoded: connections.undecoded.sorted { $0.key < $1.key }.map { .init(reason: $0.key, connections: $0.value) },
-      losses: losses.filter { $0.value > 0 }, dropped: dropped())
+      undecoded: connections.undecoded.sorted { $0.key < $1.key }.map {
+        .init(reason: $0.key, connections: $0.value.count, addresses: $0.value.ends.map(\.description))
+      },
+      losses: losses.filter { $0.value > 0 }, dropped: dropped(), decoded: connections.decoded)
   }
 
   private func dropped() -> [String: UInt64] {
@@ -36,7 +38,8 @@ struct ReportBuilder {
       "pairs": ledger.dropped.pairs, "consumers": ledger.dropped.consumers, "channels": ledger.dropped.channels,
       "declarations": ledger.dropped.declarations, "messages": ledger.messages.evicted,
       "unattributed_names": ledger.unattributed.unnamed + ledger.ungrouped.unnamed, "topics": ledger.dropped.topics,
-      "clusters": ledger.clusters.overflowed,
+      "clusters": ledger.clusters.overflowed, "transactions": ledger.dropped.transactions,
+      "requests": ledger.dropped.requests,
       "unmatched_settlements": ledger.dropped.unmatchedSettlements,
     ]
     return all.filter { $0.value > 0 }
@@ -75,7 +78,17 @@ struct ReportBuilder {
         .init(
           destination: group.destinations[Int($0.destination)], partition: Int($0.number), totals: .init($0.totals),
           lag: $0.lag.map { Int(clamping: $0) })
-      }.sorted { ($0.destination, $0.partition) < ($1.destination, $1.partition) })
+      }.sorted { ($0.destination, $0.partition) < ($1.destination, $1.partition) },
+      counters: counters(group))
+  }
+
+  private func counters(_ group: Group) -> GroupCounters {
+    var counters = GroupCounters()
+    counters.transitions = group.monitor.transitionCounts
+    counters.consumptionDelay = CumulativeHistogram(group.delay)
+    counters.settleLatency = CumulativeHistogram(group.settleLatency)
+    counters.retryLatency = CumulativeHistogram(group.retryLatency)
+    return counters
   }
 
   private func breakerReport(_ group: Group) -> Report.Breaker {

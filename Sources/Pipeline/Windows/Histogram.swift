@@ -65,14 +65,14 @@ package struct Histogram: Sendable {
   }
 
   package mutating func merge(_ other: Histogram) {
-    other.forEachBucket { index, n in words[slot(index)] &+= n }
+    other.forEachIndex { index, n in words[slot(index)] &+= n }
     count &+= other.count
     max = Swift.max(max, other.max)
   }
 
   /// Takes everything out that was merged in before.
   package mutating func subtract(_ other: Histogram) {
-    other.forEachBucket { index, n in take(index, n) }
+    other.forEachIndex { index, n in take(index, n) }
   }
 
   /// Nil without samples.
@@ -81,11 +81,16 @@ package struct Histogram: Sendable {
     let rank = nearestRank(q, of: count)
     var seen: UInt64 = 0
     var found: Int64?
-    forEachBucket { index, n in
+    forEachIndex { index, n in
       seen &+= n
       if found == nil, seen >= rank { found = Swift.min(Buckets.range(of: index).middle, max) }
     }
     return found ?? max
+  }
+
+  /// The buckets that are not empty in rising order, each with how many values it has.
+  package func forEachBucket(_ body: (Bucket, UInt64) -> Void) {
+    forEachIndex { index, n in body(Buckets.range(of: index), n) }
   }
 
   private mutating func take(_ index: Int, _ n: UInt64) {
@@ -108,7 +113,7 @@ package struct Histogram: Sendable {
   }
 
   /// In rising order, without the empty ones.
-  private func forEachBucket(_ body: (Int, UInt64) -> Void) {
+  private func forEachIndex(_ body: (Int, UInt64) -> Void) {
     guard !words.isEmpty else { return }
     for page in 0..<Buckets.pages where words[page] != 0 {
       let base = Int(words[page])

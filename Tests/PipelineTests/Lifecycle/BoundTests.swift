@@ -197,4 +197,36 @@ import Testing
     #expect(producers.count <= 4096)
     #expect(producers.contains { $0.destination == "(other)" && $0.published > 0 })
   }
+
+  @Test func `what finds no room in a transaction of RabbitMQ's counts at once, and is counted`() throws {
+    let bench = AMQPBench()
+    let link = bench.connect()
+    link.fromClient(AMQPWire.method(1, 90, 10))
+    link.fromServer(AMQPWire.method(1, 90, 11))
+    link.consume("q")
+    link.deliver("1")
+    for _ in 0..<65_536 { link.ack(2) }
+    #expect(bench.engine.report().capture.dropped["transactions"] == nil)
+    link.ack(1)
+    #expect(try bench.counts("q") == ["delivered": 1, "acked": 1])
+    #expect(bench.engine.report().capture.dropped["transactions"] == 1)
+  }
+
+  @Test func `commits of RabbitMQ's that are answered by nobody are counted past their bound`() {
+    let bench = AMQPBench()
+    let link = bench.connect()
+    link.consume("q")
+    for _ in 0..<4_098 { link.fromClient(AMQPWire.method(1, 90, 20)) }
+    #expect(bench.engine.report().capture.dropped["transactions"] == 2)
+  }
+
+  @Test func `offsets in more of Kafka's transactions than are followed are counted`() throws {
+    let bench = KafkaBench()
+    let consumer = bench.consumer()
+    consumer.poll("orders-0@0...9")
+    for producer in 1...4_097 {
+      consumer.coordinator.commit("g", "m", generation: 1, ["orders-0@10"], producer: Int64(producer))
+    }
+    #expect(bench.ledger.dropped.transactions == 1)
+  }
 }

@@ -15,6 +15,8 @@ extension AMQPSession {
       declared(name, declaration)
     } else if channel.pendingDeclares.count < Self.pendingBound {
       channel.pendingDeclares.append(.init(name: name, declaration: declaration))
+    } else {
+      ledger.drop(\.requests)
     }
   }
 
@@ -32,8 +34,8 @@ extension AMQPSession {
     let queue = topology[index]
     queue.declare(declaration)
     topology.learned()
-    if let group = queue.group, ledger.isCurrent(group) {
-      ledger.groups[Int(group.index)].deadLetterTarget = queue.deadLetterTarget
+    if let group = queue.group {
+      ledger.setDeadLetterTarget(queue.deadLetterTarget, of: group)
     }
   }
 
@@ -59,6 +61,8 @@ extension AMQPSession {
       _ = addConsumer(channel, pending, tagHash: pending.tagHash)
     } else if channel.pendingConsumes.count < Self.pendingBound {
       channel.pendingConsumes.append(pending)
+    } else {
+      ledger.drop(\.requests)
     }
   }
 
@@ -124,7 +128,7 @@ extension AMQPSession {
     channel.retired.append(channel.consumers.remove(at: index))
     guard channel.retired.count >= channel.sweepAt else { return }
     channel.retired.removeAll {
-      guard ledger.consumers[$0.id].inFlight == 0 else { return false }
+      guard ledger.consumer($0.id).inFlight == 0 else { return false }
       free($0)
       return true
     }
@@ -133,14 +137,13 @@ extension AMQPSession {
 
   func free(_ entry: AMQPChannel.ConsumerEntry) {
     topology[entry.queue].readers -= 1
-    ledger.enter(entry.id, nil)
-    ledger.consumers.remove(entry.id)
+    ledger.remove(consumer: entry.id)
   }
 
   /// The group of a consumer, made anew if a bound has dropped it.
   func renewGroup(of entry: inout AMQPChannel.ConsumerEntry, on channel: AMQPChannel) {
     entry.group = group(of: topology[entry.queue])
-    if ledger.consumers[entry.id].group != nil { ledger.enter(entry.id, entry.group) }
+    if ledger.consumer(entry.id).group != nil { ledger.enter(entry.id, entry.group) }
     for i in channel.consumers.indices where channel.consumers[i].id == entry.id {
       channel.consumers[i].group = entry.group
     }
@@ -168,8 +171,7 @@ extension AMQPSession {
     let index = channel.consumer(tagHash: hash(tag, in: frame))
     leaves()
     guard index >= 0 else { return }
-    ledger.consumers[channel.consumers[index].id].isCancelled = true
-    ledger.enter(channel.consumers[index].id, nil)
+    ledger.cancel(consumer: channel.consumers[index].id)
     guard !isOver else { return retire(index, of: channel) }
     channel.consumers[index].isCancelled = true
     // Those that wanted no answer stay until their tag is used again, but not without end.
@@ -178,7 +180,10 @@ extension AMQPSession {
   }
 
   func beginGet(_ channel: AMQPChannel, queue: Text, noAck: Bool, in frame: RawSpan) {
-    guard channel.pendingGets.count < Self.pendingBound else { return }
+    guard channel.pendingGets.count < Self.pendingBound else {
+      ledger.drop(\.requests)
+      return
+    }
     channel.pendingGets.append(.init(queue: queueName(queue, channel, in: frame), noAck: noAck))
   }
 

@@ -6,7 +6,7 @@ extension AMQPSession {
     let entry = consumer(
       channel, tag: deliver.consumerTag, exchange: deliver.exchange, routingKey: deliver.routingKey, in: frame)
     guard let entry else {
-      ledger.unattributed.add(1, .rabbitmq, destination(deliver.exchange, deliver.routingKey, in: frame))
+      ledger.countUnattributed(.rabbitmq, destination(deliver.exchange, deliver.routingKey, in: frame))
       channel.inbound.state = .ignored
       return
     }
@@ -19,7 +19,7 @@ extension AMQPSession {
     var get = takeGet(channel)
     if get == nil, getOk.exchange.isEmpty { get = .init(queue: getOk.routingKey.string(in: frame), noAck: false) }
     guard let get, let entry = getConsumer(channel, queue: get.queue, noAck: get.noAck) else {
-      ledger.unattributed.add(1, .rabbitmq, destination(getOk.exchange, getOk.routingKey, in: frame))
+      ledger.countUnattributed(.rabbitmq, destination(getOk.exchange, getOk.routingKey, in: frame))
       channel.inbound.state = .ignored
       return
     }
@@ -56,11 +56,9 @@ extension AMQPSession {
     identify(&channel.inbound, header, in: frame)
     count(&channel.inbound.arrival, headers, history, queue)
     date(&channel.inbound.arrival, header, headers, history)
-    if !header.messageID.isEmpty, channel.inbound.arrival.redelivered || channel.inbound.arrival.attempt ?? 1 > 1,
-      ledger.isCurrent(channel.inbound.consumer.group)
-    {
-      ledger.groups[Int(channel.inbound.consumer.group.index)]
-        .label(channel.inbound.arrival.message, header.messageID.string(in: frame))
+    if !header.messageID.isEmpty, channel.inbound.arrival.redelivered || channel.inbound.arrival.attempt ?? 1 > 1 {
+      ledger.label(
+        channel.inbound.arrival.message, of: channel.inbound.consumer.group, header.messageID.string(in: frame))
     }
     channel.inbound.state = .content
     channel.inbound.remaining = header.bodySize
@@ -153,14 +151,13 @@ extension AMQPSession {
     if tag <= channel.tags.last { beginAnew(channel, at: at) }
     let id = ledger.deliver(
       channel.inbound.arrival, noAck: channel.inbound.consumer.noAck, isStream: channel.inbound.isStream)
-    _ = channel.tags.insert(tag, id) { ledger.deliveries.isLive($0) }
+    _ = channel.tags.insert(tag, id) { ledger.isLive($0) }
   }
 
   /// Tags count from 1 again: the channel was closed and opened in a gap. What it held then went back to the queue.
   private func beginAnew(_ channel: AMQPChannel, at: Timestamp) {
     while case let id = channel.tags.takeFirst(through: .max), id != 0 {
-      guard ledger.deliveries.isLive(id) else { continue }
-      ledger.abandon(id, at: at)
+      if ledger.isLive(id) { ledger.abandon(id, at: at) }
     }
     channel.tags = AMQPTags()
   }
@@ -172,13 +169,13 @@ extension AMQPSession {
     _ channel: AMQPChannel?, tag: UInt64, multiple: Bool, _ how: AMQPChannel.Acknowledgement, at: Timestamp
   ) {
     guard let channel else {
-      ledger.dropped.unmatchedSettlements += 1
+      ledger.drop(\.unmatchedSettlements)
       return
     }
     // After the server closed the channel the client's acknowledgements are void.
     guard channel.phase == .open else { return }
     let tag = multiple && tag == 0 ? channel.tags.last : tag
-    if channel.isTransactional, channel.transaction.count < Self.transactionBound {
+    if hasRoomInTransaction(channel) {
       channel.transaction.append(.settle(tag: tag, multiple: multiple, how))
     } else {
       settle(channel, tag: tag, multiple: multiple, how, at: at)
@@ -196,38 +193,42 @@ extension AMQPSession {
   }
 
   private func settle(_ id: DeliveryID, _ how: AMQPChannel.Acknowledgement, at: Timestamp) {
+    switch (ledger.standing(of: id), how) {
     // Not seen, settled before, or given up by a bound.
-    guard ledger.deliveries.isLive(id) else {
-      ledger.dropped.unmatchedSettlements += 1
-      return
-    }
-    let flags = ledger.deliveries[id].flags
-    if flags.contains(.paired) {
-      if how == .ack { ledger.acknowledgePaired(id, at: at) } else { ledger.dropPaired(id) }
-    } else if flags.contains(.credit) {
-      ledger.settle(id, as: .acked, at: at)
-    } else {
-      switch how {
-      case .ack: ledger.settle(id, as: .acked, at: at)
-      case .requeue: ledger.settle(id, as: .requeued, at: at)
-      case .reject:
-        let queue = topology[ledger.consumers[ledger.deliveries[id].consumer].place]
-        switch topology.rejection(from: queue, settings: ledger.settings.destinations) {
-        case .final: ledger.settle(id, as: .rejected, at: at)
-        case .unknown: ledger.settle(id, as: .rejected, at: at, causeUnknown: true)
-        case .delayed: ledger.settle(id, as: .requeued, at: at)
-        }
+    case (nil, _): ledger.drop(\.unmatchedSettlements)
+    case (.open?, .ack), (.credit?, _): ledger.settle(id, as: .acked, at: at)
+    case (.paired?, .ack): ledger.acknowledgePaired(id, at: at)
+    case (.paired?, _): ledger.dropPaired(id)
+    case (.open?, .requeue): ledger.settle(id, as: .requeued, at: at)
+    case (.open?, .reject):
+      switch topology.rejection(from: topology[ledger.place(of: id)], settings: ledger.settings.destinations) {
+      case .final: ledger.settle(id, as: .rejected, at: at)
+      case .unknown: ledger.settle(id, as: .rejected, at: at, causeUnknown: true)
+      case .delayed: ledger.settle(id, as: .requeued, at: at)
       }
     }
   }
 
   // MARK: Transactions
 
+  /// Whether what is said now waits for the end of a transaction. What finds no room in one counts at once.
+  func hasRoomInTransaction(_ channel: AMQPChannel) -> Bool {
+    guard channel.isTransactional else { return false }
+    guard channel.transaction.count < Self.transactionBound else {
+      ledger.drop(\.transactions)
+      return false
+    }
+    return true
+  }
+
   /// tx.commit or tx.rollback: it concerns what came before it; what follows belongs to the next transaction.
   func endTransaction(_ channel: AMQPChannel, isCommit: Bool) {
     // Whoever ends one has begun one, even if that was not seen.
     channel.isTransactional = true
-    guard channel.transactionEnds.count < Self.pendingBound else { return }
+    guard channel.transactionEnds.count < Self.pendingBound else {
+      ledger.drop(\.transactions)
+      return
+    }
     channel.transactionEnds.append(.init(count: channel.transaction.count, isCommit: isCommit))
   }
 

@@ -8,9 +8,9 @@ extension AMQPSession {
     for channel in channels.values {
       for entry in channel.consumers where !entry.isCancelled && ledger.isCurrent(entry.group) {
         if !use.groups.contains(entry.group) { use.groups.append(entry.group) }
-        if let reason = ledger.consumers[entry.id].unholdable { use.unholdable = reason }
+        if let reason = ledger.consumer(entry.id).unholdable { use.unholdable = reason }
         if entry.noAck, !entry.isGet { use.isUnanswered = true }
-        if use.unholdable == nil, ledger.consumers[entry.id].mayBeUnanswered {
+        if use.unholdable == nil, ledger.consumer(entry.id).mayBeUnanswered {
           use.unholdable = .acksNotSeen
         }
       }
@@ -68,7 +68,7 @@ extension AMQPSession {
     guard let channel = known(number), channel.phase == .open else { return }
     let settlement = channel.isTransactional ? nil : settlement
     channel.tags.forEach(multiple && tag == 0 ? channel.tags.last : tag, multiple: multiple) { id in
-      if ledger.deliveries.isLive(id) { ledger.answeredHeld(id, as: settlement, at: at) }
+      if ledger.isLive(id) { ledger.answeredHeld(id, as: settlement, at: at) }
     }
   }
 

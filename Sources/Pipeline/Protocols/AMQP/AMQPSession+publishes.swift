@@ -18,13 +18,12 @@ extension AMQPSession {
     hash.combine(publish.exchange, in: frame)
     hash.combine(publish.routingKey, in: frame)
     let filed = hash.finish()
-    if let known = ledger.producers.find(filed, version: topology.version) { return known }
+    if let known = ledger.producer(filedUnder: filed, version: topology.version) { return known }
     let name = (publish.routingKey.isEmpty ? publish.exchange : publish.routingKey).string(in: frame)
-    return ledger.producers.file(
-      filed,
+    return ledger.file(
       .init(
         system: .rabbitmq, destination: destination(publish.exchange, publish.routingKey, in: frame), process: process,
-        use: use(of: publish, in: frame), name: name, version: topology.version))
+        use: use(of: publish, in: frame), name: name, version: topology.version), under: filed)
   }
 
   /// What the destination is for: by its name, by what a consumed queue names as its dead-letter target.
@@ -56,7 +55,7 @@ extension AMQPSession {
   }
 
   private func mayBeCopy(_ publication: Publication) -> Bool {
-    ledger.producers[publication.producer].mayHoldCopies
+    ledger.mayHoldCopies(publication.producer)
   }
 
   func publishHeader(_ channel: AMQPChannel, _ header: AMQPContentHeader, in frame: RawSpan, at: Timestamp) {
@@ -102,7 +101,7 @@ extension AMQPSession {
     if mayBeCopy(channel.outbound.publication) {
       channel.outbound.publication.body = channel.outbound.bodyHash.finish()
     }
-    if channel.isTransactional, channel.transaction.count < Self.transactionBound {
+    if hasRoomInTransaction(channel) {
       channel.transaction.append(.publish(channel.outbound.publication))
     } else {
       ledger.published(channel.outbound.publication, at: at)

@@ -3,7 +3,7 @@
 /// In: each side's bytes, in causal order (`receive`, `lost`, `ended`). Out: calls on the `Ledger`. What a gap may have
 /// swallowed is never guessed: a delivery whose content was cut still counts, an acknowledgement that was not seen leaves
 /// its delivery in flight, and the coverage of the connection's groups says how much is missing.
-final class AMQPSession {
+final class AMQPSession: ProtocolSession {
   let ledger: Ledger
   let state: AMQPState
   let server: Endpoint
@@ -118,7 +118,7 @@ final class AMQPSession {
   private func channel(_ number: UInt16) -> AMQPChannel? {
     if let known = known(number) { return known }
     guard state.channels < AMQPState.channelBound else {
-      ledger.dropped.channels += 1
+      ledger.drop(\.channels)
       return nil
     }
     let made = AMQPChannel(number: number, state: state)
@@ -133,17 +133,7 @@ final class AMQPSession {
     leaves()
     var blamed: Set<Int32> = []
     while case let id = channel.tags.takeFirst(through: .max), id != 0 {
-      guard ledger.deliveries.isLive(id) else { continue }
-      let delivery = ledger.deliveries[id]
-      if delivery.flags.contains(.paired) {
-        ledger.dropPaired(id)
-      } else if crashed, !delivery.flags.contains(.credit), !ledger.consumers[delivery.consumer].isCancelled,
-        blamed.insert(delivery.consumer).inserted
-      {
-        ledger.settle(id, as: .crashed, at: at)
-      } else {
-        ledger.settle(id, as: .abandoned, at: at)
-      }
+      ledger.lose(id, crashed: crashed, blamed: &blamed, at: at)
     }
     for entry in channel.consumers + channel.retired { free(entry) }
     channel.consumers = []
@@ -173,7 +163,7 @@ final class AMQPSession {
     let key = GroupKey.rabbitmq(vhost: topology.vhost, queue: queue.name)
     let group = ledger.group(.rabbitmq, key: key, name: queue.name, destination: queue.name, cluster: cluster)
     queue.group = group
-    ledger.groups[Int(group.index)].deadLetterTarget = queue.deadLetterTarget
+    ledger.setDeadLetterTarget(queue.deadLetterTarget, of: group)
     topology.learned()
     serve(group)
     return group

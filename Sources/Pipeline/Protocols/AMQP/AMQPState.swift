@@ -1,6 +1,7 @@
 /// What all AMQP connections of one target share: the topology of each virtual host, by cluster.
-final class AMQPState {
+final class AMQPState: ProtocolState {
   let key: KeyedHash.Key
+  private let ledger: Ledger
   /// Channels that are open now, on all connections.
   var channels = 0
   private var topologies: [Place: AMQPTopology] = [:]
@@ -13,8 +14,18 @@ final class AMQPState {
 
   init(key: KeyedHash.Key, ledger: Ledger) {
     self.key = key
+    self.ledger = ledger
     room = AMQPTopology.Room(ledger: ledger)
   }
+
+  func session(server: Endpoint, process: UInt64) -> any ProtocolSession {
+    AMQPSession(ledger: ledger, state: self, server: server, process: process)
+  }
+
+  // Nothing in AMQP ends by time alone.
+  var isWaiting: Bool { false }
+  func expire(at: Timestamp) {}
+  func finish(at: Timestamp) {}
 
   func topology(vhost: String, cluster: ClusterID) -> AMQPTopology {
     let place = Place(vhost: vhost, cluster: cluster)
@@ -23,6 +34,8 @@ final class AMQPState {
     if topologies.count < Self.bound { topologies[place] = made } else { _ = room.refuse() }
     return made
   }
+
+  func destinationsChanged() { for topology in topologies.values { topology.learned() } }
 
   private static let bound = 4096
   /// A client that opens channels without end costs 1 KB for each: beyond this they are not followed.

@@ -37,7 +37,7 @@ final class AMQPTopology {
     }
 
     func refuse() -> Bool {
-      ledger.dropped.declarations += 1
+      ledger.drop(\.declarations)
       return false
     }
   }

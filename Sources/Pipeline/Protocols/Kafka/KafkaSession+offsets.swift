@@ -44,7 +44,7 @@ extension KafkaSession {
       return
     }
     if let producer {
-      state.transactions.add(producer, group, place, position.offset)
+      if !state.transactions.add(producer, group, place, position.offset) { ledger.dropped.transactions += 1 }
     } else {
       committed(group, place, position.offset, at: at)
     }

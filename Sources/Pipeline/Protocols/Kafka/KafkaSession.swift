@@ -3,7 +3,7 @@
 /// In: each side's bytes, in causal order (`receive`, `lost`, `ended`). Out: calls on the `Ledger`. A client speaks of its
 /// group on one connection and fetches on others, so most of what is known is kept in `KafkaState`, by process and group;
 /// here is only what belongs to the connection: the fetch session's positions, answers that are being read.
-final class KafkaSession {
+final class KafkaSession: ProtocolSession {
   let state: KafkaState
   let ledger: Ledger
   let server: Endpoint
@@ -245,6 +245,9 @@ final class KafkaSession {
     }
     return groups
   }
+
+  /// What is held only fetches; a member that leaves says so on another connection.
+  func peek(_ bytes: RawSpan, at place: Sequence, passed: Sequence, at: Timestamp) {}
 
   /// Only what fetches is ever held: a coordinator's connection carries no messages, and whoever holds it alone puts the
   /// member out of its group. Where messages are fetched, other groups whose members speak there count as served.

@@ -2,7 +2,7 @@
 ///
 /// Memory: bounded by the ledger's groups, `KafkaGroup`'s members and partitions, `KafkaTopics.bound`, `processBound`
 /// and `KafkaTransactions`; what a bound drops is counted in the ledger.
-final class KafkaState {
+final class KafkaState: ProtocolState {
   let key: KeyedHash.Key
   let ledger: Ledger
   var topics: KafkaTopics
@@ -30,7 +30,13 @@ final class KafkaState {
     topics = KafkaTopics(key: key, settings: ledger.settings.destinations)
   }
 
+  func destinationsChanged() { topics.replace(settings: ledger.settings.destinations) }
+
   deinit { for group in groups.values { group.dissolve() } }
+
+  func session(server: Endpoint, process: UInt64) -> any ProtocolSession {
+    KafkaSession(ledger: ledger, state: self, server: server, process: process)
+  }
 
   func process(_ id: UInt64) -> KafkaProcess {
     if let known = processes[id] { return known }

@@ -31,7 +31,7 @@ struct KafkaTopics {
 
   private(set) var entries: [Entry] = [] { didSet { version &+= 1 } }
   private let key: KeyedHash.Key
-  private let settings: DestinationSettings
+  private var settings: DestinationSettings
   private var byName: [UInt64: Int32] = [:] { didSet { version &+= 1 } }
   private var byID: [KafkaTopicID: Int32] = [:] { didSet { version &+= 1 } }
   /// Counts changes of any kind: a number that was looked up before must be looked up again.
@@ -40,6 +40,11 @@ struct KafkaTopics {
   init(key: KeyedHash.Key, settings: DestinationSettings) {
     self.key = key
     self.settings = settings
+  }
+
+  mutating func replace(settings: DestinationSettings) {
+    self.settings = settings
+    for i in entries.indices where entries[i].hasName { entries[i].kind = settings.kind(of: entries[i].name) }
   }
 
   subscript(_ place: KafkaPlace) -> Entry { entries[Int(place >> 32)] }

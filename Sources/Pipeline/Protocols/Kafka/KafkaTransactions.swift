@@ -17,12 +17,14 @@ struct KafkaTransactions {
     var place: KafkaPlace
   }
 
-  mutating func add(_ producer: Int64, _ group: KafkaGroup, _ place: KafkaPlace, _ offset: Int64) {
-    guard offsets[producer] != nil || offsets.count < Self.bound else { return }
+  /// False: there is no room for it.
+  mutating func add(_ producer: Int64, _ group: KafkaGroup, _ place: KafkaPlace, _ offset: Int64) -> Bool {
+    guard offsets[producer] != nil || offsets.count < Self.bound else { return false }
     let key = Key(group: ObjectIdentifier(group), place: place)
     let known = offsets[producer]?[key]
-    guard known != nil || offsets[producer]?.count ?? 0 < Self.bound else { return }
+    guard known != nil || offsets[producer]?.count ?? 0 < Self.bound else { return false }
     offsets[producer, default: [:]][key] = (group, max(offset, known?.offset ?? 0))
+    return true
   }
 
   /// False: there is no room for it.

@@ -75,17 +75,22 @@ struct FirstBytesSample: Sendable, CustomTestStringConvertible {
   ]
 }
 
-/// Writes down what a detector hands over.
-final class HandedOver: ByteSink {
-  var events: [String] = []
-  func received(_ bytes: RawSpan, from side: Side, at: Timestamp) {
-    events.append("\(side) \(bytes.byteCount) @\(at.ns)")
-  }
-  func lost(_ count: Int, from side: Side, at: Timestamp) { events.append("\(side) lost \(count) @\(at.ns)") }
-  func ended(_ side: Side, _ end: StreamEnd, at: Timestamp) {}
+extension Detector.Answer {
+  static func amqp(clientSide: Side) -> Self { .known(.rabbitmq, client: clientSide) }
+  static func kafka(clientSide: Side) -> Self { .known(.kafka, client: clientSide) }
 }
 
-@Suite struct DetectionTests {
+/// Writes down what a detector hands over.
+final class HandedOver: ProtocolReader {
+  var events: [String] = []
+  func decided(_ answer: Detector.Answer, at: Timestamp) {}
+  func read(_ bytes: RawSpan, from side: Side, at: Timestamp) {
+    events.append("\(side) \(bytes.byteCount) @\(at.ns)")
+  }
+  func missed(_ count: Int, from side: Side, at: Timestamp) { events.append("\(side) lost \(count) @\(at.ns)") }
+}
+
+@Suite struct DetectorTests {
   private func feed(_ detector: inout Detector, _ bytes: [UInt8], _ side: Side = .first, at: Int64 = 0)
     -> Detector.Answer
   {
@@ -118,6 +123,15 @@ final class HandedOver: ByteSink {
     // Who says nothing is nothing that was not recognised.
     var silent = Detector(fromStart: true)
     #expect(silent.finish() == .undecided)
+  }
+
+  @Test func `takes a side's first bytes for no beginning once something was lost before them`() {
+    // The client's first request was lost: what the broker answers fits no beginning of anything.
+    var detector = Detector(fromStart: true)
+    _ = detector.lost(40, from: .first, at: .zero)
+    #expect(feed(&detector, AMQPSample.parse("00000010 00000001 0000 00000000 DEADBEEF"), .second) == .undecided)
+    let fetch = AMQPSample.parse("00000014 0011 0001 00000002 0003 'app' 0005 'PLAIN'")
+    #expect(feed(&detector, fetch) == .kafka(clientSide: .first))
   }
 
   @Test func `knows Kafka's producer without a client id in the middle, and not by an answer that looks like it`() {

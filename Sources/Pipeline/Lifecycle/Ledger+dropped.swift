@@ -1,0 +1,22 @@
+extension Ledger {
+  /// What bounds have dropped: the report's `capture.dropped`.
+  struct Dropped {
+    var groups: UInt64 = 0
+    var inFlight: UInt64 = 0
+    /// Copies whose acknowledgement could no longer be told as theirs.
+    var pairs: UInt64 = 0
+    var consumers: UInt64 = 0
+    var channels: UInt64 = 0
+    /// Queues, bindings and virtual hosts of which no declaration was kept.
+    var declarations: UInt64 = 0
+    /// Topics that were not followed.
+    var topics: UInt64 = 0
+    /// What belongs to a transaction and found no room in it: a Kafka offset that its end will not commit; a RabbitMQ
+    /// settlement or publish that counted at once; a commit or rollback of RabbitMQ's.
+    var transactions: UInt64 = 0
+    /// RabbitMQ's requests (declare, consume, get) whose answer will not be matched.
+    var requests: UInt64 = 0
+    /// Acknowledgements of deliveries that were not seen.
+    var unmatchedSettlements: UInt64 = 0
+  }
+}

@@ -1,0 +1,7 @@
+/// The protocols that are decoded, in the order in which a new connection is shown to them.
+///
+/// Kafka comes before AMQP: a chunk that is one whole Kafka request decides, while AMQP is also searched for within a
+/// chunk, where records may contain it.
+enum BrokerProtocols {
+  static let all: [any BrokerProtocol.Type] = [KafkaProtocol.self, AMQPProtocol.self]
+}

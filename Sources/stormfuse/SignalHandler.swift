@@ -1,0 +1,23 @@
+import Foundation
+
+/// Calls back on signals, in place of the default, until cancelled. One call at a time.
+final class SignalHandler {
+  private let sources: [any DispatchSourceSignal]
+
+  init(_ signals: Int32..., handle: @escaping @Sendable () -> Void) {
+    sources = signals.map { number in
+      signal(number, SIG_IGN)
+      let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+      source.setEventHandler(handler: handle)
+      source.resume()
+      return source
+    }
+  }
+
+  /// For the signals that ask a program to end.
+  static func stop(_ handle: @escaping @Sendable () -> Void) -> SignalHandler {
+    SignalHandler(SIGINT, SIGTERM, handle: handle)
+  }
+
+  func cancel() { for source in sources { source.cancel() } }
+}
