@@ -24,6 +24,9 @@ final class Connection: ByteSink, ProtocolReader {
   private(set) var restarts = 0
   /// It was ruled out, and one side has ended since.
   private var isFinished = false
+  /// The other end as packets name it: live, those that go out bear the address after a translation (NAT), those that come
+  /// in the one before.
+  private var remote: (outgoing: Endpoint?, incoming: Endpoint?)
   /// How it ended first, told to the session that may yet be made of what was kept.
   private var firstEnd: (side: Side, end: StreamEnd, at: Timestamp)?
   private var reassembler = Reassembler()
@@ -44,6 +47,13 @@ final class Connection: ByteSink, ProtocolReader {
 
   /// The broker's end; meaningful once a protocol was detected.
   var server: Endpoint { clientSide == .first ? second : first }
+
+  /// The server's address as the client dialled it, where packets go to another one (a Kubernetes service's is translated
+  /// to a pod's); nil where it is the same, or not known.
+  var dialled: Endpoint? {
+    guard let sent = remote.outgoing, let heard = remote.incoming, server == second, sent != heard else { return nil }
+    return heard
+  }
 
   /// What it is used for; nil until a protocol was detected.
   var use: ConnectionUse? { session?.use }
@@ -72,11 +82,17 @@ final class Connection: ByteSink, ProtocolReader {
     if isRuledOut { return passOver(segment) }
     if process == 0 { process = segment.process }
     let side: Side = segment.source == first ? .first : .second
+    if cookie != 0, remote.outgoing == nil || remote.incoming == nil { note(segment, from: side) }
     if reassembler.ingest(segment, payload, from: side, into: self) == .beginsAnew {
       restart()
       _ = reassembler.ingest(segment, payload, from: side, into: self)
     }
     if !isListed, reassembler.isWaiting || reassembler.isOver { hasNews = true }
+  }
+
+  private func note(_ segment: Segment, from side: Side) {
+    if side == .first { remote.outgoing = segment.destination } else { remote.incoming = segment.source }
+    if dialled != nil { hasNews = true }
   }
 
   /// Nothing of it is wanted; but the kernel forgets that of a connection that is silent for a minute, and is told again.

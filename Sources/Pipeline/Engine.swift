@@ -57,6 +57,9 @@ package struct Engine: ~Copyable {
     connection.ingest(segment, payload)
     if connection.hasNews {
       connections.note(connection, into: &effects)
+      if let dialled = connection.dialled, connection.isDecoded {
+        ledger.clusters.note(dialled: dialled, for: connection.server)
+      }
       // Its protocol is known by now, perhaps, and its broker may be blocked.
       if planner.isActive { ledger.isPlanDue = true }
     }
