@@ -41,10 +41,11 @@ extension Capture {
     endIfIdle()
   }
 
-  /// Keeps what is held for another two seconds. A store to shared memory.
+  /// Keeps what is held for another two seconds: a store to shared memory. Tries again where something was left out.
   package func renewLease() {
     guard let held, !held.isEmpty else { return }
     held.setLease(Clock.monotonic_ns() + HoldTable.lease_ns)
+    programs.holdLeftOut()
   }
 
   /// Refuses the target's new connections to an endpoint: connect fails with EPERM. In a shared cgroup only those of
@@ -80,7 +81,7 @@ extension Capture {
   package var whyCannotHold: String? { programs.whyCannotHold }
 
   /// While something is held: why connections of a cgroup that came since are not, though their holds were taken; nil if
-  /// all are. Answers from memory.
+  /// all are. `renewLease` tries again. Answers from memory.
   package var leftOut: String? { programs.leftOut }
 
   /// What a connection's own kernel would end it for: answers from memory, `Discovery.limits`.

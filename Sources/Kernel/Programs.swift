@@ -169,6 +169,17 @@ final class Programs: Sendable {
     }
   }
 
+  /// Tries again where a cgroup that came while something was held was left out. To be called every so often.
+  func holdLeftOut() {
+    handle.withLock { handle in
+      guard let capture = handle.capture, handle.isHolding, handle.leftOut != nil else { return }
+      handle.leftOut = nil
+      for (number, place) in handle.places where place.locks == nil {
+        do throws(KernelError) { try Self.hold(capture, number, place) } catch { handle.leftOut = error.description }
+      }
+    }
+  }
+
   /// While something is held: why it is not held in a cgroup that came since; nil if there is none such.
   var leftOut: String? { handle.withLock { $0.leftOut } }
 

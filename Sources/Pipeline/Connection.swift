@@ -24,6 +24,9 @@ final class Connection: ByteSink, ProtocolReader {
   private(set) var restarts = 0
   /// It was ruled out, and one side has ended since.
   private var isFinished = false
+  /// The other end as packets name it: live, those that go out bear the address after a translation (NAT), those that come
+  /// in the one before.
+  private var remote: (outgoing: Endpoint?, incoming: Endpoint?)
   /// How it ended first, told to the session that may yet be made of what was kept.
   private var firstEnd: (side: Side, end: StreamEnd, at: Timestamp)?
   private var reassembler = Reassembler()
@@ -45,12 +48,20 @@ final class Connection: ByteSink, ProtocolReader {
   /// The broker's end; meaningful once a protocol was detected.
   var server: Endpoint { clientSide == .first ? second : first }
 
+  /// The server's address as the client dialled it, where packets go to another one (a Kubernetes service's is translated
+  /// to a pod's); nil where it is the same, or not known.
+  var dialled: Endpoint? {
+    guard let sent = remote.outgoing, let heard = remote.incoming, server == second, sent != heard else { return nil }
+    return heard
+  }
+
   /// What it is used for; nil until a protocol was detected.
   var use: ConnectionUse? { session?.use }
 
   /// A segment of the client's that was held, and so is no fact.
   func peek(_ segment: Segment, _ payload: RawSpan) {
-    guard segment.source != server, reassembler[clientSide].phase == .open else { return }
+    // What a layer in front has changed is not what the session reads.
+    guard front.isTransparent, segment.source != server, reassembler[clientSide].phase == .open else { return }
     let passed = reassembler[clientSide].next
     session?.peek(payload, at: Sequence(segment.sequence), passed: passed, at: segment.at)
   }
@@ -71,11 +82,17 @@ final class Connection: ByteSink, ProtocolReader {
     if isRuledOut { return passOver(segment) }
     if process == 0 { process = segment.process }
     let side: Side = segment.source == first ? .first : .second
+    if cookie != 0, remote.outgoing == nil || remote.incoming == nil { note(segment, from: side) }
     if reassembler.ingest(segment, payload, from: side, into: self) == .beginsAnew {
       restart()
       _ = reassembler.ingest(segment, payload, from: side, into: self)
     }
     if !isListed, reassembler.isWaiting || reassembler.isOver { hasNews = true }
+  }
+
+  private func note(_ segment: Segment, from side: Side) {
+    if side == .first { remote.outgoing = segment.destination } else { remote.incoming = segment.source }
+    if dialled != nil { hasNews = true }
   }
 
   /// Nothing of it is wanted; but the kernel forgets that of a connection that is silent for a minute, and is told again.
@@ -153,6 +170,7 @@ final class Connection: ByteSink, ProtocolReader {
       clientSide = client
       session = protocols.session(of: system, server: server, process: processHash(client))
       state = .decoded(system)
+      hasNews = true
     case .other(let reason):
       state = .ruledOut(reason)
       ruledOutToldAt = at

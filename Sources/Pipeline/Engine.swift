@@ -55,7 +55,14 @@ package struct Engine: ~Copyable {
     capture.bytes &+= UInt64(max(0, segment.length))
     let connection = connections.connection(of: segment)
     connection.ingest(segment, payload)
-    if connection.hasNews { connections.note(connection, into: &effects) }
+    if connection.hasNews {
+      connections.note(connection, into: &effects)
+      if let dialled = connection.dialled, connection.isDecoded {
+        ledger.clusters.note(dialled: dialled, for: connection.server)
+      }
+      // Its protocol is known by now, perhaps, and its broker may be blocked.
+      if planner.isActive { ledger.isPlanDue = true }
+    }
   }
 
   /// Takes a loss that the capture knows of.

@@ -28,7 +28,10 @@ extension LiveKernel {
       #expect(capture.discovery.refresh().attached.contains(other))
       #expect(capture.leftOut?.contains("another stormfuse") == true)
       #expect(capture.leftOut?.contains(other) == true)
+      // Once that one has gone, it is held there too, without a release in between.
       holder.close()
+      capture.renewLease()
+      #expect(capture.leftOut == nil && capture.heldConnections == 1)
       capture.release(1 << 40)
       #expect(capture.leftOut == nil && capture.whyCannotHold == nil)
     }

@@ -3,7 +3,7 @@
 /// In: the ledger's groups, connections, time. Out: orders for the kernel, and events for people.
 ///
 /// Memory: that of `HoldOrders`, and an entry per connection that the limit has released. Cost: a walk over groups, and over connections while something is or was held; after
-/// transitions, after changes of who consumes where, and every `rules.evaluation_ns` in between.
+/// transitions, after changes of consumers, and every `rules.evaluation_ns` in between.
 struct HoldPlanner {
   private var orders = HoldOrders()
   private var telling = HoldTelling()

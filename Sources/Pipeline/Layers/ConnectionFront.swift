@@ -20,6 +20,9 @@ package struct ConnectionFront {
   /// Some layer waits for something that does not come by the connection.
   package var isWaiting: Bool { layers.contains { $0.isWaiting } }
 
+  /// A protocol is known, and its bytes pass as they are.
+  var isTransparent: Bool { layers.isEmpty && detector == nil }
+
   /// From now on the connection's bytes go through that layer as well, behind those that are there. `detectsAnew`: what it
   /// carries is another protocol's beginning than what was read until now.
   package mutating func begin(_ layer: any StreamLayer, detectsAnew: Bool = false) {

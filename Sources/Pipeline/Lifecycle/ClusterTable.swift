@@ -14,6 +14,8 @@ struct ClusterTable {
   private(set) var unions: [(from: ClusterID, to: ClusterID)] = []
   private(set) var overflowed: UInt64 = 0
   private var byEndpoint: [Endpoint: ClusterID] = [:]
+  /// Addresses that clients dial, where these are translated on the way, each with one that packets went to.
+  private var dialled: [Endpoint: Endpoint] = [:]
   private var byName: [String: ClusterID] = [:]
   private var isProvisional: [Bool] = []
   private let configured: String?
@@ -82,8 +84,16 @@ struct ClusterTable {
     return id
   }
 
-  /// Addresses of its brokers, those of an earlier run among them.
-  func endpoints(of id: ClusterID) -> [Endpoint] { byEndpoint.filter { root($0.value) == root(id) }.map(\.key) }
+  /// A client reaches the broker at `server` by another address.
+  mutating func note(dialled address: Endpoint, for server: Endpoint) {
+    if dialled.count < Self.bound || dialled[address] != nil { dialled[address] = server }
+  }
+
+  /// Addresses of its brokers, also as clients dial them, those of an earlier run among them.
+  func endpoints(of id: ClusterID) -> [Endpoint] {
+    let known = byEndpoint.filter { root($0.value) == root(id) }
+    return known.map(\.key) + dialled.filter { known[$0.value] != nil && known[$0.key] == nil }.map(\.key)
+  }
 
   /// The same as text, at most `most`.
   func addresses(of id: ClusterID, most: Int) -> [String] {

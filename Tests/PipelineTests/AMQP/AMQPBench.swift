@@ -19,12 +19,14 @@ final class AMQPBench {
   /// A connection that went through its handshake and opened channel 1. `vhost` nil: caught in its middle.
   func connect(
     vhost: String? = "/", cluster: String? = "rabbit@one", version: String = "3.13.7", client: UInt32 = 0x0a00_0001,
-    server: UInt32 = 0x0a00_00ff, port: UInt16? = nil, channels: [UInt16] = [1], cookie: UInt64 = 0
+    server: UInt32 = 0x0a00_00ff, dialled: Endpoint? = nil, port: UInt16? = nil, channels: [UInt16] = [1],
+    cookie: UInt64 = 0
   ) -> AMQPLink {
     ports += 1
     let link = AMQPLink(
       self, client: Endpoint(v4: client, port: port ?? ports), server: Endpoint(v4: server, port: 5672),
       cookie: cookie)
+    link.dialled = dialled
     guard let vhost else { return link }
     link.handshake(vhost: vhost, cluster: cluster, version: version)
     for channel in channels { link.openChannel(channel) }
@@ -81,6 +83,8 @@ final class AMQPLink {
   unowned let bench: AMQPBench
   let client: Endpoint
   let server: Endpoint
+  /// The server's address as the client dialled it, where it is translated on the way: live, what comes in bears it.
+  var dialled: Endpoint?
   /// 0 as in a capture file.
   let cookie: UInt64
   private var sent: [UInt32] = [1000, 9000]
@@ -133,7 +137,7 @@ final class AMQPLink {
     let mine = end == .client ? 0 : 1
     bench.now = bench.now + bench.step_ns
     let segment = Segment(
-      at: bench.now, source: mine == 0 ? client : server, destination: mine == 0 ? server : client,
+      at: bench.now, source: mine == 0 ? client : dialled ?? server, destination: mine == 0 ? server : client,
       sequence: sent[mine], acknowledgement: flags.contains(.ack) ? sent[1 - mine] : 0, flags: flags,
       length: payload.count, cookie: cookie,
       direction: cookie == 0 ? nil : end == .client ? .egress : .ingress)

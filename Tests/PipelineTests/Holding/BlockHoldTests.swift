@@ -104,6 +104,43 @@ import Testing
     #expect(state.held && state.why == nil && hold.refused == [Self.broker])
   }
 
+  /// As in Kubernetes: the client dials a service, packets go to one of its pods.
+  @Test(arguments: [true, false])
+  func `an address that is translated on the way is refused as clients dial it, too`(isOver: Bool) throws {
+    let service = Endpoint(v4: 0x0a60_000a, port: 5672)
+    let hold = bench()
+    let link = hold.bench.connect(dialled: service, cookie: 7)
+    link.consume("q")
+    if isOver {
+      link.finish(.client)
+      link.finish(.server)
+      for _ in 0..<120 { hold.pass(1) }
+    }
+    _ = hold.command(.forceOpen())
+    #expect(hold.refused == [Self.broker, service])
+    #expect(try hold.state().held && hold.state().hold?.refused == 2)
+    #expect(hold.held.keys.sorted() == (isOver ? [] : [7]))
+    // And after a restart.
+    let new = bench()
+    new.bench.now = hold.bench.now
+    new.bench.engine.restore(hold.bench.engine.memory(), at: new.bench.now)
+    new.settle()
+    #expect(new.refused == [Self.broker, service])
+  }
+
+  @Test func `a new connection that was not refused is held as soon as its protocol shows`() throws {
+    let hold = bench()
+    hold.bench.connect(cookie: 7).consume("q")
+    _ = hold.command(.forceOpen())
+    // The broker's address as it is connected to may be another one than on the wire.
+    let link = hold.bench.connect(vhost: nil, cookie: 9)
+    link.segment(.client, [], flags: .syn)
+    link.segment(.server, [], flags: [.syn, .ack])
+    link.send(.client, Array("AMQP".utf8) + [0, 0, 9, 1])
+    hold.settle()
+    #expect(hold.held.keys.sorted() == [7, 9])
+  }
+
   @Test func `a blocked connection that its client is closing is let go, and said so`() throws {
     let hold = bench()
     hold.bench.connect(cookie: 7).consume("q")

@@ -228,6 +228,26 @@ import Testing
     #expect(hold.held.isEmpty)
   }
 
+  @Test func `runs of held bytes that begin and end anywhere do no harm`() throws {
+    let (hold, link) = flooded()
+    var random = SplitMix64(seed: 5)
+    func number(_ bound: Int) -> Int { Int(random.next() % UInt64(bound)) }
+    let frames =
+      AMQPWire.publish(1, exchange: "", key: "q.dlq") + AMQPWire.content(1, [UInt8](repeating: 1, count: 700))
+      + AMQPWire.nack(1, 3, requeue: true)
+    for _ in 0..<3000 {
+      let from = number(frames.count)
+      let run = Array(frames[from..<min(frames.count, from + number(400))])
+      if number(20) == 0 { hold.forgetShown() }
+      if number(30) == 0 { link.fromClient(frames) }
+      hold.peek(link, run, skipping: number(3) == 0 ? number(900) : 0)
+    }
+    // Up to date again, it follows.
+    hold.forgetShown()
+    hold.peek(link, AMQPWire.close(0))
+    #expect(hold.held.isEmpty)
+  }
+
   @Test func `a connection that was joined midway and never understood says nothing while it is held`() throws {
     let hold = HoldBench { $0.breaker.openBase_ns = .seconds(20) }
     let link = hold.bench.connect(vhost: nil, cookie: 7)

@@ -26,7 +26,7 @@ extension AMQPSession {
 
   /// Looks at bytes that the client sent and the kernel held, a segment at a time. They are no facts: they settle
   /// nothing, and come again when they pass. But some must not wait for that:
-  /// - basic.cancel, channel.close, connection.close: the client waits for their answers, perhaps until somebody kills it;
+  /// - basic.cancel, channel.close, connection.close: the client waits for their answers, and may be killed for it;
   /// - basic.publish to an ordinary destination: the connection is not only a consumer's;
   /// - acknowledgements of probes: what half-open is waiting for.
   ///
