@@ -377,7 +377,7 @@ import Testing
       #expect(partition.awaited.count <= KafkaPartition.awaitedBound)
       #expect(partition.seekBacks.count <= KafkaPartition.awaitedBound)
     }
-    let returns = group.members.values.map(\.returns.count)
-    #expect(returns.allSatisfy { $0 <= KafkaReturns.totalBound })
+    let returns = group.members.values.map(\.seeks.count)
+    #expect(returns.allSatisfy { $0 <= KafkaSeeks.totalBound })
   }
 }

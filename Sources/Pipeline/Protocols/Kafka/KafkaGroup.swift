@@ -139,7 +139,7 @@ final class KafkaMember {
   /// When its last connection was ended without its leaving, and whether by its own side.
   var goneAt: Timestamp?
   var wentByItself = false
-  var returns = KafkaReturns()
+  var seeks = KafkaSeeks()
   /// Topics of a Streams member's subtopologies, by hash of the subtopology's id.
   var subtopologies: [UInt64: [Int32]] = [:]
 
@@ -178,24 +178,12 @@ final class KafkaPartition {
   /// Where the log ends for this reader (high watermark, or last stable offset); −1: unknown.
   var logEnd: Int64 = -1
   var deliveries = KafkaOffsets()
-  /// Assigned anew: the next position says where it goes on.
-  var isReassigned = true
-  /// The next position that lies back is no return.
-  var isExcused = false
-  /// The broker has no such offset as it asked for, and nothing came since.
-  var isOutOfRange = false
-  /// A transaction that had read on from here was aborted: its consumer is about to go back; −1: none was.
-  var abortedAt: Int64 = -1
+  var cursor = KafkaCursor()
   /// Confirmed returns to exactly these offsets. They count on through generations, until the group is past them: kafkajs
   /// leaves its group and joins anew when its retries are used up.
   var seekBacks: [Int64: Int32] = [:]
   /// Offsets whose next copy is a delivery again.
   var awaited: Set<Int64> = []
-  /// Where the consumer stands: the position that was asked for last, or behind the records that came of it; the former;
-  /// and whether records came.
-  var position: Int64 = -1
-  var requested: Int64 = -1
-  var isAnswered = false
   /// What was acknowledged last, and whether the latest commit went back to just that record: kafkajs commits what it seeks
   /// back to, also where it has committed it as done a moment ago.
   var latestAck: Acked?
@@ -254,6 +242,8 @@ final class KafkaProcess {
   var recordsRead = 0
   /// Some of it to dead-letter or retry topics.
   var publishesCopies = false
+  /// Its latest transaction that was aborted, until records come that were asked for later.
+  var aborted: (at: Timestamp, workedOn: Set<KafkaPlace>)?
   /// When it was last given records of which nobody can tell whose they are.
   var unattributedAt = Timestamp(ns: .min)
   /// Client ids of franz-go's clients, hashed. Their fetch sessions forget what is paused, and they drop what they had of it;

@@ -168,7 +168,7 @@ extension KafkaSession {
   /// Key and value; 0: not known.
   func contents(_ record: KafkaRecord) -> UInt64 { record.keyHash ^ record.valueHash &* 0x9e37_79b9_7f4a_7c15 }
 
-  private func isInFlight(_ partition: KafkaPartition, _ offset: Int64) -> Bool {
+  func isInFlight(_ partition: KafkaPartition, _ offset: Int64) -> Bool {
     guard let id = partition.deliveries.find(offset), ledger.deliveries.isLive(id) else { return false }
     return !ledger.deliveries[id].flags.contains(.paired)
   }
@@ -220,7 +220,7 @@ extension KafkaSession {
   private func returnsEnded(_ source: Source, at: Timestamp) -> Int32 {
     guard let member = source.partition.member else { return 0 }
     let partitions = source.partition.group.partitions
-    let (confirmed, all) = member.returns.deadLettered(
+    let (confirmed, all) = member.seeks.deadLettered(
       source.partition.place, source.offset, end: source.partition.end
     ) { place, offset in partitions[place].map { $0.committed > offset } ?? true }
     for one in confirmed { confirm(one, of: source.partition.group, at: at) }

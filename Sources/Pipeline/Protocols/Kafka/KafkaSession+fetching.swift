@@ -28,6 +28,8 @@ extension KafkaSession {
     var isFull = false
     /// It belongs to no session.
     var isAlone = false
+    /// It ends a session, and asks for another one.
+    var renewsSession = false
     /// When the latest request that is answered was sent.
     var answeredThrough = Timestamp.zero
     /// Counts full requests; how many partitions the latest lists.
@@ -37,8 +39,8 @@ extension KafkaSession {
     var isIncremental = false
     var requestedAt = Timestamp.zero
     /// The connection's latest request, and the one before it.
-    var latest = KafkaReturns.Request()
-    var before = KafkaReturns.Request()
+    var latest = KafkaSeeks.Request()
+    var before = KafkaSeeks.Request()
   }
 
   enum Stray { case ungrouped, unattributed }
@@ -51,6 +53,7 @@ extension KafkaSession {
     // Of a full request only what it lists is fetched; one within a session lists what changed.
     fetching.isFull = request.sessionEpoch <= 0
     fetching.isAlone = request.sessionEpoch < 0
+    fetching.renewsSession = request.sessionEpoch == 0 && request.sessionID != 0
     if fetching.isFull {
       fetching.fullRequests &+= 1
       paused.removeAll()
@@ -107,7 +110,7 @@ extension KafkaSession {
     // Another owner's position is not this one's.
     let wasPaused = paused.remove(place) != nil
     if let partition = position.partition, partition.serial == position.serial {
-      if wasPaused { partition.isExcused = true }
+      if wasPaused { partition.cursor.excuseMove() }
       requested(partition, asked.offset, at: exchange.requestedAt)
     }
   }
@@ -197,7 +200,7 @@ extension KafkaSession {
     partition.member = member
     partition.takenAt = ledger.now
     partition.serial &+= 1
-    partition.isReassigned = true
+    partition.cursor.assign()
     member.assigned.insert(partition.place)
     let group = state.enrol(partition)
     if ledger.isCurrent(group) { ledger.consumers[partition.consumer].process = member.process }
@@ -205,36 +208,35 @@ extension KafkaSession {
     ledger.isPlanDue = true
   }
 
-  /// A position was asked for: does it go on, or did it return? Asked for again where it stood, or catching up with what
-  /// was delivered before, it goes on.
+  /// A position was asked for.
+  ///
+  /// A client that renews its fetch session has dropped what it had of all partitions, to seek one of them (franz-go): of
+  /// the others it asks once more for exactly what it asked for before, and those were not sought.
   func requested(_ partition: KafkaPartition, _ offset: Int64, at: Timestamp) {
-    let stood = partition.position
-    partition.position = offset
-    partition.requested = offset
-    partition.isAnswered = false
-    let isExcused = partition.isExcused
-    partition.isExcused = false
-    if partition.isReassigned {
-      partition.isReassigned = false
-      partition.abortedAt = -1
-      // What its last owner did not commit until now comes again.
-      partition.givenBack.removeAll()
-      // Where it goes on behind what was handed over, it was the same consumer's all along (cooperative rebalancing); also
-      // where it goes on behind what is in work: then it dropped only what it had fetched ahead, which comes again.
-      let goesOn = partition.end >= 0 && partition.deliveries.count(below: offset) > 0
-      if !goesOn, partition.end < 0 || offset < partition.end { state.abandon(partition, at: at) }
-      partition.end = goesOn ? max(partition.end, offset) : offset
-    } else if offset > partition.end {
-      // Skipped, or handed over in a gap.
-      partition.end = offset
-    } else if offset < stood {
-      if partition.isTakenBack, !isExcused, takeBack(partition, offset, at: at) { return }
-      // The failure that this return is due to was the transaction's.
-      let isAborted = offset <= partition.abortedAt
-      partition.abortedAt = -1
-      guard !isExcused, !isAborted, let member = partition.member else { return }
-      member.returns.returned(partition.place, to: offset, before: fetching.before, at: at)
+    let move = partition.cursor.request(offset)
+    switch move {
+    case .begins: begins(partition, offset, at: at)
+    case .repeats where fetching.renewsSession && process.aborted?.workedOn.contains(partition.place) != true: break
+    case .repeats, .goesBack:
+      if partition.isTakenBack, takeBack(partition, offset, at: at) { return }
+      let isAborted = process.aborted.map { at > $0.at } ?? false
+      partition.member?.seeks.returned(
+        partition.place, to: offset, before: fetching.before, isAborted: isAborted, at: at)
+    case .goesOn: break
     }
+    // Skipped, or handed over in a gap.
+    partition.end = max(partition.end, offset)
+  }
+
+  /// The first request since an assignment. Where it goes on behind what was handed over, it was the same consumer's all
+  /// along (cooperative rebalancing); also where it goes on behind what is in work: then it dropped only what it had fetched
+  /// ahead, which comes again.
+  private func begins(_ partition: KafkaPartition, _ offset: Int64, at: Timestamp) {
+    // What its last owner did not commit until now comes again.
+    partition.givenBack.removeAll()
+    let goesOn = partition.end >= 0 && partition.deliveries.count(below: offset) > 0
+    if !goesOn, partition.end < 0 || offset < partition.end { state.abandon(partition, at: at) }
+    partition.end = goesOn ? max(partition.end, offset) : offset
   }
 
   /// The record was committed as done, and then as not done, and is fetched anew: a failed attempt, and its acknowledgement was
@@ -253,7 +255,7 @@ extension KafkaSession {
   }
 
   /// A round of returns was a failed attempt: the delivery ends, and the copy that came, or is to come, is another one.
-  func confirm(_ confirmed: KafkaReturns.Confirmed, of group: KafkaGroup, at: Timestamp) {
+  func confirm(_ confirmed: KafkaSeeks.Confirmed, of group: KafkaGroup, at: Timestamp) {
     guard let partition = group.partitions[confirmed.place] else { return }
     var offset = confirmed.offset
     // Compaction and markers leave holes: the record behind it is meant.
@@ -316,8 +318,8 @@ extension KafkaSession {
     for group in process.groups {
       guard let partition = group.partitions[place], let member = partition.member, member.process == process.id
       else { continue }
-      partition.isExcused = true
-      member.returns.cancel(place)
+      partition.cursor.excuseMove()
+      member.seeks.cancel(place)
     }
   }
 }

@@ -109,7 +109,7 @@ extension KafkaSession {
     for place in places.sorted() {
       guard let partition = state.partition(place, of: group) else { continue }
       if partition.member === member {
-        if isNew { partition.isReassigned = true }
+        if isNew { partition.cursor.assign() }
         continue
       }
       if let other = partition.member {
@@ -123,7 +123,7 @@ extension KafkaSession {
       take(partition, for: member)
     }
     member.assigned = places
-    if isNew { member.returns.cancel() }
+    if isNew { member.seeks.cancel() }
     process.version += 1
     positionsVersion += 1
     ledger.isPlanDue = true

@@ -17,7 +17,7 @@ extension KafkaSession {
     else { return }
     take(partition, for: member)
     // Where it stands now is where it goes on.
-    partition.isReassigned = true
+    partition.cursor.assign()
   }
 
   func offsetFetched(_ name: Text, _ position: KafkaPosition, in frame: RawSpan) {
@@ -89,7 +89,7 @@ extension KafkaSession {
     }
     partition.isTakenBack = offset < partition.committed && offset == partition.latestAck?.offset
     partition.committed = offset
-    partition.abortedAt = -1
+    partition.cursor.committed()
     if !partition.seekBacks.isEmpty { partition.seekBacks = partition.seekBacks.filter { $0.key >= offset } }
     if !partition.awaited.isEmpty { partition.awaited = partition.awaited.filter { $0 >= offset } }
     state.updateLag(of: partition)
@@ -97,11 +97,14 @@ extension KafkaSession {
 
   /// What the transaction would have published and committed counts if it did; if it was aborted, that is one failed attempt in each
   /// partition, of the record that waits there longest.
-  func endTransaction(_ producer: Int64, commits: Bool, error: Int16, at: Timestamp) {
+  func endTransaction(_ producer: Int64, commits: Bool, isAborted: Bool = false, error: Int16, at: Timestamp) {
     guard !KafkaError.isTransient(error) else { return }
     let offsets = state.transactions.take(producer)
     let copies = state.transactions.takeCopies(producer)
+    let worked = state.transactions.takeWorked(producer)
     guard error == KafkaError.none else { return }
+    // Its consumer goes back now, whether it had sent offsets or not.
+    if isAborted { process.aborted = (at, worked) }
     if commits {
       for copy in copies { copied(copy.source, copy.producer, at: at) }
     }
@@ -115,7 +118,7 @@ extension KafkaSession {
         partition.countReturn(to: first.offset)
         if partition.awaited.count < KafkaPartition.awaitedBound { partition.awaited.insert(first.offset) }
         // Its consumer goes back to what is committed, which is the same failure.
-        partition.abortedAt = first.offset
+        partition.cursor.excuseReturn(to: first.offset)
       }
     }
   }

@@ -7,6 +7,8 @@ extension KafkaSession {
     var producer: Int32?
     var place: KafkaPlace = 0
     var mayHoldCopies = false
+    /// The request belongs to a transaction.
+    var isTransactional = false
     /// The batch belongs to the transaction of this producer: nobody reads it before that has committed.
     var transaction: Int64?
     /// Records of the batch come one by one.
@@ -33,7 +35,8 @@ extension KafkaSession {
 
   func produceFact(_ fact: KafkaFact, of exchange: KafkaExchange, in frame: RawSpan, at: Timestamp) {
     switch fact {
-    case .produceRequested(_, let acks, _):
+    case .produceRequested(let transaction, let acks, _):
+      producing.isTransactional = !transaction.isEmpty
       producing.correlation = exchange.correlation
       producing.isAnswered = acks != 0
     case .producePartition(let topic, let partition): producePartition(topic, partition, in: frame)
@@ -83,6 +86,7 @@ extension KafkaSession {
         ledger.isPlanDue = true
       }
       ledger.producers[producer].published += UInt64(max(1, count))
+      producing.comesInRecords = producing.transaction != nil && batch.codec == .none
       return
     }
     if batch.codec == .none {
@@ -163,9 +167,23 @@ extension KafkaSession {
 
   func producedRecord(_ record: KafkaRecord, in frame: RawSpan, at: Timestamp) {
     guard producing.comesInRecords, let producer = producing.producer else { return }
+    guard producing.mayHoldCopies else { return transformed(record) }
     ledger.producers[producer].published += 1
     copied(record, producer, in: frame, at: at)
     producing.numbers.removeAll(keepingCapacity: true)
+  }
+
+  /// Passed on within a transaction: if it contains the same as one that is in flight, the transaction works on that.
+  private func transformed(_ record: KafkaRecord) {
+    guard let transaction = producing.transaction, let source = process.bodies[contents(record)],
+      isInFlight(source.partition, source.offset)
+    else { return }
+    state.transactions.add(transaction, workedOn: source.partition.place)
+  }
+
+  var produceDetail: KafkaDetail {
+    if producing.mayHoldCopies { return [.records, .headers, .hashes] }
+    return producing.isTransactional && process.readsContents ? [.records, .hashes] : []
   }
 
   /// Of one batch; more are counted by their number alone.

@@ -297,7 +297,7 @@ extension KafkaSession: KafkaFactSink {
       if error == KafkaError.none { offsetFetched(group, position, in: frame) }
     case .leaderEpochEnd(let topic, let partition, _, _, _): excuse(topic, partition, in: frame)
     case .txnEnded(_, let producer, let commits, let error):
-      endTransaction(producer, commits: commits, error: error, at: at)
+      endTransaction(producer, commits: commits, isAborted: !commits, error: error, at: at)
     case .producerIDAnswered(_, let producer, _, let error):
       // Aborts what an earlier producer of the same transactional id has left.
       if error == KafkaError.none { endTransaction(producer, commits: false, error: error, at: at) }
@@ -312,7 +312,7 @@ extension KafkaSession: KafkaFactSink {
 
   func detail(_ topic: KafkaTopic, partition: Int32, of exchange: KafkaExchange, in frame: RawSpan) -> KafkaDetail {
     switch exchange.key {
-    case .produce: producing.mayHoldCopies ? [.records, .headers, .hashes] : []
+    case .produce: produceDetail
     case .fetch: fetchDetail
     case .shareFetch: shareDetail
     default: []

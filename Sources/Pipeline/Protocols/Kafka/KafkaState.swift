@@ -206,7 +206,7 @@ final class KafkaState {
     for group in groups.values {
       for partition in group.list where partition.place >> 32 == KafkaPlace(topic) {
         beginAnew(partition, from: -1, at: ledger.now)
-        partition.isReassigned = true
+        partition.cursor.assign()
       }
     }
   }
@@ -244,7 +244,7 @@ final class KafkaState {
       for place in member.assigned where place >> 32 == KafkaPlace(topic) {
         member.assigned.remove(place)
         member.assigned.insert(topics.current(place))
-        member.returns.rename(place, to: topics.current(place))
+        member.seeks.rename(place, to: topics.current(place))
       }
     }
   }
@@ -267,7 +267,7 @@ final class KafkaState {
   func beginAnew(_ partition: KafkaPartition, from offset: Int64, at: Timestamp) {
     abandon(partition, at: at)
     partition.seekBacks.removeAll()
-    partition.member?.returns.cancel(partition.place)
+    partition.member?.seeks.cancel(partition.place)
     partition.recent.removeAll()
     partition.givenBack.removeAll()
     partition.lapsed.removeAll()
@@ -276,7 +276,6 @@ final class KafkaState {
     partition.ackedThrough = 0
     partition.refusedThrough = 0
     partition.committed = -1
-    partition.isOutOfRange = false
   }
 
   /// A member no longer has the partition. `mayCommit`: by an assignment, upon which it commits once more.
@@ -291,15 +290,12 @@ final class KafkaState {
     }
     abandon(partition, at: at)
     partition.member?.assigned.remove(partition.place)
-    partition.member?.returns.cancel(partition.place)
+    partition.member?.seeks.cancel(partition.place)
     partition.member = nil
     partition.serial &+= 1
     partition.end = -1
-    partition.position = -1
-    partition.abortedAt = -1
     partition.committed = -1
-    partition.requested = -1
-    partition.isReassigned = true
+    partition.cursor.assign()
     setLag(of: partition, nil)
     ledger.isPlanDue = true
   }
@@ -313,7 +309,7 @@ final class KafkaState {
     }
     member.assigned.removeAll()
     member.isAssignmentKnown = false
-    member.returns.cancel()
+    member.seeks.cancel()
     processes[member.process]?.version += 1
   }
 

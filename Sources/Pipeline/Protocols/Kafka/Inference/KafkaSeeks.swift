@@ -1,15 +1,21 @@
-/// Where one consumer's positions returned to: which of these returns were retries.
+/// Inference: which of one consumer's positions that went back were failed attempts.
 ///
 /// A client fetches again for many reasons: after a pause, when it drops what it had prefetched, when a framework seeks
-/// every partition after one failure. So a return below what was delivered is only a *candidate*. It is confirmed, the
-/// first visit included, when the position returns to the same offset again, or when a dead letter made of that offset
-/// follows. Returns between two hand-overs of records are one *round*: one failed attempt at most, and if several
-/// partitions returned, nobody can tell which record it was.
+/// every partition after one failure. So a return below what was delivered is only a *candidate*. What confirms it:
+///
+/// - *repeated*: the position returns to the same offset again. The first visit is confirmed with it.
+/// - *dead letter*: a dead letter made of the record at that offset follows.
+/// - *aborted*: the process had aborted a transaction, and had been handed nothing since that it asked for after it.
+///
+/// Returns between two hand-overs of records are one *round*. A framework that takes all its partitions back after each
+/// failure (Spring) has failed once in a round; nothing tells in which partition, until a dead letter does. Most rounds of
+/// such a consumer take back every partition that has deliveries in flight. One whose rounds mostly don't, seeks partition by
+/// partition: there each partition of a round is a failed attempt if each returned to its own offset twice.
 ///
 /// One retry that then succeeds is missed: it looks like a pause. Memory: `roundBound` rounds and `totalBound` returns in
 /// them; the oldest rounds are forgotten. Cost: a look-up in each round for every return.
-struct KafkaReturns {
-  /// A round that turned out to be a failed attempt.
+struct KafkaSeeks {
+  /// A return that turned out to be a failed attempt.
   struct Confirmed: Equatable {
     var place: KafkaPlace
     var offset: Int64
@@ -25,7 +31,14 @@ struct KafkaReturns {
     /// Where the consumer's other partitions were read when it ended.
     var others: [KafkaPlace: Int64] = [:]
     var isHandedOver = false
-    var isConfirmed = false
+    /// Places whose return was confirmed; of a round that is one attempt at most one.
+    var confirmed: Set<KafkaPlace> = []
+    /// Whether every partition in flight returned; nil: only one was in flight.
+    var tookAllBack: Bool?
+    /// Each partition returned for a reason of its own.
+    var isEach = false
+    /// A transaction had been aborted.
+    var isAborted = false
     /// The dead letter that was published last, since the round before.
     var deadLetter: DeadLetter?
     /// It only went on behind that.
@@ -53,13 +66,13 @@ struct KafkaReturns {
   }
 
   /// A position returned, by a request that was sent at `at`. `before`: the request before that, on the same connection. If
-  /// its answer was still waited for when the latest round began, or the same request began it, this return could not show
-  /// any sooner: it was due to the same cause. Nothing was waited for on a connection that this request is the first of:
-  /// franz-go ends the one before with each seek.
-  mutating func returned(_ place: KafkaPlace, to offset: Int64, before: Request, at: Timestamp) {
+  /// its answer came after the latest round had begun, or the same request began it, this return could not show any sooner:
+  /// it was due to the same cause. `isAborted`: see above.
+  mutating func returned(
+    _ place: KafkaPlace, to offset: Int64, before: Request, isAborted: Bool = false, at: Timestamp
+  ) {
     let hadToWait = rounds.last.map { last in
-      at == last.began
-        || before.sentAt > .zero && before.sentAt < last.began && (before.answeredAt.map { $0 >= last.began } ?? true)
+      at == last.began || before.sentAt < last.began && before.answeredAt.map { $0 >= last.began } ?? false
     }
     if let last = rounds.last, !last.isHandedOver || (last.returns[place] == nil && hadToWait == true) {
       guard last.returns[place] != nil || last.returns.count < Self.totalBound else { return }
@@ -70,6 +83,7 @@ struct KafkaReturns {
       deadLetter = nil
       count += 1
     }
+    if isAborted { rounds[rounds.count - 1].isAborted = true }
     while rounds.count > Self.roundBound || (count > Self.totalBound && rounds.count > 1) {
       count -= rounds.removeFirst().returns.count
     }
@@ -79,20 +93,41 @@ struct KafkaReturns {
   var isOpen: Bool { rounds.last.map { !$0.isHandedOver } ?? false }
 
   /// Records are about to be handed over, and the latest round is complete: what returns from now on does so for another
-  /// reason. It repeats an earlier one if a partition is at the same offset again, unless the consumer takes all its
-  /// partitions back and another one has moved on since: then it was unread prefetch that was dropped twice, as pauses do.
-  /// `others`: where its partitions are read; `hasPassed`: whether it is known to be done with that offset.
+  /// reason. `others`: where the consumer's partitions are read, and which of them have deliveries in flight; `hasPassed`:
+  /// whether it is known to be done with that offset.
   mutating func close(
-    others: [(KafkaPlace, Int64)], hasPassed: (KafkaPlace, Int64) -> Bool
+    others: [(place: KafkaPlace, asked: Int64, isInFlight: Bool)], hasPassed: (KafkaPlace, Int64) -> Bool
   ) -> [Confirmed] {
     guard isOpen, let current = rounds.indices.last else { return [] }
-    for (place, offset) in others where rounds[current].returns[place] == nil {
-      rounds[current].others[place] = offset
-    }
     defer { rounds[current].isHandedOver = true }
-    // Whoever seeks one partition leaves the others alone; a pause, or a framework, takes all of them back.
-    let takesAllBack = rounds.contains { $0.returns.count > 1 }
+    let returns = rounds[current].returns
+    for other in others where returns[other.place] == nil { rounds[current].others[other.place] = other.asked }
+    let inFlight = others.filter(\.isInFlight)
+    if inFlight.count > 1 { rounds[current].tookAllBack = inFlight.allSatisfy { returns[$0.place] != nil } }
+    // How many rounds more took every partition back than did not.
+    let balance = rounds.reduce(0) { $0 + ($1.tookAllBack.map { $0 ? 1 : -1 } ?? 0) }
+    let takesAllBack = balance >= 0 && rounds.contains { $0.returns.count > 1 }
+    rounds[current].isEach = balance < 0
+    if rounds[current].isAborted {
+      rounds[current].isEach = true
+      return returns.sorted { $0.key < $1.key }.flatMap { confirm([current], $0.key, $0.value, isNamed: true) }
+    }
     rounds[current].isNoAttempt = takesAllBack && goesOnBehindDeadLetter(current)
+    let earlier = rounds.indices.dropLast()
+    func visits(_ place: KafkaPlace, _ offset: Int64) -> [Int] { earlier.filter { rounds[$0].returns[place] == offset } }
+    if rounds[current].isEach, returns.count > 1, returns.allSatisfy({ !visits($0.key, $0.value).isEmpty }) {
+      return returns.sorted { $0.key < $1.key }.flatMap {
+        confirm(visits($0.key, $0.value) + [current], $0.key, $0.value, isNamed: true)
+      }
+    }
+    return closeAsOne(current, takesAllBack, hasPassed)
+  }
+
+  /// The round is one attempt, if it repeats an earlier one: a partition is at the same offset again, and the consumer got
+  /// nowhere in between. Else it was unread prefetch that was dropped twice, as pauses do.
+  private mutating func closeAsOne(
+    _ current: Int, _ takesAllBack: Bool, _ hasPassed: (KafkaPlace, Int64) -> Bool
+  ) -> [Confirmed] {
     var common: (place: KafkaPlace, offset: Int64)?
     let earlier = rounds.indices.dropLast().filter { i in
       let same = rounds[i].returns.filter { rounds[current].returns[$0.key] == $0.value }
@@ -141,8 +176,9 @@ struct KafkaReturns {
     let mine = rounds.indices.filter { i in
       let round = rounds[i]
       guard round.returns[place] == offset, !round.isNoAttempt else { return false }
+      if round.isEach { return true }
       if let record = round.record { return record == (place, offset) }
-      return !round.isConfirmed || round.returns.allSatisfy { $0.key == place || !isDone($0.key, $0.value) }
+      return round.confirmed.isEmpty || round.returns.allSatisfy { $0.key == place || !isDone($0.key, $0.value) }
     }
     for i in mine { rounds[i].record = (place, offset) }
     return (confirm(mine, place, offset, isNamed: true), mine.count)
@@ -165,6 +201,7 @@ struct KafkaReturns {
     if deadLetter?.place == place { deadLetter?.place = other }
     for i in rounds.indices {
       guard let offset = rounds[i].returns.removeValue(forKey: place) else { continue }
+      if rounds[i].confirmed.remove(place) != nil { rounds[i].confirmed.insert(other) }
       if rounds[i].returns.updateValue(offset, forKey: other) != nil { count -= 1 }
     }
   }
@@ -173,8 +210,9 @@ struct KafkaReturns {
     _ which: [Int], _ place: KafkaPlace, _ offset: Int64, isNamed: Bool
   ) -> [Confirmed] {
     var confirmed: [Confirmed] = []
-    for i in which where !rounds[i].isConfirmed && !rounds[i].isNoAttempt {
-      rounds[i].isConfirmed = true
+    for i in which where !rounds[i].isNoAttempt {
+      guard rounds[i].isEach ? !rounds[i].confirmed.contains(place) : rounds[i].confirmed.isEmpty else { continue }
+      rounds[i].confirmed.insert(place)
       confirmed.append(
         Confirmed(place: place, offset: offset, isNamed: isNamed, isHandedOver: rounds[i].isHandedOver))
     }
