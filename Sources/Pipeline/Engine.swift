@@ -11,7 +11,7 @@ package struct Engine: ~Copyable {
   let settings: Settings
   let origin: Origin
   let ledger: Ledger
-  private let kafka: KafkaState
+  let kafka: KafkaState
   private(set) var capture = CaptureCounters()
   private(set) var connections: ConnectionTable
   var planner = HoldPlanner()

@@ -112,9 +112,7 @@ extension KafkaSession {
     let name = state.topics[fetching.place].name
     switch stray {
     case .ungrouped: ledger.ungrouped.add(count, .kafka, name)
-    case .unattributed:
-      process.unattributedAt = ledger.now
-      ledger.unattributed.add(count, .kafka, name)
+    case .unattributed: ledger.unattributed.add(count, .kafka, name)
     }
   }
 
@@ -149,7 +147,7 @@ extension KafkaSession {
   func fetchedRecord(_ record: KafkaRecord, at: Timestamp) {
     followTopics()
     guard let batch = fetching.batch, let partition = fetching.partition else { return }
-    fetching.body = contents(record)
+    fetching.body = EqualCopy.contents(record)
     fetching.marks = record.marks
     handOver(
       record.offset, to: partition, batch.isLogAppendTime ? batch.maxTimestamp_ms : record.timestamp_ms,
@@ -186,10 +184,11 @@ extension KafkaSession {
     // In the order in which they were seen: a replay must look at the same ones.
     let others = partition.group.list.lazy.filter { $0.member === member }
       .prefix(KafkaSeeks.othersBound).map { ($0.place, $0.cursor.asked, !$0.deliveries.isEmpty) }
-    let confirmed = member.seeks.close(others: Array(others)) { place, offset in
+    let conclusion = member.seeks.close(others: Array(others)) { place, offset in
       partitions[place].map { $0.committed > offset } ?? true
     }
-    for one in confirmed { confirm(one, of: partition.group, at: at) }
+    if let rule = conclusion.setAside { state.count(rule, in: partition.group) }
+    for one in conclusion.confirmed { confirm(one, of: partition.group, at: at) }
   }
 
   private func refetched(_ offset: Int64, of partition: KafkaPartition, at: Timestamp) {

@@ -100,10 +100,9 @@ extension KafkaSession {
       changes: member.hadPartitions && places != member.assigned)
     if !places.isEmpty { member.hadPartitions = true }
     member.generation = generation
-    for partition in group.list where partition.givenBackIn < group.generation { partition.givenBack = [] }
     for place in member.assigned.subtracting(places).sorted() {
       if let partition = group.partitions[place], partition.member === member {
-        state.revoke(partition, mayCommit: true, at: at)
+        state.revoke(partition, at: at)
       }
     }
     for place in places.sorted() {
@@ -117,7 +116,7 @@ extension KafkaSession {
         if other.goneAt != nil {
           state.crash(other, at: at)
         } else {
-          state.revoke(partition, mayCommit: true, at: at)
+          state.revoke(partition, at: at)
         }
       }
       take(partition, for: member)

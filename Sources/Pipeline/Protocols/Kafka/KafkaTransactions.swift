@@ -5,8 +5,9 @@
 struct KafkaTransactions {
   /// `source` nil: it does not say of what. `producer`: in the ledger's table.
   struct Copy {
-    var source: KafkaSession.Source?
+    var source: KafkaSource?
     var producer: Int32
+    var rule: KafkaInference
   }
 
   private var copies: [Int64: [Copy]] = [:]
@@ -37,7 +38,9 @@ struct KafkaTransactions {
 
   /// Within the transaction a record was produced that contains the same as one that is in flight there.
   mutating func add(_ producer: Int64, workedOn place: KafkaPlace) {
-    guard worked[producer] != nil || worked.count < Self.bound, worked[producer]?.count ?? 0 < Self.bound else { return }
+    guard worked[producer] != nil || worked.count < Self.bound, worked[producer]?.count ?? 0 < Self.bound else {
+      return
+    }
     worked[producer, default: []].insert(place)
   }
 
