@@ -78,12 +78,8 @@ let package = Package(
     .testTarget(
       name: "ReplayTests", dependencies: ["Traces", "Pipeline"],
       exclude: [
-        "captures", "franz_client.py", "franz_link.py", "franz_share.py", "generate.py", "generate_franz.py",
-        "generate_franz_more.py", "generate_franz_share.py", "generate_franz_wire.py", "generate_kafka.py",
-        "generate_kafka_go.py", "generate_kafka_js.py", "generate_kafka_js_more.py", "generate_sarama.py",
-        "kafka_go_client.py", "kafka_held.py", "kafka_js_client.py", "kafka_messages.py", "kafka_old_client.py",
-        "kafka_old_messages.py", "kafka_share_messages.py", "record.py", "record_go.py", "record_kafka.py",
-        "record_older.py", "scenarios.json",
+        "captures", "generate.py", "generate_kafka.py", "kafka_messages.py", "record.py", "record_go.py",
+        "record_kafka.py", "record_older.py", "scenarios.json",
       ],
       swiftSettings: settings),
     .testTarget(

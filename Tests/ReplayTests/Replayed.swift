@@ -1,6 +1,7 @@
 import Foundation
-import Pipeline
 import Traces
+
+@testable import Pipeline
 
 /// A capture replayed with the default settings, and the truth that stands beside it.
 struct Replayed {
@@ -21,10 +22,11 @@ struct Replayed {
   static let folder = URL(filePath: #filePath).deletingLastPathComponent()
   static let captures = folder.appending(path: "captures")
 
-  /// `name` without its ending, in `directory`.
-  init(_ name: String, in directory: URL = captures) throws {
+  /// `name` without its ending, in `directory`; `without` some of the inferences of Kafka.
+  init(_ name: String, in directory: URL = captures, without: [KafkaInference] = []) throws {
     let reader = try TraceReader(paths: [directory.appending(path: name + ".pcapng").path])
     var engine = Engine(settings: Settings(), target: name, origin: .replay)
+    for case let kafka as KafkaState in engine.protocols.states { kafka.inferences = KafkaInferences(without: without) }
     reader.forEachSegment { segment, payload in
       engine.ingest(segment, payload)
       return true

@@ -15,6 +15,8 @@ final class Group {
   var partitionIndex: [UInt64: Int32] = [:]
   var monitor: GroupMonitor
   var totals = Totals()
+  /// How often each inference decided something, by its name in the report.
+  var inferences: [String: UInt64] = [:]
   var attempts = AttemptCounts()
   var attemptSources: AttemptSource = []
   var delay = Histogram()

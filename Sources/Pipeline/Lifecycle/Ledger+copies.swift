@@ -52,13 +52,6 @@ extension Ledger {
     revoke(ack, of: group, as: settlement, attempt: max(attempt, ack.delivery.attempt), at: at)
   }
 
-  /// A delivery that was acknowledged is tried again: its client took its acknowledgement back.
-  func requeueAcked(_ ack: SettledAck, at: Timestamp) {
-    let group = groups[Int(ack.delivery.group)]
-    guard group.totals.acked > 0 else { return }
-    revoke(ack, of: group, as: .requeued, attempt: ack.delivery.attempt, at: at)
-  }
-
   /// What was counted as acknowledged has ended otherwise.
   private func revoke(
     _ ack: SettledAck, of group: Group, as settlement: Settlement, attempt: Int32, at: Timestamp
@@ -78,26 +71,6 @@ extension Ledger {
       deliveredAt: delivery.at)
     outcome.isUntimed = true
     record(outcome, group, delivery.group, partition: window, at: at)
-  }
-
-  /// A delivery that was abandoned when an assignment took it away was acknowledged all the same: its consumer did that
-  /// on its way out.
-  func acknowledgeAbandoned(_ delivery: Delivery, at: Timestamp) {
-    let at = advance(to: at)
-    let group = groups[Int(delivery.group)]
-    guard group.totals.abandoned > 0 else { return }
-    group.lastActive = at
-    group.count(consumers[delivery.consumer].partition) {
-      $0.abandoned -= 1
-      $0.count(.acked)
-    }
-    let delay_ns = max(0, at.ns &- delivery.enqueued_ns &- delivery.deliberate_ns)
-    group.delay.record(delay_ns)
-    var outcome = Outcome(
-      settlement: .acked, attempt: delivery.attempt, delay_ns: delay_ns, settleLatency_ns: 0,
-      message: delivery.message, deliveredAt: delivery.at)
-    outcome.delayIsLowerBound = delivery.flags.contains(.lowerBound)
-    record(outcome, group, delivery.group, partition: nil, at: at)
   }
 
   /// A delivery that had expired has come to this target again: it was a failed try.

@@ -6,6 +6,8 @@ struct TargetProtocols {
     entries = protocols.map { ($0, $0.state(key: key, ledger: ledger)) }
   }
 
+  var states: [any ProtocolState] { entries.map(\.state) }
+
   func front(fromStart: Bool) -> ConnectionFront {
     ConnectionFront(fromStart: fromStart, protocols: entries.map(\.type))
   }

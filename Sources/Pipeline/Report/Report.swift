@@ -43,6 +43,8 @@ package struct Report: Codable, Equatable, Sendable {
     package var destinations: [String]
     package var mode: String
     package var totals: Totals
+    /// What of this was not said on the wire but concluded: how often each rule decided something, by its name.
+    package var inferences: [String: UInt64] = [:]
     package var in_flight: Int
     @NullEncoded package var oldest_in_flight_s: Double?
     @NullEncoded package var lag: Int?

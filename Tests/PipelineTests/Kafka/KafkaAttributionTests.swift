@@ -15,16 +15,6 @@ import Testing
     #expect(try bench.counts("g2") == ["delivered": 7, "in_flight": 7])
   }
 
-  @Test(arguments: [["orders-0", "orders-1"], ["orders-1", "orders-0"]])
-  func `by the other partitions of the connection`(order: [String]) throws {
-    let one = bench.consumer("g1", "a", ["orders-0", "orders-1"])
-    _ = bench.consumer("g2", "b", ["orders-0"])
-    one.fetcher.fetch(order.map { $0 + "@0" })
-    one.fetcher.answer(order.map { KafkaGot($0 + "@0...4") })
-    #expect(try bench.counts("g1") == ["delivered": 10, "in_flight": 10])
-    #expect(bench.unattributed == 0)
-  }
-
   @Test func `by the offset that was fetched`() throws {
     let one = bench.consumer("g1", "a")
     let two = bench.consumer("g2", "b")
@@ -182,20 +172,6 @@ import Testing
     exporter.answer("orders-0@0...4")
     #expect(bench.unattributed == 5)
     #expect(bench.ledger.groups.isEmpty)
-  }
-
-  @Test func `whoever assigns partitions to itself is known by its commits`() throws {
-    let link = bench.connect()
-    link.fetch("orders-0@20")
-    link.answer("orders-0@20...24")
-    #expect(bench.ungrouped == 5)
-    link.commit("g", "", generation: -1, ["orders-0@22"])
-    for first in [25, 30] {
-      link.fetch("orders-0@\(first)")
-      link.answer(KafkaGot("orders-0@\(first)...\(first + 4)"))
-    }
-    link.commit("g", "", generation: -1, ["orders-0@33"])
-    #expect(try bench.counts() == ["delivered": 10, "acked": 8, "in_flight": 2])
   }
 
   @Test func `whoever was there before is known by its commits`() throws {

@@ -118,6 +118,32 @@ import Testing
     #expect(counts["in_flight"] == nil)
   }
 
+  @Test func `an abort confirms the returns that follow, also where no offset was sent`() throws {
+    let consumer = bench.consumer("g", "m", ["orders-0", "orders-1"])
+    consumer.poll("orders-0@0...9", "orders-1@0...9")
+    consumer.coordinator.endTransaction(7, commits: false)
+    #expect(try bench.failures() == 0)
+    // A request into what had come, and one that only drops what was buffered.
+    consumer.fetcher.fetch(["orders-0@4", "orders-1@0"], epoch: 0, renews: true)
+    consumer.fetcher.answer("orders-0@4...9", "orders-1@0...9")
+    #expect(try bench.counts()["requeued"] == 1)
+    #expect(try bench.named() == ["orders-0@4"])
+    // What comes later is another matter.
+    consumer.poll("orders-0@2...9")
+    #expect(try bench.counts()["requeued"] == 1)
+  }
+
+  @Test func `of what an aborted transaction had passed on also a repeated request counts`() throws {
+    let consumer = bench.consumer("g", "m", ["orders-0", "orders-1"])
+    consumer.poll("orders-0@0...9", "orders-1@0...9")
+    bench.connect().produce("priced", value: "orders-1@0", producer: 7, isTransactional: true)
+    consumer.coordinator.endTransaction(7, commits: false)
+    consumer.fetcher.fetch(["orders-0@0", "orders-1@0"], epoch: 0, renews: true)
+    consumer.fetcher.answer("orders-0@0...9", "orders-1@0...9")
+    #expect(try bench.counts()["requeued"] == 1)
+    #expect(try bench.named() == ["orders-1@0"])
+  }
+
   @Test func `a producer that was fenced has decided nothing`() throws {
     let consumer = bench.consumer()
     consumer.poll("orders-0@0...9")
@@ -230,22 +256,5 @@ import Testing
     #expect(try bench.counts() == ["delivered": 10_000, "abandoned": 9_900, "in_flight": 100])
     let group = try #require(bench.state.group("g", cluster: bench.cluster))
     #expect(group.partitions.values.allSatisfy { $0.deliveries.count <= 101 })
-  }
-
-  // kafka-go hands out, after a rebalance, what it had fetched before, and commits it.
-  @Test func `a commit of what is another's by then acknowledges, until that one fetches`() throws {
-    let one = bench.consumer("g", "a", ["orders-0", "orders-1"], process: "one")
-    one.poll("orders-1@0...9")
-    let two = bench.consumer("g", "b", ["orders-1"], process: "two", generation: 2)
-    one.assign(["orders-0"], generation: 2)
-    #expect(try bench.counts() == ["delivered": 10, "abandoned": 10, "rebalances": 1])
-    one.commit("orders-1@4")
-    #expect(try bench.counts() == ["delivered": 10, "acked": 4, "abandoned": 6, "rebalances": 1])
-    two.poll("orders-1@4...9")
-    one.commit("orders-1@6")
-    #expect(
-      try bench.counts() == [
-        "delivered": 16, "redelivered": 6, "acked": 6, "abandoned": 6, "rebalances": 1, "in_flight": 4,
-      ])
   }
 }

@@ -44,42 +44,6 @@ import Testing
     #expect(try bench.counts() == ["delivered": 5, "dead_lettered": 1, "acked_paired": 1, "in_flight": 4])
   }
 
-  @Test(arguments: [KafkaBatch.Codec.none, .snappy])
-  func `a copy that the broker refused is the same one when it is sent again`(codec: KafkaBatch.Codec) throws {
-    let consumer = bench.consumer()
-    let producer = publisher()
-    consumer.poll("orders-0@0...4")
-    for error: Int16 in [19, 19, 0] {
-      producer.produce("orders.DLT", value: "orders-0@2", codec: codec, error: error)
-    }
-    consumer.commit("orders-0@5")
-    #expect(try bench.counts() == ["delivered": 5, "acked": 4, "dead_lettered": 1, "acked_paired": 1])
-  }
-
-  @Test(arguments: [KafkaBatch.Codec.none, .snappy])
-  func `a copy whose answer was not heard is the same one on another connection`(codec: KafkaBatch.Codec) throws {
-    let consumer = bench.consumer()
-    let producer = publisher()
-    consumer.poll("orders-0@0...4")
-    producer.produce("orders.DLT", value: "orders-0@2", codec: codec)
-    producer.end()
-    publisher().produce("orders.DLT", value: "orders-0@2", codec: codec, error: 0)
-    consumer.commit("orders-0@5")
-    #expect(try bench.counts() == ["delivered": 5, "acked": 4, "dead_lettered": 1, "acked_paired": 1])
-  }
-
-  @Test(arguments: [KafkaBatch.Codec.none, .snappy])
-  func `a record whose copy the broker refused has failed, sent again or not`(codec: KafkaBatch.Codec) throws {
-    let consumer = bench.consumer()
-    let producer = publisher()
-    consumer.poll("orders-0@0...4")
-    for k in 0..<5 {
-      producer.produce("orders.DLT", value: "orders-0@\(k)", codec: codec, stamp: Int64(k), error: 7)
-    }
-    consumer.commit("orders-0@5")
-    #expect(try bench.counts() == ["delivered": 5, "dead_lettered": 5, "acked_paired": 5])
-  }
-
   @Test func `Connect's headers name the source`() throws {
     let consumer = bench.consumer()
     consumer.poll("orders-0@0...4")
@@ -97,22 +61,6 @@ import Testing
     bench.connect().produce("orders.DLT", headers: headers)
     #expect(try bench.failures("g1") == 0)
     #expect(try bench.named("g2") == ["orders-0@3"])
-  }
-
-  @Test func `an offset in any header names the source`() throws {
-    let consumer = bench.consumer("g", "m", ["orders-0", "orders-1"])
-    consumer.poll("orders-0@0...4", "orders-1@100...104")
-    bench.connect().produce("failed.dlq", headers: [("x-source-offset", Array("102".utf8))])
-    #expect(try bench.named() == ["orders-1@102"])
-  }
-
-  @Test func `an offset that two partitions have names none`() throws {
-    let consumer = bench.consumer("g", "m", ["orders-0", "orders-1"])
-    consumer.poll("orders-0@0...4", "orders-1@0...4")
-    bench.connect().produce("failed.dlq", headers: [("x-source-offset", Array("2".utf8))])
-    #expect(try bench.failures() == 0)
-    consumer.commit("orders-1@1")
-    #expect(try bench.counts() == ["delivered": 10, "dead_lettered": 1, "acked_paired": 1, "in_flight": 9])
   }
 
   @Test func `a number that happens to be an offset takes no dead letter away`() throws {
@@ -153,13 +101,13 @@ import Testing
     #expect(counts.acked == 3 && counts.deadLettered == 2 && counts.ackedPaired == 2)
   }
 
-  @Test func `of equal contents each copy has its own source`() throws {
+  @Test func `of equal contents the first copy has a source, and the others count`() throws {
     let link = publisher()
     let consumer = bench.consumer("g", "m", ["orders-0"])
     consumer.fetcher.fetch("orders-0@0")
     consumer.fetcher.answer(KafkaGot("orders-0@0...3") { $0.value = "same" })
     for _ in 0..<3 { link.produce("orders.dlq", value: "same") }
-    #expect(try bench.counts() == ["delivered": 4, "dead_lettered": 3, "in_flight": 1])
+    #expect(try bench.counts() == ["delivered": 4, "dead_lettered": 1, "in_flight": 3])
     consumer.commit("orders-0@4")
     #expect(try bench.counts() == ["delivered": 4, "acked": 1, "dead_lettered": 3, "acked_paired": 3])
   }
@@ -187,7 +135,7 @@ import Testing
     #expect(consumer.fetcher.session.fetching.detail.contains(.hashes))
   }
 
-  @Test func `a copy that says nothing is of the record that is acknowledged next`() throws {
+  @Test func `a copy that says nothing ends no delivery, and counts for an acknowledgement`() throws {
     let consumer = bench.consumer()
     consumer.poll("orders-0@0...4")
     bench.connect().produce("dead-letters", codec: .zstd)
@@ -197,29 +145,29 @@ import Testing
     #expect(try bench.counts() == ["delivered": 5, "acked": 4, "dead_lettered": 1, "acked_paired": 1])
     bench.pass(20)
     #expect(try bench.counts()["dead_lettered"] == 1)
+    #expect(try bench.named() == [])
+    #expect(try bench.group().inferences == ["counted_copy": 1])
   }
 
-  @Test func `of several that are acknowledged together it is of the one most often tried`() throws {
-    let consumer = bench.consumer()
-    consumer.poll("orders-0@0...4")
-    for _ in 0..<3 { consumer.poll("orders-0@2...4") }
+  @Test func `a copy that says nothing counts for none of two groups`() throws {
+    let one = bench.consumer("g1", "a", ["orders-0"])
+    let two = bench.consumer("g2", "b", ["refunds-0"])
+    one.poll("orders-0@0...4")
+    two.poll("refunds-0@0...4")
     bench.connect().produce("dead-letters", codec: .zstd)
-    consumer.commit("orders-0@5")
-    #expect(try bench.named() == ["orders-0@2"])
-    #expect(try bench.group().totals.deadLettered == 1)
-    #expect(try bench.group().totals.acked == 4)
+    one.commit("orders-0@5")
+    two.commit("refunds-0@5")
+    #expect(try bench.failures("g1") == 0)
+    #expect(try bench.failures("g2") == 0)
+    #expect(bench.ledger.dropped.pairs == 1)
   }
 
-  @Test func `a copy that says nothing and is acknowledged by nobody is of the oldest in flight`() throws {
-    let consumer = bench.consumer()
-    consumer.poll("orders-0@0...4")
-    bench.connect().produce("dead-letters", codec: .gzip, count: 2)
-    bench.pass(9)
-    #expect(try bench.failures() == 0)
-    bench.pass(2)
-    #expect(try bench.counts() == ["delivered": 5, "dead_lettered": 2, "in_flight": 3])
-    consumer.commit("orders-0@5")
-    #expect(try bench.counts() == ["delivered": 5, "acked": 3, "dead_lettered": 2, "acked_paired": 2])
+  @Test func `copies that wait for an acknowledgement have a bound`() throws {
+    bench.consumer().poll("orders-0@0...4")
+    let link = bench.connect()
+    for _ in 0..<3 { link.produce("dead-letters", codec: .gzip, count: 40_000) }
+    #expect(link.session.process.copies.count == KafkaProcess.copyBound)
+    #expect(bench.ledger.dropped.pairs == 120_000 - UInt64(KafkaProcess.copyBound))
   }
 
   @Test func `a copy that says nothing and comes after the acks is of what was acknowledged last`() throws {
@@ -333,15 +281,5 @@ import Testing
     consumer.commit("orders-retry-0@1")
     let delay_ns = try bench.group().delay.max
     #expect(delay_ns < .seconds(2))
-  }
-
-  @Test func `copies whose sources never show have a bound`() throws {
-    let link = bench.connect()
-    for _ in 0..<3 { link.produce("dead-letters", codec: .gzip, count: 40_000) }
-    #expect(link.session.process.copies.count == KafkaProcess.copyBound)
-    #expect(bench.ledger.dropped.pairs == 120_000 - UInt64(KafkaProcess.copyBound))
-    bench.pass(11)
-    #expect(link.session.process.copies.isEmpty)
-    #expect(!bench.state.isWaiting)
   }
 }

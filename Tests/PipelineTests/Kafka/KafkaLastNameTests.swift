@@ -77,7 +77,7 @@ import Testing
   }
 
   @Test func `a group's partition is where it is now`() {
-    let group = KafkaGroup(name: "g", cluster: 0)
+    let group = KafkaGroup(name: "g", cluster: 0, salt: 0)
     let partition = KafkaPartition(group, 1)
     group.add(partition)
     #expect(group.partition(1) === partition)

@@ -44,18 +44,6 @@ import Testing
     #expect(try bench.counts() == ["delivered": 10, "acked": 8, "dead_lettered": 2, "acked_paired": 2])
   }
 
-  @Test func `a small number in its headers is not the offset of what was acknowledged long ago`() throws {
-    let producer = publisher()
-    let consumer = bench.consumer()
-    consumer.poll("orders-0@0...199")
-    consumer.commit("orders-0@200")
-    consumer.poll("orders-0@200...204")
-    producer.produce("orders.DLT", value: "wrapped", headers: [("retries", Array("3".utf8))])
-    consumer.commit("orders-0@205")
-    #expect(try bench.named() != ["orders-0@3"])
-    #expect(try bench.counts() == ["delivered": 205, "acked": 204, "dead_lettered": 1, "acked_paired": 1])
-  }
-
   @Test func `after a reset far back what was kept before is of no use`() throws {
     _ = publisher()
     let consumer = bench.consumer()
@@ -67,19 +55,6 @@ import Testing
     let partition = try #require(bench.state.group("g", cluster: bench.cluster)?.list.first)
     #expect(partition.recent[9] != nil)
     #expect(partition.recent[5_999] == nil)
-  }
-
-  @Test func `where its source is forgotten, the next record that is acknowledged stands for it`() throws {
-    let producer = publisher()
-    let consumer = bench.consumer()
-    for i in 0..<5 {
-      consumer.poll("orders-0@\(i * 1_000)...\(i * 1_000 + 999)")
-      consumer.commit("orders-0@\((i + 1) * 1_000)")
-    }
-    producer.produce("orders.DLT", headers: KafkaCopies.spring("orders", 0, 10))
-    consumer.poll("orders-0@5000...5004")
-    consumer.commit("orders-0@5005")
-    #expect(try bench.counts() == ["delivered": 5_005, "acked": 5_004, "dead_lettered": 1, "acked_paired": 1])
   }
 
   @Test func `what is kept for late copies has a bound`() throws {

@@ -91,10 +91,10 @@ final class KafkaLink {
 
   // MARK: Fetching
 
-  /// `epoch` −1: without a session; 0: opens one; else only what changed.
+  /// `epoch` −1: without a session; 0: opens one; else only what changed. `renews`: it had another session before.
   func fetch(
     _ positions: [String], epoch: Int32 = -1, forgotten: [String] = [], readsCommitted: Bool = false,
-    replica: Int32 = -1
+    replica: Int32 = -1, renews: Bool = false
   ) {
     request(.fetch)
     terms = KafkaFetchTerms(readsCommitted: readsCommitted, sessionID: 1, sessionEpoch: epoch, replica: replica)
@@ -102,7 +102,7 @@ final class KafkaLink {
       .fetchRequested(
         KafkaFetchRequest(
           replica: replica, maxWait_ms: 500, minBytes: 1, maxBytes: 1 << 20, readsCommitted: readsCommitted,
-          sessionID: epoch > 0 ? 1 : 0, sessionEpoch: epoch)))
+          sessionID: epoch > 0 || renews ? 1 : 0, sessionEpoch: epoch)))
     for position in positions {
       let spot = KafkaSpot(position)
       say(
@@ -189,7 +189,7 @@ final class KafkaLink {
   /// Joins and is assigned these partitions.
   func join(
     _ group: String, _ member: String, _ partitions: [String], generation: Int32, type: String = "consumer",
-    instance: String = "", sessionTimeout_ms: Int32 = 10_000
+    instance: String = "", sessionTimeout_ms: Int32 = 10_000, version: Int = 1
   ) {
     let membership = membership(group, member, generation, instance)
     let join = KafkaJoin(
@@ -200,7 +200,7 @@ final class KafkaLink {
     say(.joinGroupAnswered(membership, join: join, isLeader: true, members: 1, error: 0))
     request(.syncGroup)
     say(.syncGroupRequested(membership, protocolType: text(type)))
-    let assignment = KafkaAssignment(bytes: bench.text(Self.assignment(partitions)))
+    let assignment = KafkaAssignment(bytes: bench.text(Self.assignment(partitions, version: version)))
     say(.syncGroupAnswered(membership, protocolType: text(type), assignment: assignment, error: 0))
   }
 
@@ -220,10 +220,10 @@ final class KafkaLink {
     KafkaMembership(group: text(group), member: text(member), instance: text(instance), generation: generation)
   }
 
-  /// ConsumerProtocolAssignment, version 1.
-  private static func assignment(_ partitions: [String]) -> [UInt8] {
+  /// ConsumerProtocolAssignment.
+  private static func assignment(_ partitions: [String], version: Int) -> [UInt8] {
     let spots = partitions.map(KafkaSpot.init)
-    return KafkaBytes.i16(1) + KafkaBytes.i32(spots.count)
+    return KafkaBytes.i16(version) + KafkaBytes.i32(spots.count)
       + spots.flatMap { KafkaBytes.string($0.topic) + KafkaBytes.i32(1) + KafkaBytes.i32(Int($0.partition)) }
       + KafkaBytes.i32(-1)
   }
@@ -349,7 +349,8 @@ final class KafkaLink {
   ) {
     request(.produce)
     let destination = KafkaTopic(name: text(topic), id: .none)
-    say(.produceRequested(transactionalID: .empty, acks: -1, timeout_ms: 30_000))
+    let transaction = isTransactional ? text("transaction-\(producer)") : .empty
+    say(.produceRequested(transactionalID: transaction, acks: -1, timeout_ms: 30_000))
     say(.producePartition(destination, partition: 0))
     let detail = detail(destination, 0)
     var batch = KafkaBatch.none

@@ -81,38 +81,52 @@ import Testing
     #expect(counts["acked"] == 180)
   }
 
-  /// Of other clients it may have been a seek.
-  @Test(arguments: [("kgo", 0), ("apache-kafka-java", 3)])
-  func `what franz-go's session forgot and asks for again was paused`(software: String, failures: Int) throws {
-    let fetcher = bench.consumer().fetcher
-    fetcher.request(.apiVersions)
-    fetcher.say(.apiVersionsRequested(softwareName: bench.text(software), softwareVersion: bench.text("1")))
-    fetcher.fetch(["orders-0@0"], epoch: 0)
-    fetcher.answer("orders-0@0...4")
-    for epoch: Int32 in [1, 3, 5] {
-      fetcher.fetch([], epoch: epoch, forgotten: ["orders-0"])
+  @Test func `what a client asks for again where it stood, with another session, was not sought`() throws {
+    let consumer = bench.consumer("g", "m", ["orders-0", "orders-1"])
+    let fetcher = consumer.fetcher
+    fetcher.fetch(["orders-0@0", "orders-1@0"], epoch: 0)
+    fetcher.answer("orders-0@0...9", "orders-1@0...9")
+    for _ in 0..<3 {
+      fetcher.fetch(["orders-0@10"], epoch: 1)
       fetcher.answer()
-      fetcher.fetch(["orders-0@0"], epoch: epoch + 1)
-      fetcher.answer("orders-0@0...4")
+      // The seek of one drops what was buffered of the other.
+      fetcher.fetch(["orders-1@0", "orders-0@3"], epoch: 0, renews: true)
+      fetcher.answer("orders-1@0...9", "orders-0@3...9")
+    }
+    #expect(try bench.failures() == 3)
+    #expect(try bench.named() == ["orders-0@3"])
+    #expect(try bench.group().inferences == ["renewed_session": 3, "repeated_seek": 3])
+  }
+
+  @Test(arguments: [(0, 3), (1, 2)])
+  func `a repeat of the last request is a seek where the session goes on, or there is none`(
+    epoch: Int, failures: Int
+  ) throws {
+    let fetcher = bench.consumer().fetcher
+    fetcher.fetch(["orders-0@0"], epoch: epoch == 0 ? -1 : 0)
+    fetcher.answer("orders-0@0...9")
+    for n in 0..<failures {
+      fetcher.fetch(["orders-0@0"], epoch: epoch == 0 ? -1 : Int32(n) + 1)
+      fetcher.answer("orders-0@0...9")
     }
     #expect(try bench.failures() == failures)
   }
 
-  @Test func `franz-go's seeks are returns, also of what is paused`() throws {
-    let fetcher = bench.consumer().fetcher
-    fetcher.request(.apiVersions)
-    fetcher.say(.apiVersionsRequested(softwareName: bench.text("kgo"), softwareVersion: bench.text("1")))
-    fetcher.fetch(["orders-0@0"], epoch: 0)
-    fetcher.answer("orders-0@0...4")
-    for _ in 0..<2 {
-      fetcher.fetch([], epoch: 1, forgotten: ["orders-0"])
-      // Another session, without what is paused until its delay is over.
-      fetcher.fetch([], epoch: 0)
-      fetcher.answer()
-      fetcher.fetch(["orders-0@0"], epoch: 1)
-      fetcher.answer("orders-0@0...4")
+  @Test func `a consumer that seeks partition by partition has failed in each partition of a round`() throws {
+    let consumer = bench.consumer("g", "m", ["orders-0", "orders-1", "orders-2"])
+    func go(_ seeks: String...) {
+      consumer.fetcher.fetch("orders-0@10", "orders-1@10", "orders-2@10")
+      consumer.fetcher.answer()
+      consumer.fetcher.fetch(seeks)
+      consumer.fetcher.answer(seeks.map { KafkaGot($0 + "...9") })
     }
-    #expect(try bench.failures() == 2)
+    consumer.poll("orders-0@0...9", "orders-1@0...9", "orders-2@0...9")
+    for _ in 0..<2 { go("orders-0@3") }
+    for _ in 0..<2 { go("orders-1@4") }
+    go("orders-0@3", "orders-1@4")
+    #expect(try bench.counts()["requeued"] == 6)
+    #expect(try bench.named() == ["orders-0@3", "orders-1@4"])
+    #expect(try bench.group().inferences["separate_seeks"] == 2)
   }
 
   @Test func `unread prefetch that is dropped is refetched`() throws {
@@ -299,21 +313,6 @@ import Testing
     #expect(try bench.attempt("orders-0@3") == 4)
   }
 
-  @Test func `what was committed as done and then as not done has failed`() throws {
-    let consumer = bench.consumer()
-    consumer.poll("orders-0@0...4")
-    for n in 1...4 {
-      consumer.commit("orders-0@3")
-      consumer.commit("orders-0@2")
-      consumer.poll("orders-0@2...4")
-      #expect(try bench.attempt("orders-0@2") == n + 1)
-    }
-    #expect(
-      try bench.counts() == [
-        "delivered": 9, "redelivered": 4, "acked": 2, "requeued": 4, "refetched": 8, "in_flight": 3,
-      ])
-  }
-
   @Test func `commits out of order take nothing back`() throws {
     let consumer = bench.consumer()
     consumer.poll("orders-0@0...4")
@@ -321,22 +320,6 @@ import Testing
     consumer.commit("orders-0@2")
     consumer.poll("orders-0@5...6")
     #expect(try bench.counts() == ["delivered": 7, "acked": 3, "in_flight": 4])
-  }
-
-  @Test func `a return to a hole means the record behind it`() throws {
-    let consumer = bench.consumer()
-    // Nothing looks at the records one by one any more.
-    consumer.fetcher.session.process.recordsRead = KafkaProcess.recordsHashed
-    for first in [0, 4, 4] {
-      consumer.fetcher.fetch("orders-0@\(first)")
-      // Where the holes lie does not show: the records are taken to lie at the batch's end.
-      consumer.fetcher.answer(KafkaGot("orders-0@0...8") { $0.offsets = [0, 2, 5, 8] })
-    }
-    let counts = try bench.counts()
-    #expect(counts["requeued"] == 2)
-    #expect((counts["delivered"] ?? 0) + (counts["refetched"] ?? 0) == 12)
-    consumer.commit("orders-0@9")
-    #expect(try bench.counts()["in_flight"] == nil)
   }
 
   @Test func `a session's request that does not list a partition asks for it again`() throws {
@@ -377,7 +360,7 @@ import Testing
       #expect(partition.awaited.count <= KafkaPartition.awaitedBound)
       #expect(partition.seekBacks.count <= KafkaPartition.awaitedBound)
     }
-    let returns = group.members.values.map(\.returns.count)
-    #expect(returns.allSatisfy { $0 <= KafkaReturns.totalBound })
+    let returns = group.members.values.map(\.seeks.count)
+    #expect(returns.allSatisfy { $0 <= KafkaSeeks.totalBound })
   }
 }

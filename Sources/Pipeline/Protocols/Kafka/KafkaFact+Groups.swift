@@ -32,7 +32,8 @@ package enum KafkaAcknowledgeType: UInt8, Sendable {
   case gap, accept, release, reject, renew
 }
 
-/// The assignment in a classic group's SyncGroup answer, still encoded: ConsumerProtocolAssignment, versions 0 to 3. Other
+/// The assignment in a classic group's SyncGroup answer, still encoded: ConsumerProtocolAssignment, versions 0 to 3; newer ones
+/// (Faust sends 4) are read as the newest known, as Kafka's own clients do. Other
 /// protocols (Connect's, Schema Registry's) carry something else here.
 package struct KafkaAssignment: Hashable, Sendable {
   package var bytes: Text
@@ -54,7 +55,7 @@ package struct KafkaAssignedPartitions: Sendable {
   init?(_ bytes: Text, in frame: RawSpan) {
     let range = bytes.range(in: frame)
     end = range.upperBound
-    guard range.count >= 6, let version = frame.be16(range.lowerBound), version <= 3,
+    guard range.count >= 6, let version = frame.be16(range.lowerBound), version < 0x8000,
       let count = frame.be32(range.lowerBound + 2), Int32(bitPattern: count) >= 0
     else { return nil }
     offset = range.lowerBound + 6
@@ -89,14 +90,15 @@ package struct KafkaAssignedPartitions: Sendable {
   }
 }
 
-/// What a member of a classic group subscribes to, still encoded: ConsumerProtocolSubscription, versions 0 to 3.
+/// What a member of a classic group subscribes to, still encoded: ConsumerProtocolSubscription, versions
+/// 0 to 3; newer ones are read as the newest known.
 package struct KafkaSubscription: Hashable, Sendable {
   package var bytes: Text
 
   /// Calls with every topic's name; nothing if the bytes are something else.
   package func forEachTopic(in frame: RawSpan, _ body: (Text) -> Void) {
     let range = bytes.range(in: frame)
-    guard range.count >= 6, let version = frame.be16(range.lowerBound), version <= 3,
+    guard range.count >= 6, let version = frame.be16(range.lowerBound), version < 0x8000,
       let count = frame.be32(range.lowerBound + 2), Int(count) <= range.count / 2
     else { return }
     // Once to see whether it holds, once to tell.

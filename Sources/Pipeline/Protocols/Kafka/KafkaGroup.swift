@@ -1,6 +1,8 @@
 /// One consumer group as far as the target takes part in it.
 final class KafkaGroup {
   let name: String
+  /// Mixed into hashes of contents.
+  let salt: UInt64
   var cluster: ClusterID
   /// Its members in the target, by hash of their ids.
   var members: [UInt64: KafkaMember] = [:]
@@ -14,8 +16,6 @@ final class KafkaGroup {
   private(set) var offsetsCommitted: [KafkaPlace: Int64] = [:]
   /// Client ids, hashed, of those who were answered that nothing was committed yet.
   private(set) var askedInVain: [KafkaPlace: UInt64] = [:]
-  /// Committed by somebody who is no member: a consumer that assigns partitions to itself.
-  private(set) var committedAlone: Set<KafkaPlace> = []
   /// The latest generation (or member epoch) that was seen.
   var generation: Int32 = -1
   /// The epoch at which a member's partitions changed last.
@@ -28,10 +28,13 @@ final class KafkaGroup {
   var staysOnClose = false
   /// In the ledger; nil until it consumes something.
   var id: GroupID?
+  /// Of the partition that a commit acknowledged something of last.
+  var latestAcknowledged: KafkaPartition?
 
-  init(name: String, cluster: ClusterID) {
+  init(name: String, cluster: ClusterID, salt: UInt64) {
     self.name = name
     self.cluster = cluster
+    self.salt = salt
   }
 
   func partition(_ place: KafkaPlace) -> KafkaPartition? {
@@ -54,6 +57,7 @@ final class KafkaGroup {
   func drop(_ partition: KafkaPartition) {
     partitions[partition.place] = nil
     list.removeAll { $0 === partition }
+    if latestAcknowledged === partition { latestAcknowledged = nil }
   }
 
   /// Lets go of its members and partitions, which know it: somebody may hold one of them for longer than the group is there.
@@ -61,6 +65,7 @@ final class KafkaGroup {
     members.removeAll()
     partitions.removeAll()
     list.removeAll()
+    latestAcknowledged = nil
   }
 
   func noteFetched(_ place: KafkaPlace, _ offset: Int64, by client: UInt64) {
@@ -72,11 +77,8 @@ final class KafkaGroup {
     if offsetsFetched.count < Self.partitionBound || offsetsFetched[place] != nil { offsetsFetched[place] = offset }
   }
 
-  /// Whether anybody was.
-  func forgetInVain(_ place: KafkaPlace) -> Bool { askedInVain.removeValue(forKey: place) != nil }
-
   func noteCommitted(_ place: KafkaPlace, _ offset: Int64) {
-    _ = forgetInVain(place)
+    askedInVain[place] = nil
     if offsetsCommitted.count < Self.partitionBound || offsetsCommitted[place] != nil {
       offsetsCommitted[place] = offset
     }
@@ -86,11 +88,6 @@ final class KafkaGroup {
   func begins(_ place: KafkaPlace, at offset: Int64) -> Bool? {
     let known = [offsetsFetched[place], offsetsCommitted[place]].compactMap { $0 }.filter { $0 >= 0 }
     return known.isEmpty ? nil : known.contains(offset)
-  }
-
-  func noteStandalone(_ place: KafkaPlace, _ process: KafkaProcess) {
-    guard committedAlone.count < Self.partitionBound, committedAlone.insert(place).inserted else { return }
-    process.version += 1
   }
 
   /// Places of a topic that turned out to be others.
@@ -105,10 +102,6 @@ final class KafkaGroup {
     move(&offsetsFetched)
     move(&offsetsCommitted)
     move(&askedInVain)
-    for place in committedAlone where place >> 32 == KafkaPlace(topic) {
-      committedAlone.remove(place)
-      committedAlone.insert(topics.current(place))
-    }
   }
 
   static let memberBound = 4_096
@@ -139,11 +132,12 @@ final class KafkaMember {
   /// When its last connection was ended without its leaving, and whether by its own side.
   var goneAt: Timestamp?
   var wentByItself = false
-  var returns = KafkaReturns()
+  var seeks: KafkaSeeks
   /// Topics of a Streams member's subtopologies, by hash of the subtopology's id.
   var subtopologies: [UInt64: [Int32]] = [:]
 
-  init(_ group: KafkaGroup, id: UInt64, process: UInt64, client: UInt64) {
+  init(_ group: KafkaGroup, id: UInt64, process: UInt64, client: UInt64, rules: KafkaInferences) {
+    seeks = KafkaSeeks(rules)
     self.group = group
     self.id = id
     self.process = process
@@ -178,35 +172,14 @@ final class KafkaPartition {
   /// Where the log ends for this reader (high watermark, or last stable offset); −1: unknown.
   var logEnd: Int64 = -1
   var deliveries = KafkaOffsets()
-  /// Assigned anew: the next position says where it goes on.
-  var isReassigned = true
-  /// The next position that lies back is no return.
-  var isExcused = false
-  /// The broker has no such offset as it asked for, and nothing came since.
-  var isOutOfRange = false
-  /// A transaction that had read on from here was aborted: its consumer is about to go back; −1: none was.
-  var abortedAt: Int64 = -1
+  var cursor = KafkaCursor()
   /// Confirmed returns to exactly these offsets. They count on through generations, until the group is past them: kafkajs
   /// leaves its group and joins anew when its retries are used up.
   var seekBacks: [Int64: Int32] = [:]
   /// Offsets whose next copy is a delivery again.
   var awaited: Set<Int64> = []
-  /// Where the consumer stands: the position that was asked for last, or behind the records that came of it; the former;
-  /// and whether records came.
-  var position: Int64 = -1
-  var requested: Int64 = -1
-  var isAnswered = false
-  /// What was acknowledged last, and whether the latest commit went back to just that record: kafkajs commits what it seeks
-  /// back to, also where it has committed it as done a moment ago.
-  var latestAck: Acked?
-  var isTakenBack = false
   /// The last that were acknowledged.
   var recent = KafkaRecent()
-  /// What was in flight when an assignment took it away, until its next owner fetches: its consumer may commit on its way
-  /// out, and kafka-go's after it, too.
-  var givenBack: [(offset: Int64, delivery: Delivery)] = []
-  /// The generation of that assignment.
-  var givenBackIn: Int32 = -1
   /// Of a share group: deliveries whose lock may run out, and those whose lock did, should they come again.
   var locks = KafkaLocks()
   var lapsed: [Int64: Delivery] = [:]
@@ -216,25 +189,12 @@ final class KafkaPartition {
     self.place = place
   }
 
-  /// `returns`: confirmed ones to it by then.
-  struct Acked {
-    var offset: Int64
-    var ack: SettledAck
-    var returns: Int32
-  }
-
-  /// That it was acknowledged was taken back already.
-  func isNoAck(_ offset: Int64) {
-    if latestAck?.offset == offset { latestAck = nil }
-  }
-
   /// One more try of exactly that record.
   func countReturn(to offset: Int64) {
     if seekBacks[offset] != nil || seekBacks.count < Self.awaitedBound { seekBacks[offset, default: 0] += 1 }
   }
 
   static let awaitedBound = 4_096
-  static let givenBackBound = 512
   /// Before anything tells that the process publishes copies, and then; of all partitions of a group.
   static let recentBound = 64
   static let recentCopiedBound = 2_048
@@ -254,37 +214,20 @@ final class KafkaProcess {
   var recordsRead = 0
   /// Some of it to dead-letter or retry topics.
   var publishesCopies = false
-  /// When it was last given records of which nobody can tell whose they are.
-  var unattributedAt = Timestamp(ns: .min)
-  /// Client ids of franz-go's clients, hashed. Their fetch sessions forget what is paused, and they drop what they had of it;
-  /// whoever seeks with one begins another session. Other clients forget also what they have yet to hand over.
-  var franzClients: Set<UInt64> = []
+  /// Its latest transaction that was aborted, until records come that were asked for later.
+  var aborted: AbortedTransaction?
   /// Copies to dead-letter and retry topics that do not say what they are copies of.
   var copies: [Copy] = []
-  /// Copies that the broker refused or did not answer, by what they contain and where they go, and until when they are
-  /// expected again.
-  private var unsettled: [UInt64: (count: Int32, until: Timestamp)] = [:]
-  /// Where a record of that key and value was delivered last, if it publishes copies.
-  private(set) var bodies: [UInt64: (partition: KafkaPartition, offset: Int64)] = [:]
-
-  /// Past the bound all begin anew.
-  func noteUnsettled(_ copy: UInt64, at: Timestamp) {
-    if unsettled.count >= Self.copyBound { unsettled.removeAll(keepingCapacity: true) }
-    unsettled[copy] = ((unsettled[copy]?.count ?? 0) &+ 1, at + Self.unsettled_ns)
-  }
-
-  /// Whether such a copy is expected again; it is not from now on.
-  func takeUnsettled(_ copy: UInt64, at: Timestamp) -> Bool {
-    guard !unsettled.isEmpty, let known = unsettled[copy] else { return false }
-    unsettled[copy] = known.count > 1 ? (known.count - 1, known.until) : nil
-    return known.until >= at
-  }
+  /// Where a record of those contents was delivered last to a group, by both.
+  private(set) var bodies: [UInt64: KafkaSource] = [:]
 
   /// Past the bound all begin anew: copies follow their sources soon.
   func noteBody(_ body: UInt64, _ partition: KafkaPartition, _ offset: Int64) {
     if bodies.count >= Self.bodyBound { bodies.removeAll(keepingCapacity: true) }
-    bodies[body] = (partition, offset)
+    bodies[body ^ partition.group.salt] = KafkaSource(partition: partition, offset: offset)
   }
+
+  func lastDelivery(of body: UInt64, in group: KafkaGroup) -> KafkaSource? { bodies[body ^ group.salt] }
 
   /// Of idempotent producers: the latest sequences by producer and partition, to tell repeated requests.
   var sequences: [UInt64: Sequences] = [:]
@@ -303,7 +246,6 @@ final class KafkaProcess {
   struct Copy {
     var producer: Int32
     var settlement: Settlement
-    var at: Timestamp
   }
 
   init(id: UInt64) { self.id = id }
@@ -316,12 +258,9 @@ final class KafkaProcess {
   }
 
   private static let groupBound = 1_024
-  static let clientBound = 64
   static let sequenceBound = 4_096
   static let bodyBound = 65_536
   static let copyBound = 65_536
-  /// For so long Java's producer tries by default (delivery.timeout.ms).
-  private static let unsettled_ns: Int64 = .seconds(120)
   /// Copies without headers are told by their contents. A process that has read so many and published nothing is taken for
   /// one that does not: its records' contents are looked at again once it does.
   var readsContents: Bool { publishesCopies || recordsRead < Self.recordsHashed }

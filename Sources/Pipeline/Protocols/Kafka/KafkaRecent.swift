@@ -5,9 +5,6 @@
 struct KafkaRecent {
   private var entries: [(offset: Int64, ack: SettledAck)] = []
 
-  /// All through this offset may have been kept once, and made room; −1: none.
-  private(set) var forgottenThrough: Int64 = -1
-
   var acks: some Swift.Sequence<SettledAck> { entries.lazy.map(\.ack) }
 
   subscript(offset: Int64) -> SettledAck? {
@@ -19,9 +16,7 @@ struct KafkaRecent {
   mutating func insert(_ offset: Int64, _ ack: SettledAck, bound: Int) {
     if entries.count >= Self.latest, let first = entries.first, offset < first.offset { removeAll() }
     if entries.count >= bound {
-      let count = entries.count - bound / 2
-      forgottenThrough = max(forgottenThrough, entries[count - 1].offset)
-      entries.removeFirst(count)
+      entries.removeFirst(entries.count - bound / 2)
     }
     let i = place(of: offset)
     if i < entries.count, entries[i].offset == offset {
@@ -39,21 +34,7 @@ struct KafkaRecent {
 
   mutating func removeLast() -> (offset: Int64, ack: SettledAck)? { entries.popLast() }
 
-  mutating func removeAll() {
-    entries.removeAll()
-    forgottenThrough = -1
-  }
-
-  /// Whether it is one of those with the highest offsets, 64 of them.
-  func isLatest(_ offset: Int64) -> Bool {
-    let i = place(of: offset)
-    return i < entries.count && entries[i].offset == offset && entries.count - i <= Self.latest
-  }
-
-  /// The highest offset with that content among the last `searched`.
-  func last(of body: UInt64, among searched: Int) -> Int64? {
-    entries.suffix(searched).last { $0.ack.delivery.body == body }?.offset
-  }
+  mutating func removeAll() { entries.removeAll() }
 
   private static let latest = 64
 

@@ -50,15 +50,13 @@ extension KafkaSession {
     // Of an assignment that is over: the client throws it away.
     guard partition.serial == position.serial else { return }
     if answer.error == KafkaError.offsetOutOfRange {
-      partition.isExcused = true
-      partition.isOutOfRange = true
-      partition.member?.returns.cancel(place)
+      partition.cursor.missed()
+      partition.member?.seeks.cancel(place)
     }
     guard answer.error == KafkaError.none else { return }
-    if partition.isOutOfRange, answer.highWatermark >= 0 {
-      // Where the log has less than was handed over, the topic was made anew, or lost its end.
-      if answer.highWatermark < partition.end { state.beginAnew(partition, from: position.offset, at: at) }
-      partition.isOutOfRange = false
+    // Where the log has less than was handed over, the topic was made anew, or lost its end.
+    if answer.highWatermark >= 0, partition.cursor.answered(), answer.highWatermark < partition.end {
+      state.beginAnew(partition, from: position.offset, at: at)
     }
     fetching.partition = partition
     fetching.group = state.enrol(partition)
@@ -70,10 +68,7 @@ extension KafkaSession {
   }
 
   func fetchPartitionEnded() {
-    if let partition = fetching.partition, fetching.handedOver > 0 {
-      process.recordsRead &+= fetching.handedOver
-      partition.isAnswered = true
-    }
+    if fetching.partition != nil { process.recordsRead &+= fetching.handedOver }
     fetching.partition = nil
     fetching.stray = nil
   }
@@ -88,8 +83,8 @@ extension KafkaSession {
     if delivers {
       // A session's request lists only positions that changed: one that was answered and is answered again was asked for
       // again where it stood before.
-      if fetching.isIncremental, fetching.handedOver == 0, partition.isAnswered,
-        batch.lastOffset < partition.position
+      if fetching.isIncremental, fetching.handedOver == 0, case .read(_, let next) = partition.cursor.state,
+        batch.lastOffset < next
       {
         requested(partition, fetching.offset, at: fetching.requestedAt)
       }
@@ -105,7 +100,7 @@ extension KafkaSession {
   /// The position moves past records, and past batches that deliver nothing.
   private func pass(_ offset: Int64, _ partition: KafkaPartition) {
     guard offset >= fetching.offset, offset < .max else { return }
-    partition.position = max(partition.position, offset + 1)
+    partition.cursor.read(through: offset)
     partition.end = max(partition.end, offset + 1)
   }
 
@@ -117,9 +112,7 @@ extension KafkaSession {
     let name = state.topics[fetching.place].name
     switch stray {
     case .ungrouped: ledger.ungrouped.add(count, .kafka, name)
-    case .unattributed:
-      process.unattributedAt = ledger.now
-      ledger.unattributed.add(count, .kafka, name)
+    case .unattributed: ledger.unattributed.add(count, .kafka, name)
     }
   }
 
@@ -154,7 +147,7 @@ extension KafkaSession {
   func fetchedRecord(_ record: KafkaRecord, at: Timestamp) {
     followTopics()
     guard let batch = fetching.batch, let partition = fetching.partition else { return }
-    fetching.body = contents(record)
+    fetching.body = EqualCopy.contents(record)
     fetching.marks = record.marks
     handOver(
       record.offset, to: partition, batch.isLogAppendTime ? batch.maxTimestamp_ms : record.timestamp_ms,
@@ -185,15 +178,17 @@ extension KafkaSession {
 
   /// Before records are handed over: were the positions that returned retries?
   private func closeRound(of partition: KafkaPartition, at: Timestamp) {
-    guard let member = partition.member, member.returns.isOpen else { return }
+    if let aborted = process.aborted, fetching.requestedAt > aborted.at { process.aborted = nil }
+    guard let member = partition.member, member.seeks.isOpen else { return }
     let partitions = partition.group.partitions
     // In the order in which they were seen: a replay must look at the same ones.
     let others = partition.group.list.lazy.filter { $0.member === member }
-      .prefix(KafkaReturns.othersBound).map { ($0.place, $0.requested) }
-    let confirmed = member.returns.close(others: Array(others)) { place, offset in
+      .prefix(KafkaSeeks.othersBound).map { ($0.place, $0.cursor.asked, !$0.deliveries.isEmpty) }
+    let conclusion = member.seeks.close(others: Array(others)) { place, offset in
       partitions[place].map { $0.committed > offset } ?? true
     }
-    for one in confirmed { confirm(one, of: partition.group, at: at) }
+    if let rule = conclusion.setAside { state.count(rule, in: partition.group) }
+    for one in conclusion.confirmed { confirm(one, of: partition.group, at: at) }
   }
 
   private func refetched(_ offset: Int64, of partition: KafkaPartition, at: Timestamp) {

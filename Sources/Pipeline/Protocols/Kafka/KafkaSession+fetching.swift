@@ -28,6 +28,8 @@ extension KafkaSession {
     var isFull = false
     /// It belongs to no session.
     var isAlone = false
+    /// It ends a session, and asks for another one.
+    var renewsSession = false
     /// When the latest request that is answered was sent.
     var answeredThrough = Timestamp.zero
     /// Counts full requests; how many partitions the latest lists.
@@ -37,8 +39,8 @@ extension KafkaSession {
     var isIncremental = false
     var requestedAt = Timestamp.zero
     /// The connection's latest request, and the one before it.
-    var latest = KafkaReturns.Request()
-    var before = KafkaReturns.Request()
+    var latest = KafkaSeeks.Request()
+    var before = KafkaSeeks.Request()
   }
 
   enum Stray { case ungrouped, unattributed }
@@ -51,25 +53,10 @@ extension KafkaSession {
     // Of a full request only what it lists is fetched; one within a session lists what changed.
     fetching.isFull = request.sessionEpoch <= 0
     fetching.isAlone = request.sessionEpoch < 0
-    if fetching.isFull {
-      fetching.fullRequests &+= 1
-      paused.removeAll()
-    }
+    fetching.renewsSession = state.inferences.has(.renewedSession) && RenewedSession.renews(request)
+    if fetching.isFull { fetching.fullRequests &+= 1 }
     fetching.listed = 0
     fetching.isReplica = request.replica >= 0
-  }
-
-  func noteFranz(_ client: UInt64) {
-    if process.franzClients.count < KafkaProcess.clientBound { process.franzClients.insert(client) }
-  }
-
-  /// The client says what software it is.
-  func noteSoftware(_ name: Text, in frame: RawSpan) {
-    if name.equals("kgo", in: frame) {
-      noteFranz(client)
-    } else if !name.isEmpty {
-      process.franzClients.remove(client)
-    }
   }
 
   func fetchRequestEnded(replica: Int32) {
@@ -94,7 +81,6 @@ extension KafkaSession {
     else { return }
     let known = positions[place]
     let position = known ?? Position()
-    if let partition = position.partition, !partition.group.askedInVain.isEmpty { giveUpReader(partition) }
     if position.version != process.version { attribute(position, place, offset: asked.offset) }
     position.offset = asked.offset
     position.askedAt = exchange.requestedAt
@@ -105,9 +91,7 @@ extension KafkaSession {
     }
     if known == nil { positions[place] = position }
     // Another owner's position is not this one's.
-    let wasPaused = paused.remove(place) != nil
     if let partition = position.partition, partition.serial == position.serial {
-      if wasPaused { partition.isExcused = true }
       requested(partition, asked.offset, at: exchange.requestedAt)
     }
   }
@@ -120,49 +104,60 @@ extension KafkaSession {
       return
     }
     moved(from: position.partition, to: nil)
-    if process.franzClients.contains(client), paused.count < KafkaGroup.partitionBound { paused.insert(place) }
   }
 
-  /// Which group it is that fetches. By the assignments of this process; where several groups have the partition, by the
-  /// group that the connection fetches other partitions for, by the offset that OffsetFetch answered, by the client id.
-  /// Outside of every assignment, by the offset that OffsetFetch answered (`assign()`), or, where that was none, by the
-  /// client id. Never by a guess.
+  /// Which group it is that fetches. By the assignments of this process; where several groups have the partition, by
+  /// `GroupByOffset` or `GroupByClient`. Outside of every assignment (`assign()`), by the same. Never by a guess.
   func attribute(_ position: Position, _ place: KafkaPlace, offset: Int64) {
     position.version = process.version
     let before = position.partition
     var fitting = process.groups.filter { group in
       !group.isForeign && group.partitions[place].map { $0.member?.process == process.id } ?? false
     }
-    if fitting.count > 1 { fitting = narrow(fitting, place, offset) }
-    if fitting.isEmpty {
-      let hasNoMember = process.groups.filter { group in
-        !group.isForeign && !group.members.contains { $0.value.process == process.id && !$0.value.isStandalone }
-      }
-      var standalone = hasNoMember.filter { $0.begins(place, at: offset) == true || $0.committedAlone.contains(place) }
-      // That has committed nothing yet: the client that was told so begins where its own policy says.
-      if standalone.isEmpty, client != 0 { standalone = hasNoMember.filter { $0.askedInVain[place] == client } }
-      if standalone.count == 1, !assignStandalone(standalone[0], place) { standalone.removeAll() }
-      fitting = standalone
+    var rule: KafkaInference?
+    if fitting.count > 1 {
+      (fitting, rule) = narrow(fitting, place, offset)
+    } else if fitting.isEmpty {
+      (fitting, rule) = standalone(place, offset)
+      if fitting.count == 1, !assignStandalone(fitting[0], place) { fitting.removeAll() }
     }
     position.isAmbiguous = fitting.count > 1
     position.partition = fitting.count == 1 ? fitting[0].partitions[place] : nil
     if let partition = position.partition {
       position.serial = partition.serial
-      boundGroup = partition.group
       if let member = partition.member { attach(member) }
       if partition.group.id == nil { _ = state.ledgerGroup(partition.group) }
+      if let rule, partition !== before { state.count(rule, in: partition.group) }
       position.version = process.version
     }
     moved(from: before, to: position.partition)
   }
 
-  private func narrow(_ groups: [KafkaGroup], _ place: KafkaPlace, _ offset: Int64) -> [KafkaGroup] {
-    if let boundGroup, groups.contains(where: { $0 === boundGroup }) { return [boundGroup] }
-    // One that has committed nothing yet begins anywhere, also where another one stands.
-    let byOffset = groups.filter { $0.begins(place, at: offset) ?? true }
-    if byOffset.count == 1 { return byOffset }
-    let byClient = groups.filter { $0.partitions[place]?.member?.client == client }
-    return byClient.count == 1 ? byClient : groups
+  private func narrow(
+    _ groups: [KafkaGroup], _ place: KafkaPlace, _ offset: Int64
+  ) -> (groups: [KafkaGroup], by: KafkaInference?) {
+    if state.inferences.has(.groupByOffset) {
+      let fitting = GroupByOffset.fitting(groups, place, offset)
+      if fitting.count == 1 { return (fitting, .groupByOffset) }
+    }
+    if state.inferences.has(.groupByClient) {
+      let fitting = GroupByClient.fitting(groups, place, client)
+      if fitting.count == 1 { return (fitting, .groupByClient) }
+    }
+    return (groups, nil)
+  }
+
+  /// Groups that have no member in this process.
+  private func standalone(_ place: KafkaPlace, _ offset: Int64) -> (groups: [KafkaGroup], by: KafkaInference?) {
+    let groups = process.groups.filter { group in
+      !group.isForeign && !group.members.contains { $0.value.process == process.id && !$0.value.isStandalone }
+    }
+    if state.inferences.has(.groupByOffset) {
+      let fitting = GroupByOffset.standalone(groups, place, offset)
+      if !fitting.isEmpty { return (fitting, .groupByOffset) }
+    }
+    guard state.inferences.has(.groupByClient) else { return ([], nil) }
+    return (GroupByClient.standalone(groups, place, client), .groupByClient)
   }
 
   /// A consumer that assigns partitions to itself, of a group whose offsets it asked for or commits. Whether it has this one.
@@ -181,23 +176,12 @@ extension KafkaSession {
     return true
   }
 
-  /// One of a group that nobody commits for only reads: nothing that it gets will ever be settled.
-  private func giveUpReader(_ partition: KafkaPartition) {
-    guard partition.deliveries.count > Self.readerBound, partition.member?.isStandalone == true,
-      partition.group.forgetInVain(partition.place)
-    else { return }
-    state.revoke(partition, at: ledger.now)
-    process.version += 1
-  }
-
-  private static var readerBound: Int { 16_384 }
-
   /// The member has the partition from now on.
   func take(_ partition: KafkaPartition, for member: KafkaMember) {
     partition.member = member
     partition.takenAt = ledger.now
     partition.serial &+= 1
-    partition.isReassigned = true
+    partition.cursor.assign()
     member.assigned.insert(partition.place)
     let group = state.enrol(partition)
     if ledger.isCurrent(group) { ledger.consumers[partition.consumer].process = member.process }
@@ -205,59 +189,37 @@ extension KafkaSession {
     ledger.isPlanDue = true
   }
 
-  /// A position was asked for: does it go on, or did it return? Asked for again where it stood, or catching up with what
-  /// was delivered before, it goes on.
+  /// A position was asked for: `RenewedSession` and the rules of `KafkaSeeks` say what it means that it goes back.
   func requested(_ partition: KafkaPartition, _ offset: Int64, at: Timestamp) {
-    let stood = partition.position
-    partition.position = offset
-    partition.requested = offset
-    partition.isAnswered = false
-    let isExcused = partition.isExcused
-    partition.isExcused = false
-    if partition.isReassigned {
-      partition.isReassigned = false
-      partition.abortedAt = -1
-      // What its last owner did not commit until now comes again.
-      partition.givenBack.removeAll()
-      // Where it goes on behind what was handed over, it was the same consumer's all along (cooperative rebalancing); also
-      // where it goes on behind what is in work: then it dropped only what it had fetched ahead, which comes again.
-      let goesOn = partition.end >= 0 && partition.deliveries.count(below: offset) > 0
-      if !goesOn, partition.end < 0 || offset < partition.end { state.abandon(partition, at: at) }
-      partition.end = goesOn ? max(partition.end, offset) : offset
-    } else if offset > partition.end {
-      // Skipped, or handed over in a gap.
-      partition.end = offset
-    } else if offset < stood {
-      if partition.isTakenBack, !isExcused, takeBack(partition, offset, at: at) { return }
-      // The failure that this return is due to was the transaction's.
-      let isAborted = offset <= partition.abortedAt
-      partition.abortedAt = -1
-      guard !isExcused, !isAborted, let member = partition.member else { return }
-      member.returns.returned(partition.place, to: offset, before: fetching.before, at: at)
+    let move = partition.cursor.request(offset)
+    switch move {
+    case .begins: begins(partition, offset, at: at)
+    case .repeats where fetching.renewsSession && process.aborted?.workedOn.contains(partition.place) != true:
+      state.count(.renewedSession, in: partition.group)
+    case .repeats, .goesBack:
+      let isAborted = process.aborted?.tells(requestSentAt: at) ?? false
+      partition.member?.seeks.returned(
+        partition.place, to: offset, before: fetching.before, isAborted: isAborted, at: at)
+    case .goesOn: break
     }
+    // Skipped, or handed over in a gap.
+    partition.end = max(partition.end, offset)
   }
 
-  /// The record was committed as done, and then as not done, and is fetched anew: a failed attempt, and its acknowledgement was
-  /// no success. Commits out of order look the same until the position returns.
-  private func takeBack(_ partition: KafkaPartition, _ offset: Int64, at: Timestamp) -> Bool {
-    partition.isTakenBack = false
-    guard let latest = partition.latestAck, latest.offset == offset, state.isFiled(partition) else { return false }
-    partition.latestAck = nil
-    _ = partition.recent.remove(offset)
-    partition.ackedThrough = min(partition.ackedThrough, offset)
-    if partition.seekBacks.count < KafkaPartition.awaitedBound { partition.seekBacks[offset] = latest.returns + 1 }
-    if partition.awaited.count < KafkaPartition.awaitedBound { partition.awaited.insert(offset) }
-    label(partition, offset, latest.ack.delivery.message)
-    ledger.requeueAcked(latest.ack, at: at)
-    return true
+  /// The first request since an assignment. Where it goes on behind what was handed over, it was the same consumer's all
+  /// along (cooperative rebalancing); also where it goes on behind what is in work: then it dropped only what it had fetched
+  /// ahead, which comes again.
+  private func begins(_ partition: KafkaPartition, _ offset: Int64, at: Timestamp) {
+    let goesOn = partition.end >= 0 && partition.deliveries.count(below: offset) > 0
+    if !goesOn, partition.end < 0 || offset < partition.end { state.abandon(partition, at: at) }
+    partition.end = goesOn ? max(partition.end, offset) : offset
   }
 
   /// A round of returns was a failed attempt: the delivery ends, and the copy that came, or is to come, is another one.
-  func confirm(_ confirmed: KafkaReturns.Confirmed, of group: KafkaGroup, at: Timestamp) {
+  func confirm(_ confirmed: KafkaSeeks.Confirmed, of group: KafkaGroup, at: Timestamp) {
     guard let partition = group.partitions[confirmed.place] else { return }
-    var offset = confirmed.offset
-    // Compaction and markers leave holes: the record behind it is meant.
-    if offset >= partition.ackedThrough { offset = partition.deliveries.firstOffset(from: offset) ?? offset }
+    let offset = confirmed.offset
+    state.count(confirmed.rule, in: group)
     let failed = fail(partition, offset, isNamed: confirmed.isNamed, at: at)
     if confirmed.isNamed { partition.countReturn(to: offset) }
     if confirmed.isHandedOver {
@@ -316,8 +278,8 @@ extension KafkaSession {
     for group in process.groups {
       guard let partition = group.partitions[place], let member = partition.member, member.process == process.id
       else { continue }
-      partition.isExcused = true
-      member.returns.cancel(place)
+      partition.cursor.excuseMove()
+      member.seeks.cancel(place)
     }
   }
 }

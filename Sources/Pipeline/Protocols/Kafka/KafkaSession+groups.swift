@@ -100,16 +100,15 @@ extension KafkaSession {
       changes: member.hadPartitions && places != member.assigned)
     if !places.isEmpty { member.hadPartitions = true }
     member.generation = generation
-    for partition in group.list where partition.givenBackIn < group.generation { partition.givenBack = [] }
     for place in member.assigned.subtracting(places).sorted() {
       if let partition = group.partitions[place], partition.member === member {
-        state.revoke(partition, mayCommit: true, at: at)
+        state.revoke(partition, at: at)
       }
     }
     for place in places.sorted() {
       guard let partition = state.partition(place, of: group) else { continue }
       if partition.member === member {
-        if isNew { partition.isReassigned = true }
+        if isNew { partition.cursor.assign() }
         continue
       }
       if let other = partition.member {
@@ -117,13 +116,13 @@ extension KafkaSession {
         if other.goneAt != nil {
           state.crash(other, at: at)
         } else {
-          state.revoke(partition, mayCommit: true, at: at)
+          state.revoke(partition, at: at)
         }
       }
       take(partition, for: member)
     }
     member.assigned = places
-    if isNew { member.returns.cancel() }
+    if isNew { member.seeks.cancel() }
     process.version += 1
     positionsVersion += 1
     ledger.isPlanDue = true

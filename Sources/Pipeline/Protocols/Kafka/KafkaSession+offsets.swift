@@ -1,23 +1,21 @@
 // Commits: what they acknowledge, once they are answered; transactions, once they have ended.
 
 extension KafkaSession {
-  /// Whoever commits a partition has it: where the assignment was not seen (joined midway), this tells.
+  /// `CommittingMember`
   func commitRequested(_ membership: KafkaMembership, _ position: KafkaPosition, in frame: RawSpan) {
     guard let group = group(membership.group, in: frame), !group.isForeign,
       let place = place(position.topic, position.partition, in: frame)
     else { return }
     if group.partition(place)?.member != nil { return }
-    guard !membership.member.isEmpty else {
-      if membership.generation < 0 { group.noteStandalone(place, process) }
-      return
-    }
+    guard state.inferences.has(.committingMember), !membership.member.isEmpty else { return }
     // A member whose assignment is known commits, on its way out, what it has just lost; a later generation's was missed.
-    guard let member = member(membership, in: frame), membership.generation > member.generation,
+    guard let member = member(membership, in: frame), CommittingMember.tells(membership, of: member),
       let partition = state.partition(place, of: group)
     else { return }
     take(partition, for: member)
     // Where it stands now is where it goes on.
-    partition.isReassigned = true
+    partition.cursor.assign()
+    state.count(.committingMember, in: group)
   }
 
   func offsetFetched(_ name: Text, _ position: KafkaPosition, in frame: RawSpan) {
@@ -62,9 +60,7 @@ extension KafkaSession {
   private func committed(_ group: KafkaGroup, _ place: KafkaPlace, _ offset: Int64, at: Timestamp) {
     group.noteCommitted(place, offset)
     guard let partition = group.partition(place) else { return }
-    endCopied(partition, below: offset, at: at)
     let inBatch = partition.deliveries.count(below: offset) > 1
-    var latest: KafkaPartition.Acked?
     while let first = partition.deliveries.first, first.offset < offset {
       _ = partition.deliveries.removeFirst()
       guard ledger.deliveries.isLive(first.id) else { continue }
@@ -73,23 +69,14 @@ extension KafkaSession {
       } else {
         let delivery = ledger.deliveries[first.id]
         let ack = SettledAck(delivery: delivery, at: ledger.advance(to: at), inBatch: inBatch)
-        keepRecent(partition, first.offset, ack)
-        latest = KafkaPartition.Acked(offset: first.offset, ack: ack, returns: 0)
         ledger.settle(first.id, as: .acked, at: at, inBatch: inBatch)
+        keepRecent(partition, first.offset, ack)
       }
     }
-    while let first = partition.givenBack.first, first.offset < offset {
-      if state.isFiled(partition) { ledger.acknowledgeAbandoned(first.delivery, at: at) }
-      partition.givenBack.removeFirst()
-    }
+    state.countCopies(of: process, at: at)
     partition.ackedThrough = max(partition.ackedThrough, min(offset, partition.seenThrough))
-    if var latest {
-      latest.returns = partition.seekBacks[latest.offset] ?? 0
-      partition.latestAck = latest
-    }
-    partition.isTakenBack = offset < partition.committed && offset == partition.latestAck?.offset
     partition.committed = offset
-    partition.abortedAt = -1
+    partition.cursor.committed()
     if !partition.seekBacks.isEmpty { partition.seekBacks = partition.seekBacks.filter { $0.key >= offset } }
     if !partition.awaited.isEmpty { partition.awaited = partition.awaited.filter { $0 >= offset } }
     state.updateLag(of: partition)
@@ -97,13 +84,18 @@ extension KafkaSession {
 
   /// What the transaction would have published and committed counts if it did; if it was aborted, that is one failed attempt in each
   /// partition, of the record that waits there longest.
-  func endTransaction(_ producer: Int64, commits: Bool, error: Int16, at: Timestamp) {
+  func endTransaction(_ producer: Int64, commits: Bool, isAborted: Bool = false, error: Int16, at: Timestamp) {
     guard !KafkaError.isTransient(error) else { return }
     let offsets = state.transactions.take(producer)
     let copies = state.transactions.takeCopies(producer)
+    let worked = state.transactions.takeWorked(producer)
     guard error == KafkaError.none else { return }
+    // Its consumer goes back now, whether it had sent offsets or not.
+    if isAborted, state.inferences.has(.abortedTransaction) {
+      process.aborted = AbortedTransaction(at: at, workedOn: worked)
+    }
     if commits {
-      for copy in copies { copied(copy.source, copy.producer, at: at) }
+      for copy in copies { copied(copy, at: at) }
     }
     for (group, place, offset) in offsets {
       let current = state.topics.current(place)
@@ -115,7 +107,7 @@ extension KafkaSession {
         partition.countReturn(to: first.offset)
         if partition.awaited.count < KafkaPartition.awaitedBound { partition.awaited.insert(first.offset) }
         // Its consumer goes back to what is committed, which is the same failure.
-        partition.abortedAt = first.offset
+        partition.cursor.excuseReturn(to: first.offset)
       }
     }
   }

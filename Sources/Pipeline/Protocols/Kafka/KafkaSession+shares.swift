@@ -25,7 +25,6 @@ extension KafkaSession {
       guard let group = boundGroup, group.isShare, let place = place(topic, number, in: frame),
         let partition = state.partition(place, of: group)
       else { return }
-      paused.remove(place)
       _ = state.enrol(partition)
       if positions[place] == nil {
         positions[place] = Position(partition: partition, serial: partition.serial, version: process.version)
@@ -54,7 +53,7 @@ extension KafkaSession {
     case .sharePartitionEnded: sharing.partition = nil
     case .acknowledged(let membership, let acknowledgement, let error):
       guard error == KafkaError.none else { return }
-      acknowledged(membership, acknowledgement, isLast: sharesClosing == exchange.correlation, in: frame, at: at)
+      acknowledged(membership, acknowledgement, in: frame, at: at)
     case .shareAnswered(let membership, _):
       guard sharesClosing == exchange.correlation else { return }
       sharesClosing = nil
@@ -76,7 +75,7 @@ extension KafkaSession {
 
   func sharedRecord(_ record: KafkaRecord) {
     sharing.offsets.append(record.offset...record.offset)
-    let body = contents(record)
+    let body = EqualCopy.contents(record)
     if body != 0 { sharing.bodies[record.offset] = body }
   }
 
@@ -149,35 +148,18 @@ extension KafkaSession {
     return true
   }
 
-  /// `isLast`: by the request that ends the share session.
   private func acknowledged(
-    _ membership: KafkaMembership, _ acknowledgement: KafkaAcknowledgement, isLast: Bool, in frame: RawSpan,
-    at: Timestamp
+    _ membership: KafkaMembership, _ acknowledgement: KafkaAcknowledgement, in frame: RawSpan, at: Timestamp
   ) {
     guard let member = shareMember(membership, in: frame),
       let place = place(KafkaTopic(name: .empty, id: acknowledgement.topic), acknowledgement.partition, in: frame),
       let partition = member.group.partitions[place], acknowledgement.lastOffset >= acknowledgement.firstOffset
     else { return }
-    // franz-go releases also what it only gives back: at its end, and of a partition that the same request forgets, as it is
-    // paused, or another's now. Other clients leave that to the broker.
-    let givesBack = (isLast || paused.contains(place)) && process.franzClients.contains(client)
     // Only what is in flight can be acknowledged, however long the range is.
     let deliveries = partition.deliveries.within(acknowledgement.firstOffset...acknowledgement.lastOffset)
-    if !process.copies.isEmpty {
-      // What copies are made of is accepted next.
-      var accepted: [(offset: Int64, id: DeliveryID)] = []
-      for one in deliveries where acknowledgement.type(of: one.offset, in: frame) == .accept { accepted.append(one) }
-      endCopied(partition, accepted, of: process, at: at)
-    }
     for (offset, id) in deliveries {
       guard let type = acknowledgement.type(of: offset, in: frame) else { continue }
-      if givesBack, type == .release, ledger.deliveries.isLive(id) {
-        partition.deliveries.remove(offset)
-        partition.locks.settled(id)
-        ledger.abandon(id, at: at)
-      } else {
-        settle(partition, offset, id, type, lock_ns: sharing.lock_ns, at: at)
-      }
+      settle(partition, offset, id, type, lock_ns: sharing.lock_ns, at: at)
     }
   }
 
@@ -205,8 +187,10 @@ extension KafkaSession {
     case _ where isPaired: ledger.dropPaired(id)
     case .accept:
       let delivery = ledger.deliveries[id]
-      keepRecent(partition, offset, .init(delivery: delivery, at: ledger.advance(to: at), inBatch: false))
+      let ack = SettledAck(delivery: delivery, at: ledger.advance(to: at), inBatch: false)
       ledger.settle(id, as: .acked, at: at)
+      keepRecent(partition, offset, ack)
+      state.countCopies(of: process, at: at)
     case .release: ledger.settle(id, as: .requeued, at: at)
     case .reject: ledger.settle(id, as: .rejected, at: at)
     // No record was there after all: compacted batches tell only where they end.

@@ -16,21 +16,13 @@ final class KafkaSession: ProtocolSession {
   private var lastTopic = KafkaLastName<Int32>()
   private var lastGroup = KafkaLastName<KafkaGroup>()
   private var lastClient = KafkaLastName<UInt64>()
-  /// The group that this connection fetches for, once a partition told that fits only one.
-  var boundGroup: KafkaGroup? {
-    didSet {
-      guard boundGroup !== oldValue else { return }
-      // Where several groups fitted, only one does now.
-      for position in positions.values where position.isAmbiguous { position.version = 0 }
-    }
-  }
+  /// The share group that this connection fetches for.
+  var boundGroup: KafkaGroup?
   /// Positions of the fetch session (KIP-227), or of the latest full request.
   var positions: [KafkaPlace: Position] = [:]
   /// How many of them belong to each group: clients drop and list partitions all the time, and only a group that comes or
   /// goes changes what is held.
   private var fetched: [ObjectIdentifier: Int] = [:]
-  /// Of franz-go's: what it forgot and may ask for again where it stood.
-  var paused: Set<KafkaPlace> = []
   var fetching = Fetching()
   var producing = Producing()
   var sharing = Sharing()
@@ -120,7 +112,6 @@ final class KafkaSession: ProtocolSession {
     members.removeAll()
     positions.removeAll()
     positionsVersion += 1
-    giveUpSent(at: at)
   }
 
   // MARK: Who
@@ -130,8 +121,6 @@ final class KafkaSession: ProtocolSession {
   private func clientHash(_ id: Text, in frame: RawSpan) -> UInt64 {
     if let known = lastClient.find(id, in: frame) { return known }
     let hash = hash(id, in: frame)
-    // What franz-go calls itself unless told otherwise; ApiVersions may have passed before we came.
-    if id.equals("kgo", in: frame) { noteFranz(hash) }
     lastClient.remember(hash, id, in: frame)
     return hash
   }
@@ -270,13 +259,9 @@ extension KafkaSession: KafkaFactSink {
     // The most frequent first.
     case .record(let record): self.record(record, of: exchange, in: frame, at: at)
     case .batch(let batch): self.batch(batch, of: exchange, at: at)
-    case .recordHeader(_, let value): recordHeader(value, in: frame)
     case .request(let clientID):
       client = clientID.isEmpty ? 0 : clientHash(clientID, in: frame)
       followTopics()
-
-    case .apiVersionsRequested(let software, _):
-      noteSoftware(software, in: frame)
 
     case .fetchRequested(let request): fetchRequested(request, at: exchange.requestedAt)
     case .fetchPartitionRequested(let position): fetchPartitionRequested(position, of: exchange, in: frame)
@@ -287,7 +272,7 @@ extension KafkaSession: KafkaFactSink {
     case .fetchPartitionEnded: fetchPartitionEnded()
     case .fetchEnded: fetching.partition = nil
 
-    case .produceRequested, .producePartition, .producePartitionEnded, .producePartitionAnswered:
+    case .produceRequested, .producePartition, .producePartitionEnded:
       produceFact(fact, of: exchange, in: frame, at: at)
 
     case .offsetCommitPositionRequested(let membership, _, let position):
@@ -300,7 +285,7 @@ extension KafkaSession: KafkaFactSink {
       if error == KafkaError.none { offsetFetched(group, position, in: frame) }
     case .leaderEpochEnd(let topic, let partition, _, _, _): excuse(topic, partition, in: frame)
     case .txnEnded(_, let producer, let commits, let error):
-      endTransaction(producer, commits: commits, error: error, at: at)
+      endTransaction(producer, commits: commits, isAborted: !commits, error: error, at: at)
     case .producerIDAnswered(_, let producer, _, let error):
       // Aborts what an earlier producer of the same transactional id has left.
       if error == KafkaError.none { endTransaction(producer, commits: false, error: error, at: at) }
@@ -315,7 +300,7 @@ extension KafkaSession: KafkaFactSink {
 
   func detail(_ topic: KafkaTopic, partition: Int32, of exchange: KafkaExchange, in frame: RawSpan) -> KafkaDetail {
     switch exchange.key {
-    case .produce: producing.mayHoldCopies ? [.records, .headers, .hashes] : []
+    case .produce: produceDetail
     case .fetch: fetchDetail
     case .shareFetch: shareDetail
     default: []

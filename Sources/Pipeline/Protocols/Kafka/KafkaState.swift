@@ -18,8 +18,8 @@ final class KafkaState: ProtocolState {
   private var idleGroupsMissedAt = Timestamp(ns: .min)
   /// Members whose every connection ended without their leaving.
   private(set) var gone: [KafkaMember] = []
-  /// Processes with copies of which nobody knows yet what they are copies of.
-  var copying: [KafkaProcess] = []
+  /// Which rules apply.
+  var inferences = KafkaInferences.all
   /// Share groups: their locks run out.
   private(set) var shares: [KafkaGroup] = []
   var transactions = KafkaTransactions()
@@ -63,7 +63,7 @@ final class KafkaState: ProtocolState {
       ledger.dropped.groups += 1
       return nil
     }
-    let made = KafkaGroup(name: name.string(in: frame), cluster: cluster)
+    let made = KafkaGroup(name: name.string(in: frame), cluster: cluster, salt: filed)
     groups[filed] = made
     return made
   }
@@ -102,7 +102,7 @@ final class KafkaState: ProtocolState {
       ledger.dropped.consumers += 1
       return nil
     }
-    let made = KafkaMember(group, id: id, process: process.id, client: client)
+    let made = KafkaMember(group, id: id, process: process.id, client: client, rules: inferences)
     group.members[id] = made
     process.has(group)
     return made
@@ -136,8 +136,6 @@ final class KafkaState: ProtocolState {
       // Of a group that a bound took away nothing is in flight; under another name something may be.
       if partition.groupSerial != 0 { retire(partition) }
       partition.recent.removeAll()
-      partition.latestAck = nil
-      partition.givenBack.removeAll()
       partition.lapsed.removeAll()
       var consumer = Consumer(process: partition.member?.process ?? 0, noAck: false)
       consumer.lastSettled = ledger.now
@@ -212,7 +210,7 @@ final class KafkaState: ProtocolState {
     for group in groups.values {
       for partition in group.list where partition.place >> 32 == KafkaPlace(topic) {
         beginAnew(partition, from: -1, at: ledger.now)
-        partition.isReassigned = true
+        partition.cursor.assign()
       }
     }
   }
@@ -250,7 +248,7 @@ final class KafkaState: ProtocolState {
       for place in member.assigned where place >> 32 == KafkaPlace(topic) {
         member.assigned.remove(place)
         member.assigned.insert(topics.current(place))
-        member.returns.rename(place, to: topics.current(place))
+        member.seeks.rename(place, to: topics.current(place))
       }
     }
   }
@@ -264,7 +262,6 @@ final class KafkaState: ProtocolState {
       ledger.abandon(id, at: at)
     }
     partition.awaited.removeAll()
-    partition.latestAck = nil
     partition.locks.removeAll()
   }
 
@@ -273,39 +270,26 @@ final class KafkaState: ProtocolState {
   func beginAnew(_ partition: KafkaPartition, from offset: Int64, at: Timestamp) {
     abandon(partition, at: at)
     partition.seekBacks.removeAll()
-    partition.member?.returns.cancel(partition.place)
+    partition.member?.seeks.cancel(partition.place)
     partition.recent.removeAll()
-    partition.givenBack.removeAll()
     partition.lapsed.removeAll()
     partition.end = offset
     partition.seenThrough = max(0, offset)
     partition.ackedThrough = 0
     partition.refusedThrough = 0
     partition.committed = -1
-    partition.isOutOfRange = false
   }
 
-  /// A member no longer has the partition. `mayCommit`: by an assignment, upon which it commits once more.
-  func revoke(_ partition: KafkaPartition, mayCommit: Bool = false, at: Timestamp) {
-    partition.givenBack.removeAll()
-    if mayCommit {
-      partition.givenBackIn = partition.group.generation
-      for (offset, id) in partition.deliveries.within(0...(.max)).prefix(KafkaPartition.givenBackBound)
-      where ledger.deliveries.isLive(id) && !ledger.deliveries[id].flags.contains(.paired) {
-        partition.givenBack.append((offset, ledger.deliveries[id]))
-      }
-    }
+  /// A member no longer has the partition.
+  func revoke(_ partition: KafkaPartition, at: Timestamp) {
     abandon(partition, at: at)
     partition.member?.assigned.remove(partition.place)
-    partition.member?.returns.cancel(partition.place)
+    partition.member?.seeks.cancel(partition.place)
     partition.member = nil
     partition.serial &+= 1
     partition.end = -1
-    partition.position = -1
-    partition.abortedAt = -1
     partition.committed = -1
-    partition.requested = -1
-    partition.isReassigned = true
+    partition.cursor.assign()
     setLag(of: partition, nil)
     ledger.isPlanDue = true
   }
@@ -319,7 +303,7 @@ final class KafkaState: ProtocolState {
     }
     member.assigned.removeAll()
     member.isAssignmentKnown = false
-    member.returns.cancel()
+    member.seeks.cancel()
     processes[member.process]?.version += 1
   }
 
@@ -370,7 +354,7 @@ final class KafkaState: ProtocolState {
 
   /// Time alone ends something.
   var isWaiting: Bool {
-    !gone.isEmpty || !copying.isEmpty || shares.contains { $0.list.contains { !$0.locks.isEmpty } }
+    !gone.isEmpty || shares.contains { $0.list.contains { !$0.locks.isEmpty } }
   }
 
   func expire(at: Timestamp) {
@@ -378,14 +362,11 @@ final class KafkaState: ProtocolState {
       if let since = member.goneAt, at - since > member.sessionTimeout_ns { crash(member, at: at) }
     }
     for group in shares { expireLocks(of: group, at: at) }
-    for process in copying { expireCopies(of: process, since: at + -Self.copyWait_ns, at: at) }
-    copying.removeAll { $0.copies.isEmpty }
   }
 
   /// The capture is over: who is gone does not come back.
   func finish(at: Timestamp) {
-    for process in copying { expireCopies(of: process, since: .distantFuture, at: at) }
-    copying.removeAll()
+    for process in processes.values { ledger.dropped.pairs += UInt64(process.copies.count) }
     for member in gone { crash(member, at: at) }
   }
 
@@ -395,7 +376,5 @@ final class KafkaState: ProtocolState {
     shares.append(group)
   }
 
-  /// A copy's source is acknowledged within this time, or not at all.
-  private static let copyWait_ns: Int64 = .seconds(10)
   private static let processBound = 16_384
 }

@@ -1,15 +1,17 @@
 /// What transactions in progress would do, by producer: offsets that they would commit, copies of failed records that they
-/// would publish.
+/// would publish; and which partitions they work on, as equal contents of what they produce tell.
 ///
 /// Memory: `bound` producers, and as many places and copies of each.
 struct KafkaTransactions {
   /// `source` nil: it does not say of what. `producer`: in the ledger's table.
   struct Copy {
-    var source: KafkaSession.Source?
+    var source: KafkaSource?
     var producer: Int32
+    var rule: KafkaInference
   }
 
   private var copies: [Int64: [Copy]] = [:]
+  private var worked: [Int64: Set<KafkaPlace>] = [:]
   private var offsets: [Int64: [Key: (group: KafkaGroup, offset: Int64)]] = [:]
 
   private struct Key: Hashable {
@@ -35,6 +37,17 @@ struct KafkaTransactions {
     copies[producer, default: []].append(copy)
     return true
   }
+
+  /// Within the transaction a record was produced that contains the same as one that is in flight there.
+  mutating func add(_ producer: Int64, workedOn place: KafkaPlace) {
+    guard worked[producer] != nil || worked.count < Self.bound, worked[producer]?.count ?? 0 < Self.bound else {
+      return
+    }
+    worked[producer, default: []].insert(place)
+  }
+
+  /// The transaction is over: what it worked on.
+  mutating func takeWorked(_ producer: Int64) -> Set<KafkaPlace> { worked.removeValue(forKey: producer) ?? [] }
 
   /// The transaction is over: what it would have published.
   mutating func takeCopies(_ producer: Int64) -> [Copy] { copies.removeValue(forKey: producer) ?? [] }

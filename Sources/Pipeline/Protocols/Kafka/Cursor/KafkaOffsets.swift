@@ -26,18 +26,6 @@ struct KafkaOffsets {
     return i < entries.count && entries[i].offset == offset ? entries[i].id : nil
   }
 
-  /// The first of the oldest `count` deliveries that is one of those.
-  func first(of count: Int, where isOne: (DeliveryID) -> Bool) -> Int64? {
-    for i in head..<min(entries.count, head + count) where isOne(entries[i].id) { return entries[i].offset }
-    return nil
-  }
-
-  /// The lowest at or above that one.
-  func firstOffset(from offset: Int64) -> Int64? {
-    let i = position(of: offset)
-    return i < entries.count ? entries[i].offset : nil
-  }
-
   /// How many lie below.
   func count(below offset: Int64) -> Int { position(of: offset) - head }
 
