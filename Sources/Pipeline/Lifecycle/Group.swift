@@ -66,7 +66,8 @@ final class Group {
   private var earliestSearchedAt = Timestamp(ns: .min)
 
   init(
-    of type: any BrokerProtocol.Type, key: String, cluster: ClusterID, name: String, destination: String?, serial: UInt32,
+    of type: any BrokerProtocol.Type, key: String, cluster: ClusterID, name: String, destination: String?,
+    serial: UInt32,
     monitor: GroupMonitor
   ) {
     self.serial = serial

@@ -11,7 +11,11 @@ private final class Reader: ProtocolReader {
 
   func read(_ bytes: RawSpan, from side: Side, at: Timestamp) {
     let text = bytes.withUnsafeBytes { String(decoding: $0, as: Unicode.ASCII.self) }
-    if let last = read.last, last.hasPrefix("\(side): ") { read[read.count - 1] += text } else { read.append("\(side): \(text)") }
+    if let last = read.last, last.hasPrefix("\(side): ") {
+      read[read.count - 1] += text
+    } else {
+      read.append("\(side): \(text)")
+    }
   }
 
   func missed(_ count: Int, from side: Side, at: Timestamp) { read.append("\(side) lost \(count)") }
@@ -51,7 +55,9 @@ private final class Flipped: StreamLayer {
 @Suite struct ConnectionFrontTests {
   private static let header: [UInt8] = Array("AMQP".utf8) + [0, 0, 9, 1]
   private static let version2: [UInt8] =
-    [0x0d, 0x0a, 0x0d, 0x0a, 0, 0x0d, 0x0a] + Array("QUIT".utf8) + [0x0a, 0x21, 0x11, 0, 12, 10, 0, 0, 1, 10, 0, 0, 2, 0x9c]
+    [0x0d, 0x0a, 0x0d, 0x0a, 0, 0x0d, 0x0a] + Array("QUIT".utf8) + [
+      0x0a, 0x21, 0x11, 0, 12, 10, 0, 0, 1, 10, 0, 0, 2, 0x9c,
+    ]
     + [0x40, 0x16, 0x28]
   private static let version1 = Array("PROXY TCP4 10.0.0.1 10.0.0.2 40000 5672\r\n".utf8)
 

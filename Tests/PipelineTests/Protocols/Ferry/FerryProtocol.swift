@@ -94,7 +94,8 @@ final class FerrySession: ProtocolSession {
     switch words[0] {
     case "TAKE":
       let id = ledger.group(
-        FerryProtocol.self, key: GroupKey.key(.ferry, words[1]), name: words[1], destination: words[1], cluster: cluster)
+        FerryProtocol.self, key: GroupKey.key(.ferry, words[1]), name: words[1], destination: words[1], cluster: cluster
+      )
       group = id
       consumer = ledger.addConsumer(Consumer(process: process, noAck: false, prefetch: 1), of: id)
     case "MSG":

@@ -10,7 +10,8 @@ import Testing
     let bench = AMQPBench()
     var settings = Settings()
     change(&settings)
-    bench.engine = Engine(settings: settings, target: "bench", origin: .replay, hashKey: (1, 2), protocols: Self.protocols)
+    bench.engine = Engine(
+      settings: settings, target: "bench", origin: .replay, hashKey: (1, 2), protocols: Self.protocols)
     return bench
   }
 
