@@ -83,7 +83,7 @@ struct AdminRoutes: Sendable {
       let readiness = source.readiness()
       return try Answer(readiness.ready ? .ok : .serviceUnavailable, json: readiness)
     case .metrics: return Answer(.ok, Metrics.mediaType, Metrics.text(source.metrics(), version: version))
-    case .report: return try Answer(json: source.report())
+    case .report(let target): return try Answer(json: try report(of: target))
     case .breakers: return try Answer(json: BreakerList(source.report()))
     case .breaker(let reference), .trip(let reference), .reset(let reference), .override(let reference):
       let report = source.report()
@@ -92,6 +92,16 @@ struct AdminRoutes: Sendable {
       answer.fields[.eTag] = Answer.entityTag(group.breaker.revision)
       return answer
     }
+  }
+
+  private func report(of target: String?) throws(Problem) -> Report {
+    guard let target else { return source.report() }
+    let targets = source.metrics().targets
+    if let one = targets.first(where: { $0.name == target }) { return one.report }
+    throw Problem(
+      kind: .noSuchTarget, detail: "there is no target \"\(target)\"",
+      hint: "name one as the groups in GET /v1/report bear it",
+      nearest: targets.map(\.name).prefix(Self.mostNames).sorted())
   }
 
   /// The one group that a reference names, and its shortest href.

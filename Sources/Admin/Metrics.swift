@@ -12,19 +12,20 @@ enum Metrics {
   static let mostGroups = 500
 
   static func text(_ input: MetricsInput, version: String) -> [UInt8] {
-    let groups = shown(input.report.groups)
+    let all = input.targets.flatMap(\.report.groups)
+    let groups = shown(all)
     var out = MetricsText()
     out.family("stormfuse_build_info", "gauge", "1, with the version as a label.")
     out.sample(1, "version", version)
     out.family("stormfuse_groups", "gauge", "Consumer groups seen.")
-    out.sample(Double(input.report.groups.count))
+    for target in input.targets { out.sample(Double(target.report.groups.count), "target", target.name) }
     out.family("stormfuse_groups_omitted", "gauge", "Groups without series here, past the bound of \(mostGroups).")
-    out.sample(Double(input.report.groups.count - groups.count))
+    out.sample(Double(all.count - groups.count))
     out.family("stormfuse_group_destination_info", "gauge", "1 for each destination that the group consumes.")
     for (labels, group) in groups {
       for destination in group.destinations.prefix(mostGroups) { out.sample(1, in: labels, "destination", destination) }
     }
-    capture(input.report, &out)
+    capture(input.targets, &out)
     counters(groups, &out)
     gauges(groups, &out)
     breakers(groups, &out)
@@ -60,30 +61,39 @@ enum Metrics {
     }
   }
 
-  private static func capture(_ report: Report, _ out: inout MetricsText) {
-    let capture = report.capture
+  private static func capture(_ targets: [MetricsInput.Target], _ out: inout MetricsText) {
+    let targets = targets.map { (labels: MetricsText.labels([("target", $0.name)]), report: $0.report) }
     out.family("stormfuse_capture_segments_total", "counter", "TCP segments with payload that were captured.")
-    out.sample(Double(capture.segments))
+    for (labels, report) in targets { out.sample(Double(report.capture.segments), in: labels) }
     out.family("stormfuse_capture_bytes_total", "counter", "Payload bytes that were captured.")
-    out.sample(Double(capture.bytes))
+    for (labels, report) in targets { out.sample(Double(report.capture.bytes), in: labels) }
     out.family(
       "stormfuse_capture_lost_bytes_total", "counter", "Payload bytes that passed but were not seen, by cause.")
-    var unnamed = capture.lost_bytes
-    for (cause, bytes) in capture.losses.sorted(by: { $0.key < $1.key }) {
-      out.sample(Double(bytes), "cause", cause)
-      unnamed -= min(unnamed, bytes)
+    for (labels, report) in targets {
+      let capture = report.capture
+      var unnamed = capture.lost_bytes
+      for (cause, bytes) in capture.losses.sorted(by: { $0.key < $1.key }) {
+        out.sample(Double(bytes), in: labels, "cause", cause)
+        unnamed -= min(unnamed, bytes)
+      }
+      if unnamed > 0 || capture.losses.isEmpty { out.sample(Double(unnamed), in: labels, "cause", "unknown") }
     }
-    if unnamed > 0 || capture.losses.isEmpty { out.sample(Double(unnamed), "cause", "unknown") }
     out.family("stormfuse_capture_connections", "gauge", "Connections being followed.")
-    out.sample(Double(capture.connections))
+    for (labels, report) in targets { out.sample(Double(report.capture.connections), in: labels) }
     out.family("stormfuse_capture_undecoded_connections", "gauge", "Connections that can't be decoded, by reason.")
-    for undecoded in capture.undecoded { out.sample(Double(undecoded.connections), "reason", undecoded.reason) }
+    for (labels, report) in targets {
+      for undecoded in report.capture.undecoded {
+        out.sample(Double(undecoded.connections), in: labels, "reason", undecoded.reason)
+      }
+    }
     out.family("stormfuse_published_messages_total", "counter", "Messages published, by destination and its kind.")
-    for producer in report.producers.prefix(mostGroups) {
-      let labels = MetricsText.labels([
-        ("destination", producer.destination), ("kind", producer.kind), ("system", producer.system),
-      ])
-      out.sample(Double(producer.published), in: labels)
+    for (labels, report) in targets {
+      for producer in report.producers.prefix(mostGroups) {
+        let named = MetricsText.labels([
+          ("destination", producer.destination), ("kind", producer.kind), ("system", producer.system),
+        ])
+        out.sample(Double(producer.published), in: named + "," + labels)
+      }
     }
   }
 

@@ -50,7 +50,8 @@ enum Page {
           for (const b of list.breakers) {
             const row = fresh.insertRow();
             const pick = name => b.window[name] ?? b.total[name];
-            cell(row, b.key, "", b.href);
+            const isOnly = list.breakers.filter(other => other.key === b.key).length === 1;
+            cell(row, isOnly ? b.key : b.key + "@" + b.cluster + " (" + b.target + ")", "", b.href);
             cell(row, b.verdict + (b.rule ? " (" + b.rule + ")" : ""), b.verdict);
             cell(row, b.state, b.state);
             cell(row, b.held ? "yes" : b.why ? "no: " + (b.why_detail ?? whys[b.why] ?? b.why) : "no");

@@ -14,19 +14,30 @@ package protocol ReportSource: Sendable {
 
 /// What `GET /metrics` is made of.
 package struct MetricsInput: Sendable {
-  package var report: Report
+  package var targets: [Target]
   /// Of the sidecar itself.
   package var process: ProcessStatistics
   package var exports: [ExportCounters]
   /// What else there is to count: commands, holding, ….
   package var families: [MetricFamily]
 
+  /// One engine's report.
+  package struct Target: Sendable {
+    package var name: String
+    package var report: Report
+
+    package init(name: String, report: Report) {
+      self.name = name
+      self.report = report
+    }
+  }
+
   package init(
-    report: Report, process: ProcessStatistics = .current(), exports: [ExportCounters] = [],
+    targets: [Target], process: ProcessStatistics = .current(), exports: [ExportCounters] = [],
     families: [MetricFamily] = []
   ) {
     self.families = families
-    self.report = report
+    self.targets = targets
     self.process = process
     self.exports = exports
   }

@@ -4,7 +4,9 @@ internal import Pipeline
 
 /// What a path leads to.
 enum Route {
-  case page, health, readiness, metrics, report, breakers
+  case page, health, readiness, metrics, breakers
+  /// Of one target; nil: of all.
+  case report(target: String?)
   case breaker(BreakerReference)
   case trip(BreakerReference)
   case reset(BreakerReference)
@@ -12,14 +14,15 @@ enum Route {
 
   init(_ target: String) throws(Problem) {
     let path = target.prefix { $0 != "?" }
+    let query = target.dropFirst(path.count + 1)
     switch path {
     case "/": self = .page
     case "/healthz": self = .health
     case "/readyz": self = .readiness
     case "/metrics": self = .metrics
-    case "/v1/report": self = .report
+    case "/v1/report": self = .report(target: try Self.target(query))
     case "/v1/breakers": self = .breakers
-    default: self = try Self.breaker(path, query: target.dropFirst(path.count + 1))
+    default: self = try Self.breaker(path, query: query)
     }
   }
 
@@ -39,15 +42,22 @@ enum Route {
         hint: "paths are / /healthz /readyz /metrics /v1/report /v1/breakers /v1/breakers/{key} and under it /trip "
           + "/reset /override; a key is percent-encoded once more in a path")
     }
+    guard let name = PercentEncoding.decode(key) else { throw notEncoded }
+    return make(BreakerReference(name, target: try target(query)))
+  }
+
+  /// The target that a query names; nil if it names none.
+  private static func target(_ query: Substring) throws(Problem) -> String? {
     let targets = query.split(separator: "&").filter { $0.hasPrefix("target=") }.map { $0.dropFirst("target=".count) }
-    guard let name = PercentEncoding.decode(key), targets.count < 2,
-      let target = targets.isEmpty ? .some(nil) : PercentEncoding.decode(targets[0]).map(Optional.some)
-    else {
-      throw Problem(
-        kind: .badRequest, detail: "the path is not percent-encoded UTF-8",
-        hint: "encode the key, % included: rabbitmq:%2F:orders becomes rabbitmq%3A%252F%3Aorders")
-    }
-    return make(BreakerReference(name, target: target))
+    guard let named = targets.first else { return nil }
+    guard targets.count == 1, let target = PercentEncoding.decode(named) else { throw notEncoded }
+    return target
+  }
+
+  private static var notEncoded: Problem {
+    Problem(
+      kind: .badRequest, detail: "the path is not percent-encoded UTF-8",
+      hint: "encode the key, % included: rabbitmq:%2F:orders becomes rabbitmq%3A%252F%3Aorders")
   }
 
   private static func isCommand(_ name: Substring) -> Bool { ["trip", "reset", "override"].contains(name) }

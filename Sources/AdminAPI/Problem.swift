@@ -49,6 +49,7 @@ package struct Problem: Error, Codable, Equatable, Sendable, CustomStringConvert
     case readOnly = "read-only"
     case noSuchPath = "no-such-path"
     case noSuchBreaker = "no-such-breaker"
+    case noSuchTarget = "no-such-target"
     case methodNotAllowed = "method-not-allowed"
     case notAcceptable = "not-acceptable"
     case ambiguous
@@ -65,7 +66,7 @@ package struct Problem: Error, Codable, Equatable, Sendable, CustomStringConvert
       case .badRequest: 400
       case .unauthorized: 401
       case .wrongHost, .crossOrigin, .readOnly: 403
-      case .noSuchPath, .noSuchBreaker: 404
+      case .noSuchPath, .noSuchBreaker, .noSuchTarget: 404
       case .methodNotAllowed: 405
       case .notAcceptable: 406
       case .ambiguous: 409
@@ -88,6 +89,7 @@ package struct Problem: Error, Codable, Equatable, Sendable, CustomStringConvert
       case .readOnly: "Changes are not permitted here"
       case .noSuchPath: "No such path"
       case .noSuchBreaker: "No such breaker"
+      case .noSuchTarget: "No such target"
       case .methodNotAllowed: "Method not allowed"
       case .notAcceptable: "No such representation"
       case .ambiguous: "Several breakers have this key"

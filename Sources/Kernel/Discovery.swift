@@ -11,6 +11,9 @@ internal import Synchronization
 /// sockets, where only those sockets are. A process in a shared cgroup has its connections let through one by one: the open
 /// ones found by sock_diag, the new ones recognised when they connect.
 ///
+/// A cgroup that is removed takes its programs along. With each look the ones attached to are compared by inode, so one that
+/// is made again under the same path is attached to anew.
+///
 /// May be used from several threads. `refresh` reads /proc and may take milliseconds: call it about every 100 ms, away from
 /// the thread that polls.
 package final class Discovery: Sendable {
@@ -24,6 +27,8 @@ package final class Discovery: Sendable {
   private let limits = Mutex(Limits())
   /// Finds the processes of connections that the kernel could not name as we do.
   let finder = ProcessFinder()
+  /// Of the directory in which the target's cgroup lies: it may be removed and made again.
+  private let watch = DirectoryWatch()
 
   private struct Limits {
     var byCookie = [UInt64: SocketLimits]()
@@ -35,6 +40,8 @@ package final class Discovery: Sendable {
     /// By the cgroup's path.
     var attachments = [String: Attachment]()
     var unreached = [Unreached]()
+    /// The target's own cgroup, while there is none to be attached to.
+    var missing: Unreached?
     var searched_ns = Int64.min
     var processes = 0
   }
@@ -42,6 +49,8 @@ package final class Discovery: Sendable {
   private struct Attachment {
     var number: Int32
     var mode: Programs.Mode
+    /// The cgroup's: another one may have the same path later.
+    var id: UInt64?
   }
 
   /// How things stand.
@@ -79,10 +88,11 @@ package final class Discovery: Sendable {
     let asked = finder.takeAsked()
     let all: [Int32: ProcessTable.Entry]? = if case .processes = target.kind { ProcessTable.all() } else { nil }
     return state.withLock { state in
+      let isRenewed = renew(&state)
       let grown = update(&state, all)
       finder.keep(only: { Set(targetProcesses()) }, programs)
       finder.answer(asked, programs) { targetProcesses() }
-      if grown || Clock.monotonic_ns() - state.searched_ns >= Self.search_ns { search(&state) }
+      if isRenewed || grown || Clock.monotonic_ns() - state.searched_ns >= Self.search_ns { search(&state) }
       return status(state)
     }
   }
@@ -99,19 +109,21 @@ package final class Discovery: Sendable {
     }
   }
 
-  /// Waits until the next `refresh` is due: 100 ms, or as soon as there is a process to be found.
-  package func rest() { finder.rest() }
+  /// Waits until the next `refresh` is due: 100 ms, or as soon as there is a process to be found, or a cgroup was made beside
+  /// the target's.
+  package func rest() { finder.rest(watch) }
 
   private func status(_ state: borrowing State) -> Status {
     Status(
       processes: state.processes, attached: state.attachments.keys.sorted(),
-      isShared: state.attachments.values.contains { $0.mode != .all }, unreached: state.unreached)
+      isShared: state.attachments.values.contains { $0.mode != .all },
+      unreached: (state.missing.map { [$0] } ?? []) + state.unreached)
   }
 
   private func attach(_ state: inout State) throws(KernelError) {
     switch target.kind {
     case .cgroup(let path):
-      state.attachments[path] = Attachment(number: try programs.attach(path, .all, in: groups), mode: .all)
+      state.attachments[path] = try attachment(path, .all)
       _ = update(&state, nil)
     case .processes(let named):
       let all = ProcessTable.all()
@@ -133,8 +145,37 @@ package final class Discovery: Sendable {
         guard !state.attachments.contains(where: { $0.value.mode == mode && ControlGroups.covers($0.key, path) }) else {
           continue
         }
-        state.attachments[path] = Attachment(number: try programs.attach(path, mode, in: groups), mode: mode)
+        state.attachments[path] = try attachment(path, mode)
       }
+    }
+  }
+
+  private func attachment(_ path: String, _ mode: Programs.Mode) throws(KernelError) -> Attachment {
+    // Should the cgroup be made anew in between, this is the old one's, and `renew` finds that it has changed.
+    let id = Files.inode(path)
+    return Attachment(number: try programs.attach(path, mode, in: groups), mode: mode, id: id)
+  }
+
+  /// Lets go of cgroups that have been removed, and attaches to the target's own anew once it is there again: a service
+  /// manager removes and makes it with each restart. Returns whether it has attached anew.
+  private func renew(_ state: inout State) -> Bool {
+    if case .cgroup(let path) = target.kind, path != groups.mountPoint { watch.watch(parentOf: path) }
+    for (path, attachment) in state.attachments where Files.inode(path) != attachment.id {
+      programs.detach(attachment.number)
+      state.attachments[path] = nil
+    }
+    guard case .cgroup(let path) = target.kind, state.attachments[path] == nil else { return false }
+    do throws(KernelError) {
+      state.attachments[path] = try attachment(path, .all)
+      state.missing = nil
+      return true
+    } catch {
+      state.missing = Unreached(
+        process: 0,
+        description: error.kind == .noSuchTarget
+          ? "the cgroup \(path) has been removed: nothing is seen until it is made again"
+          : "the cgroup \(path) was made again, and its traffic is not seen: \(error)")
+      return false
     }
   }
 
@@ -269,11 +310,10 @@ package final class Discovery: Sendable {
         }
         if isGapBetter { detachBelow() }
         do throws(KernelError) {
-          state.attachments[path] = Attachment(number: try programs.attach(path, mode, in: groups), mode: mode)
+          state.attachments[path] = try attachment(path, mode)
         } catch {
-          for (lower, attachment) in below where state.attachments[lower] == nil {
-            let number = try? programs.attach(lower, attachment.mode, in: groups)
-            state.attachments[lower] = number.map { Attachment(number: $0, mode: attachment.mode) }
+          for (lower, former) in below where state.attachments[lower] == nil {
+            state.attachments[lower] = try? attachment(lower, former.mode)
           }
           throw error
         }

@@ -54,12 +54,14 @@ final class ProcessFinder: Sendable {
     }
   }
 
-  /// Waits for 100 ms, or until something is asked for, but never less than 10 ms, or four times as long as the last search
-  /// took, up to 40 ms: other processes of the cgroup that connect all the time must not keep a processor busy.
-  func rest() {
+  /// Waits for 100 ms, or until something is asked for or happens in the directory that is watched, but never less than 10 ms,
+  /// or four times as long as the last search took, up to 40 ms: other processes of the cgroup that connect all the time must
+  /// not keep a processor busy.
+  func rest(_ watch: DirectoryWatch) {
     let begun_ns = Clock.monotonic_ns()
-    guard cprobe_wait(-1, alarm.descriptor, Self.rest_ms) > 0 else { return }
+    guard cprobe_wait(watch.descriptor, alarm.descriptor, Self.rest_ms) > 0 else { return }
     alarm.take()
+    watch.take()
     let rested_ns = Clock.monotonic_ns() - begun_ns
     let least_ns = min(.milliseconds(40), max(.milliseconds(10), 4 * state.withLock { $0.search_ns }))
     if rested_ns < least_ns { usleep(UInt32((least_ns - rested_ns) / 1000)) }

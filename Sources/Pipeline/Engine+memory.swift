@@ -22,13 +22,15 @@ extension Engine {
   }
 
   /// Goes on with breakers as they were before a restart: their groups are there at once, before any traffic of theirs.
-  /// To be called once, before the first segment. Past the bound of groups the rest is forgotten, counted.
+  /// To be called once, before the first segment. Past the bound of groups the rest is forgotten, counted; so are those of
+  /// systems that are not known, which no snapshot that was read has.
   package mutating func restore(_ memories: [BreakerMemory], at now: Timestamp) {
     _ = ledger.advance(to: now)
     for memory in memories {
+      guard let type = protocols.type(of: memory.system) else { continue }
       let cluster = ledger.clusters.remember(memory.cluster, addresses: memory.addresses)
       let id = ledger.group(
-        memory.system, key: memory.key, name: memory.group,
+        type, key: memory.key, name: memory.group,
         destination: memory.destination.isEmpty ? nil : memory.destination, cluster: cluster)
       let group = ledger.groups[Int(id.index)]
       group.monitor.restore(memory, key: memory.key, at: now)

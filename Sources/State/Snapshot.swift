@@ -89,10 +89,15 @@ private struct ReadBreaker: Decodable {
     let list = try entry.decode([Readable<Report.TransitionReport>].self, forKey: .transitions)
     let transitions = list.compactMap { if case .value(let transition) = $0 { transition } else { nil } }
     unreadTransitions = list.count - transitions.count
+    let system = try entry.decode(MessagingSystem.self, forKey: .system)
+    guard MessagingSystem.decoded.contains(system) else {
+      throw DecodingError.dataCorruptedError(
+        forKey: .system, in: entry, debugDescription: "no system of that name is known: \(system.rawValue)")
+    }
     memory = BreakerMemory(
       key: try entry.decode(String.self, forKey: .key), cluster: try entry.decode(String.self, forKey: .cluster),
       addresses: try entry.decodeIfPresent([String].self, forKey: .addresses) ?? [],
-      system: try entry.decode(MessagingSystem.self, forKey: .system),
+      system: system,
       group: try entry.decode(String.self, forKey: .group),
       destination: try entry.decode(String.self, forKey: .destination),
       state: try entry.decode(BreakerState.self, forKey: .state),

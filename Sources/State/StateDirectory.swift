@@ -56,6 +56,13 @@ package final class StateDirectory: Sendable {
     lock = try DirectoryLock(directory: directory, path: path)
   }
 
+  /// Makes a directory for state directories, mode 0700, if it is not there.
+  /// - Throws: When it can't be used, or others may write there.
+  package static func makeParent(_ path: String) throws(StateError) {
+    // It closes the directory again.
+    _ = SystemFiles(directory: try DirectoryLock.open(path))
+  }
+
   /// For tests: no lock.
   init(files: any StateFiles) {
     path = "the test's directory"

@@ -47,6 +47,7 @@ enum CommandFailure: Error, Equatable {
     case .wrongHost: "use one of them in --admin, or add the name to admin.hosts in stormfuse's configuration"
     case .noSuchPath, .methodNotAllowed, .notAcceptable, .lengthRequired, .unsupportedMediaType, .crossOrigin:
       "is --admin the address of a stormfuse's admin API, and of the same version as this fusectl?"
+    case .noSuchTarget: "without --target the report is of all"
     case .badRequest, .readOnly, .tooLarge, .failed, .unavailable, .notSaved, nil: problem.hint
     }
   }

@@ -10,10 +10,14 @@ struct ReportCommand: Command {
 
   @OptionGroup var common: CommonOptions
 
+  @Option(name: .long, help: "Only that target's, where stormfuse watches several.")
+  var target: String?
+
   func output(_ client: AdminClient, _ terminal: Terminal) async throws(CommandFailure) -> String {
+    let path = "/v1/report" + (target.map { "?target=\(PercentEncoding.encode($0))" } ?? "")
     switch common.format {
-    case .json: return String(decoding: try await client.get("/v1/report"), as: UTF8.self)
-    case .table: return Self.text(try await client.get(Report.self, "/v1/report"), terminal)
+    case .json: return String(decoding: try await client.get(path), as: UTF8.self)
+    case .table: return Self.text(try await client.get(Report.self, path), terminal)
     }
   }
 
@@ -33,6 +37,7 @@ struct ReportCommand: Command {
     lines += strays(report.ungrouped, "outside of every group")
     lines += capture.undecoded.map {
       "\($0.connections) connections not decoded: \(TerminalStyle.printable($0.reason))"
+        + ($0.addresses.isEmpty ? "" : " (\($0.addresses.joined(separator: ", ")))")
     }
     var groups = Table(columns: [
       .init("KEY"), .init("VERDICT"), .init("DELIVERED", .right), .init("ACKED", .right), .init("REQUEUED", .right),

@@ -31,7 +31,9 @@ struct AdminOptions: ParsableArguments {
 
 /// Serves the admin API, and the metrics where they have an address of their own.
 struct AdminService {
-  let source: ReportBox
+  let source: any ReportSource
+  /// Where what becomes of commands is counted.
+  let families: ReportBox
   let commands: any CommandSink
   let options: AdminOptions
   let settings: AdminSettings
@@ -54,7 +56,7 @@ struct AdminService {
   func start() async throws -> Serving {
     let token = try readToken()
     let counted = CountingSink(commands)
-    source.addFamilies { [counted.family] }
+    families.addFamilies { [counted.family] }
     var running: [Task<Void, any Error>] = []
     var addresses: [String] = []
     // One after the other: a server that is cancelled while it starts might never hear of it.

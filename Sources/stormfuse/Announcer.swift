@@ -12,9 +12,15 @@ final class Announcer: Sendable {
   private let events: AsyncStream<Announcement>
   private let queue: AsyncStream<Announcement>.Continuation
   private let quiet: Bool
+  private let namesTargets: Bool
 
-  init(_ configuration: Configuration, eventsPath: String?, quiet: Bool, box: ReportBox) throws {
+  /// - Parameter namesTargets: There are several: lines name the target, and an event's `href` has cluster and target, so
+  ///   that it leads to one breaker.
+  init(
+    _ configuration: Configuration, eventsPath: String?, quiet: Bool, box: ReportBox, namesTargets: Bool = false
+  ) throws {
     self.quiet = quiet
+    self.namesTargets = namesTargets
     // Transitions of one breaker are at least a tenth of a second apart; a queue this long is minutes of many storms.
     (events, queue) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(Self.queueBound))
     log = try (eventsPath ?? configuration.events).map { try EventLog(path: $0) }
@@ -34,12 +40,20 @@ final class Announcer: Sendable {
   }
 
   func announce(_ transition: Transition, _ group: Report.Group, owner: String?, runbook: String?) {
-    queue.yield(
-      .transition(TransitionEvent(group: group, transition: transition, owner: owner, runbook: runbook)))
+    let event = TransitionEvent(group: group, transition: transition, owner: owner, runbook: runbook)
+    queue.yield(.transition(named(event)))
   }
 
   func announce(_ event: HoldEvent, _ group: Report.Group, owner: String?, runbook: String?) {
-    queue.yield(.holding(HoldingEvent(event, group: group, owner: owner, runbook: runbook)))
+    queue.yield(.holding(named(HoldingEvent(event, group: group, owner: owner, runbook: runbook))))
+  }
+
+  func named<Content>(_ event: GroupEvent<Content>) -> GroupEvent<Content> {
+    guard namesTargets else { return event }
+    var event = event
+    let head = event.head
+    event.head.href = BreakerReference(key: head.key, cluster: head.cluster, target: head.target).href
+    return event
   }
 
   /// Nothing more will be announced.
@@ -65,7 +79,8 @@ final class Announcer: Sendable {
   }
 
   private func tell(_ event: some ExportedEvent, _ line: String) {
-    if !quiet { Terminal.say(line) }
+    let target = namesTargets ? "  [\(TerminalStyle.printable(event.head.target))]" : ""
+    if !quiet { Terminal.say(line + target) }
     log?.write(event)
   }
 

@@ -6,14 +6,16 @@ struct Ending {
   let serving: Task<Void, any Error>?
   let announcer: Announcer
   let announcing: Task<Void, Never>
-  let commands: Commands
+  /// Of each engine.
+  let commands: [Commands]
   /// For each step.
   var patience = Duration.seconds(5)
 
   /// First the breakers' state, on which answers to commands may wait, then the announcements, then the admin API.
   func run() async {
-    var isAnswered = commands.queue.close() > 0
-    if let why = await commands.memory?.close(within: patience) {
+    var isAnswered = false
+    for commands in commands where commands.queue.close() > 0 { isAnswered = true }
+    for why in await problems() {
       Terminal.say("stormfuse: the last state of the breakers is not on disk: \(why)")
       isAnswered = true
     }
@@ -27,6 +29,14 @@ struct Ending {
     if isAnswered { try? await Task.sleep(for: .milliseconds(100)) }
     serving.cancel()
     if await serving.isOver(within: patience) { await reportEnd(of: serving) }
+  }
+
+  /// What keeps states from the disk; all are tried at once.
+  private func problems() async -> [String] {
+    await withTaskGroup(of: String?.self) { tasks in
+      for commands in commands { tasks.addTask { await commands.memory?.close(within: patience) } }
+      return await tasks.reduce(into: []) { if let why = $1 { $0.append(why) } }
+    }
   }
 
   private func reportEnd(of serving: Task<Void, any Error>) async {

@@ -48,8 +48,9 @@
 
     /// Runs until the target is gone or `stop`. Returns the exit status to pass on: the command's, or 0.
     ///
-    /// - Parameter begun: Called on the engine's thread once nothing can keep the run from going on.
-    func run(begun: @escaping @Sendable () -> Void) async throws -> Int32 {
+    /// - Parameter begun: Called on the engine's thread once nothing can keep the run from going on. It may wait; false
+    ///   calls the run off.
+    func run(begun: @escaping @Sendable () -> Bool) async throws -> Int32 {
       try await withCheckedThrowingContinuation { continuation in
         let thread = Thread { [self] in
           do { continuation.resume(returning: try work(begun)) } catch { continuation.resume(throwing: error) }
@@ -60,7 +61,7 @@
       }
     }
 
-    private func work(_ begun: () -> Void) throws -> Int32 {
+    private func work(_ begun: () -> Bool) throws -> Int32 {
       defer { commands.queue.close() }
       let recorder = try recording.map {
         try Recorder(path: $0.path, limit_bytes: $0.limit_bytes, withBodies: $0.withBodies)
@@ -84,8 +85,9 @@
       watcher.start()
       defer { watcher.stop() }
       if let command { try command.release() }
+      box.named(watched.name)
+      guard begun() else { return 0 }
       announceTarget(watched, capture)
-      begun()
       if let why = engine.whyCannotHold,
         settings.mode == .enforce || settings.groups.contains(where: { $0.mode == .enforce })
       {
@@ -163,7 +165,9 @@
       }
       engine.finish()
       _ = act(&engine, capture)
-      publish(&engine, capture, watcher)
+      box.publish(
+        engine.report(),
+        checks: [.init(name: "engine", ok: true, detail: "over")] + (commands.memory.map { [$0.check] } ?? []))
       return status ?? 0
     }
 
@@ -183,7 +187,7 @@
       if let command { return command.poll()?.code }
       if stopping.load(ordering: .relaxed) { return 0 }
       if watcher.isGone {
-        Terminal.say("stormfuse: the target's processes are gone")
+        Terminal.say("stormfuse: the target's processes are gone: \(box.target)")
         return 0
       }
       return nil

@@ -1,12 +1,14 @@
 #if os(Linux)
+  import Admin
   import ArgumentParser
   import ConfigurationFile
   import Foundation
   import Pipeline
 
-  /// A live run from its options to its exit status: the engine's thread, the admin API, the announcements.
+  /// A live run from its options to its exit status: an engine's thread for each target, one admin API, the announcements.
   struct LiveRun {
-    let choice: TargetChoice
+    /// At least one.
+    let choices: [TargetChoice]
     let options: WatchOptions
     let recording: Recording?
 
@@ -21,37 +23,70 @@
       var configuration = try load(options.config)
       options.mode?.apply(to: &configuration.settings)
       if let report = options.report { try checkReport(report) }
-      let box = ReportBox(Engine(settings: configuration.settings, target: "", origin: .live).report())
-      let announcer = try Announcer(configuration, eventsPath: options.events, quiet: false, box: box)
-      let memory = try (options.state ?? configuration.state).map { try Memory(path: $0) }
-      if let memory { box.addFamilies { memory.families } }
-      let commands = Commands(queue: CommandQueue(), memory: memory)
-      let engine = LiveEngine(
-        target: choice, settings: configuration.settings, ringBytes: configuration.capture.ring_bytes, box: box,
-        announcer: announcer, recording: recording, commands: commands)
-      // A command's signals are its own, SIGHUP included.
-      var signals: [SignalHandler] = []
-      defer { for signal in signals { signal.cancel() } }
-      if case .command = choice {
-      } else {
-        signals.append(SignalHandler.stop { engine.stop() })
-        if let path = options.config {
-          let reloader = Reloader(
-            path: path, mode: options.mode, started: configuration, engine: engine, memory: memory)
-          box.addFamilies { [reloader.family] }
-          signals.append(SignalHandler(SIGHUP) { reloader.reload() })
-        }
+      let books = try TargetBooks.open(choices, configuration.settings, state: options.state ?? configuration.state)
+      let announcer = try Announcer(
+        configuration, eventsPath: options.events, quiet: false, box: books[0].box, namesTargets: books.count > 1)
+      let engines = books.map { books in
+        LiveEngine(
+          target: books.choice, settings: configuration.settings, ringBytes: configuration.capture.ring_bytes,
+          box: books.box, announcer: announcer, recording: recording, commands: books.commands)
       }
+      let signals = signals(engines, books, configuration)
+      defer { for signal in signals { signal.cancel() } }
+      let source: any ReportSource = books.count == 1 ? books[0].box : JointSource(boxes: books.map(\.box))
       // Before anything is started: better no run than one that nobody can ask.
       let serving = try await AdminService(
-        source: box, commands: commands.queue, options: options.admin, settings: configuration.admin
+        source: source, families: books[0].box, commands: sink(books), options: options.admin,
+        settings: configuration.admin
       ).start()
       let announcing = Task { await announcer.run() }
-      let result = await Result { try await engine.run { serving.announce() } }
-      await Ending(serving: serving.task, announcer: announcer, announcing: announcing, commands: commands).run()
+      let gate = StartGate(count: engines.count) { serving.announce() }
+      let result = await Result { try await Self.run(engines, gate) }
+      await Ending(
+        serving: serving.task, announcer: announcer, announcing: announcing, commands: books.map(\.commands)
+      ).run()
       let status = try result.get()
-      if let report = options.report { try writeReport(box.report(), to: report) }
+      if let report = options.report { try writeReport(source.report(), to: report) }
       return status
+    }
+
+    private func sink(_ books: [TargetBooks]) -> any CommandSink {
+      books.count == 1
+        ? books[0].commands.queue : CommandRouter(queues: books.map { ($0.box, $0.commands.queue) })
+    }
+
+    /// A command's signals are its own, SIGHUP included.
+    private func signals(
+      _ engines: [LiveEngine], _ books: [TargetBooks], _ configuration: Configuration
+    ) -> [SignalHandler] {
+      if case .command = choices[0] { return [] }
+      let stop = SignalHandler.stop { for engine in engines { engine.stop() } }
+      guard let path = options.config else { return [stop] }
+      let reloader = Reloader(
+        path: path, mode: options.mode, started: configuration,
+        engines: zip(engines, books).map { ($0, $1.box, $1.commands.memory) })
+      books[0].box.addFamilies { [reloader.family] }
+      return [stop, SignalHandler(SIGHUP) { reloader.reload() }]
+    }
+
+    /// Until all are over. What one throws ends the others.
+    private static func run(_ engines: [LiveEngine], _ gate: StartGate) async throws -> Int32 {
+      try await withThrowingTaskGroup(of: Int32.self) { tasks in
+        for engine in engines {
+          tasks.addTask {
+            do { return try await engine.run { gate.arrive() } } catch {
+              gate.callOff()
+              throw error
+            }
+          }
+        }
+        do {
+          return try await tasks.reduce(0) { $0 == 0 ? $1 : $0 }
+        } catch {
+          for engine in engines { engine.stop() }
+          throw error
+        }
+      }
     }
   }
 

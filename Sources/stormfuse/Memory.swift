@@ -52,10 +52,12 @@ final class Memory: Sendable {
   }
 
   /// For `/metrics`.
-  var families: [MetricFamily] {
+  func families(target: String) -> [MetricFamily] {
     let status = status
     func family(_ name: String, _ kind: MetricFamily.Kind, _ help: String, _ value: Double) -> MetricFamily {
-      MetricFamily(name: "stormfuse_state_\(name)", kind: kind, help: help, samples: [.init(value)])
+      MetricFamily(
+        name: "stormfuse_state_\(name)", kind: kind, help: help,
+        samples: [.init(value, labels: [.init("target", target)])])
     }
     return [
       family("saves_total", .counter, "Snapshots of the breakers' state that reached the disk.", Double(status.saves)),

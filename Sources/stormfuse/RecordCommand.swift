@@ -25,6 +25,9 @@
     @OptionGroup var watching: WatchOptions
 
     func validate() throws {
+      if target.several.count > 1 {
+        throw ValidationError("A recording is of one target: run record once for each.")
+      }
       if !overwrite, access(output, F_OK) == 0 {
         throw ValidationError("\(output) is there already: name another file, or give --overwrite.")
       }
@@ -32,7 +35,7 @@
 
     func run() async throws {
       let recording = Recording(path: output, limit_bytes: maxBytes, withBodies: withBodies)
-      try await LiveRun(choice: try target.choice, options: watching, recording: recording).run()
+      try await LiveRun(choices: try target.choices, options: watching, recording: recording).run()
     }
   }
 

@@ -6,7 +6,7 @@
   import State
   import Synchronization
 
-  /// Reads the configuration file again when it is told to (SIGHUP), and gives its settings to the running engine.
+  /// Reads the configuration file again when it is told to (SIGHUP), and gives its settings to the running engines.
   ///
   /// A file with a mistake changes nothing: what is wrong is said as at the start. What only the start reads stays as it
   /// is, and is named.
@@ -14,9 +14,10 @@
     private let path: String
     private let mode: ModeOption?
     private let started: Configuration
-    private let engine: LiveEngine
-    private let memory: Memory?
+    private let engines: [Running]
     private let counts = Mutex(Counts())
+
+    typealias Running = (engine: LiveEngine, box: ReportBox, memory: Memory?)
 
     private struct Counts {
       var applied = 0
@@ -26,12 +27,11 @@
     /// - Parameters:
     ///   - mode: The command line's, which wins over every file.
     ///   - started: What was read at the start.
-    init(path: String, mode: ModeOption?, started: Configuration, engine: LiveEngine, memory: Memory?) {
+    init(path: String, mode: ModeOption?, started: Configuration, engines: [Running]) {
       self.path = path
       self.mode = mode
       self.started = started
-      self.engine = engine
-      self.memory = memory
+      self.engines = engines
     }
 
     /// Returns once the file has been read; the engine takes the settings over within its next turn.
@@ -42,16 +42,18 @@
       } catch {
         counts.withLock { $0.refused += 1 }
         Terminal.say("\(error)\nstormfuse: \(path) has mistakes and is not taken over: everything stays as it was")
-        record("refused", target: "", why: error.description)
+        for (_, box, memory) in engines { record("refused", memory, target: box.target, why: error.description) }
         return
       }
       mode?.apply(to: &configuration.settings)
       let atStart = configuration.startDifferences(from: started)
-      engine.replace(settings: configuration.settings) { [self] change, target in
-        counts.withLock { $0.applied += 1 }
-        let text = Self.text(change, atStart: atStart)
-        Terminal.say("stormfuse: \(path) was read again for \(target): \(text)")
-        record(change.replaced.isEmpty ? "unchanged" : "changed", target: target, why: text)
+      counts.withLock { $0.applied += 1 }
+      for (engine, _, memory) in engines {
+        engine.replace(settings: configuration.settings) { [self] change, target in
+          let text = Self.text(change, atStart: atStart)
+          Terminal.say("stormfuse: \(path) was read again for \(target): \(text)")
+          record(change.replaced.isEmpty ? "unchanged" : "changed", memory, target: target, why: text)
+        }
       }
     }
 
@@ -81,7 +83,7 @@
     }
 
     /// Of no single breaker, so key and cluster are empty.
-    private func record(_ result: String, target: String, why: String) {
+    private func record(_ result: String, _ memory: Memory?, target: String, why: String) {
       memory?.record(
         AuditEntry(
           at: Clock.wall, note: OperatorNote(author: "SIGHUP", reason: path), command: "reload", key: "", cluster: "",

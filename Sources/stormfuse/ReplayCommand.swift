@@ -49,16 +49,17 @@ struct ReplayCommand: AsyncParsableCommand {
     configuration.events = nil
     let reader = try TraceReader(paths: files)
     let target = files.map { $0.split(separator: "/").last.map(String.init) ?? $0 }.joined(separator: "+")
-    let box = ReportBox(Engine(settings: configuration.settings, target: target, origin: .replay).report())
+    let box = ReportBox(
+      Engine(settings: configuration.settings, target: target, origin: .replay).report(), target: target)
     let announcer = try Announcer(configuration, eventsPath: events, quiet: format == .text && !serve, box: box)
     let memory = try serve ? state.map { try Memory(path: $0) } : nil
-    if let memory { box.addFamilies { memory.families } }
+    if let memory { box.addFamilies { memory.families(target: target) } }
     let commands = Commands(queue: CommandQueue(), memory: memory)
     let replay = Replay(
       settings: configuration.settings, target: target, speed: speed, box: box, announcer: announcer,
       commands: commands, isServed: serve)
     let service = AdminService(
-      source: box, commands: commands.queue, options: admin, settings: configuration.admin)
+      source: box, families: box, commands: commands.queue, options: admin, settings: configuration.admin)
     let serving = serve ? try await service.start() : nil
     serving?.announce()
     let announcing = Task { await announcer.run() }
@@ -79,7 +80,7 @@ struct ReplayCommand: AsyncParsableCommand {
       Terminal.say("stormfuse: the replay is over; the admin API stays up until interrupted")
       await replay.obey(&engine) { isStopped.isSet }
     }
-    await Ending(serving: serving?.task, announcer: announcer, announcing: announcing, commands: commands).run()
+    await Ending(serving: serving?.task, announcer: announcer, announcing: announcing, commands: [commands]).run()
     if reader.problems.contains(where: { !$0.isWarning }) { throw ExitCode(1) }
   }
 

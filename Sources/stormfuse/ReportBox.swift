@@ -4,18 +4,25 @@ import Export
 import Pipeline
 import Synchronization
 
-/// What the engine has published last, for whoever asks: the seam between the engine's thread and all others.
+/// What one engine has published last, for whoever asks: the seam between the engine's thread and all others.
 final class ReportBox: ReportSource {
   private let state: Mutex<State>
 
   private struct State {
+    var target: String
     var report: Report
     var checks: [Readiness.Check] = [.init(name: "engine", ok: false, detail: "starting")]
     var exports: [@Sendable () -> ExportCounters] = []
     var families: [@Sendable () -> [MetricFamily]] = []
   }
 
-  init(_ report: Report) { state = Mutex(State(report: report)) }
+  /// `target`: its name, as far as that is known yet.
+  init(_ report: Report, target: String = "") { state = Mutex(State(target: target, report: report)) }
+
+  var target: String { state.withLock(\.target) }
+
+  /// The target has been found.
+  func named(_ target: String) { state.withLock { $0.target = target } }
 
   func publish(_ report: Report, checks: [Readiness.Check]) {
     state.withLock {
@@ -36,7 +43,9 @@ final class ReportBox: ReportSource {
   func readiness() -> Readiness { Readiness(checks: state.withLock(\.checks)) }
 
   func metrics() -> MetricsInput {
-    let (report, exports, families) = state.withLock { ($0.report, $0.exports, $0.families) }
-    return MetricsInput(report: report, exports: exports.map { $0() }, families: families.flatMap { $0() })
+    let state = state.withLock(\.self)
+    return MetricsInput(
+      targets: [.init(name: state.target, report: state.report)], exports: state.exports.map { $0() },
+      families: state.families.flatMap { $0() })
   }
 }

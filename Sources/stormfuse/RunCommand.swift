@@ -17,7 +17,7 @@
     @OptionGroup var watching: WatchOptions
 
     func run() async throws {
-      try await LiveRun(choice: try target.choice, options: watching, recording: nil).run()
+      try await LiveRun(choices: try target.choices, options: watching, recording: nil).run()
     }
   }
 

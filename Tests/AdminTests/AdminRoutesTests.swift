@@ -37,6 +37,10 @@ import Testing
       #"{"capture":{"bytes":567890,"connections":3,"dropped":{},"losses":{"ring_full":20}"#
     ),
     (
+      "/v1/report?target=pid%3A42", 200, "application/json",
+      #"{"capture":{"bytes":567890,"connections":3,"dropped":{},"losses":{"ring_full":20}"#
+    ),
+    (
       "/v1/breakers", 200, "application/json",
       #"{"at":"2026-11-21T00:00:00.000000000Z","breakers":[{"cluster":"rabbit@one""#
     ),
@@ -53,6 +57,12 @@ import Testing
     #expect(
       String(decoding: answer.body, as: UTF8.self).hasPrefix(start), "\(String(decoding: answer.body, as: UTF8.self))")
     #expect(answer.fields[.contentLength] == "\(answer.body.count)")
+  }
+
+  @Test func `a report of a target that there is not names those that there are`() throws {
+    let problem = try problem(answer("/v1/report?target=pid%3A7"))
+    #expect(problem.status == 404 && problem.kind == .noSuchTarget && problem.nearest == ["pid:42"])
+    #expect(try self.problem(answer("/v1/report?target=%ff")).status == 400)
   }
 
   /// A verdict is its cell's class.

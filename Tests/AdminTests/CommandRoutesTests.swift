@@ -240,7 +240,8 @@ import Testing
       _ = await counting.carryOut(command, note: note, on: name, ifRevision: nil)
     }
     _ = await counting.carryOut(.trip, note: note, on: name, ifRevision: 9)
-    let input = MetricsInput(report: sink.report(), families: [counting.family])
+    let input = MetricsInput(
+      targets: [.init(name: "pid:42", report: sink.report())], families: [counting.family])
     let text = String(decoding: Metrics.text(input, version: "1"), as: UTF8.self)
     for line in [
       "# TYPE stormfuse_commands_total counter", #"stormfuse_commands_total{command="trip",result="done"} 1"#,

@@ -75,7 +75,7 @@ final class FakeSink: CommandSink, ReportSource {
   }
 
   func report() -> Report { Sample.report(groups) }
-  func metrics() -> MetricsInput { MetricsInput(report: report()) }
+  func metrics() -> MetricsInput { MetricsInput(targets: [.init(name: "pid:42", report: report())]) }
   func readiness() -> Readiness { Readiness(checks: []) }
 
   private static func name(_ group: Report.Group) -> BreakerName {

@@ -7,17 +7,18 @@ import Testing
 @Suite struct MetricsTests {
   private func text(_ groups: [Report.Group]) -> String {
     let input = MetricsInput(
-      report: Sample.report(groups), process: .init(residentMemory_bytes: 1024, processor_s: 0.25),
+      targets: [.init(name: "pid:42", report: Sample.report(groups))],
+      process: .init(residentMemory_bytes: 1024, processor_s: 0.25),
       exports: [ExportCounters(name: "webhook")])
     return String(decoding: Metrics.text(input, version: "1.2.3"), as: UTF8.self)
   }
 
   @Test(arguments: [
     #"stormfuse_build_info{version="1.2.3"} 1"#,
-    #"stormfuse_capture_segments_total 1234"#,
-    #"stormfuse_capture_lost_bytes_total{cause="ring_full"} 20"#,
-    #"stormfuse_capture_lost_bytes_total{cause="unknown"} 10"#,
-    #"stormfuse_capture_undecoded_connections{reason="tls"} 1"#,
+    #"stormfuse_capture_segments_total{target="pid:42"} 1234"#,
+    #"stormfuse_capture_lost_bytes_total{target="pid:42",cause="ring_full"} 20"#,
+    #"stormfuse_capture_lost_bytes_total{target="pid:42",cause="unknown"} 10"#,
+    #"stormfuse_capture_undecoded_connections{target="pid:42",reason="tls"} 1"#,
     #"stormfuse_deliveries_total{GROUP} 132"#,
     #"stormfuse_settlements_total{GROUP,settlement="acked"} 12"#,
     #"stormfuse_settlements_total{GROUP,settlement="requeued"} 96"#,
@@ -44,7 +45,7 @@ import Testing
     #"stormfuse_verdict{GROUP,kind="storm"} 1"#,
     #"stormfuse_verdict{GROUP,kind="healthy"} 0"#,
     #"stormfuse_verdict{GROUP,kind="failing"} 0"#,
-    #"stormfuse_published_messages_total{destination="orders",kind="normal",system="rabbitmq"} 60"#,
+    #"stormfuse_published_messages_total{destination="orders",kind="normal",system="rabbitmq",target="pid:42"} 60"#,
     #"stormfuse_export_sent_total{export="webhook"} 0"#,
     #"process_resident_memory_bytes 1024"#,
     #"process_cpu_seconds_total 0.25"#,
@@ -111,10 +112,24 @@ import Testing
       return group
     }
     let text = text(groups)
-    #expect(text.contains("\nstormfuse_groups 600\n") && text.contains("\nstormfuse_groups_omitted 100\n"))
+    #expect(text.contains("\nstormfuse_groups{target=\"pid:42\"} 600\n"))
+    #expect(text.contains("\nstormfuse_groups_omitted 100\n"))
     #expect(
       text.contains("rabbitmq:%2F:q7\"") && text.contains("rabbitmq:%2F:q599\"") && !text.contains("rabbitmq:%2F:q50\"")
     )
+  }
+
+  @Test func `each target has its own series`() {
+    let targets = ["one", "two"].map { name in
+      MetricsInput.Target(name: name, report: Sample.report([Sample.group(target: name)]))
+    }
+    let text = String(decoding: Metrics.text(MetricsInput(targets: targets), version: "1"), as: UTF8.self)
+    for name in ["one", "two"] {
+      #expect(text.contains("\nstormfuse_capture_bytes_total{target=\"\(name)\"} 567890\n"))
+      #expect(text.contains("system=\"rabbitmq\",target=\"\(name)\"} 132\n"))
+    }
+    let declared = text.split(separator: "\n").filter { $0.hasPrefix("# TYPE ") }
+    #expect(Set(declared).count == declared.count)
   }
 
   @Test func `the own process is measured`() {

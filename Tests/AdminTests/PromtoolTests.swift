@@ -16,7 +16,10 @@ struct PromtoolTests {
       MetricFamily(name: "stormfuse_state_saves_total", kind: .counter, help: "Saves.", samples: [.init(3)])
     ]
     let input = MetricsInput(
-      report: Sample.report([Sample.group(), strange]), exports: [ExportCounters(name: "webhook")], families: families)
+      targets: [
+        .init(name: "pid:42", report: Sample.report([Sample.group(), strange])),
+        .init(name: "pid:43", report: Sample.report([Sample.group(target: "pid:43")])),
+      ], exports: [ExportCounters(name: "webhook")], families: families)
     let (status, words) = try Promtool.check(Metrics.text(input, version: "1.2.3"))
     #expect(status == 0 && words.isEmpty, "\(words)")
   }

@@ -71,7 +71,9 @@ enum Sample {
     var groups = [Sample.group()]
     var ready = true
     func report() -> Report { Sample.report(groups) }
-    func metrics() -> MetricsInput { MetricsInput(report: report(), exports: [ExportCounters(name: "webhook")]) }
+    func metrics() -> MetricsInput {
+      MetricsInput(targets: [.init(name: "pid:42", report: report())], exports: [ExportCounters(name: "webhook")])
+    }
     func readiness() -> Readiness {
       Readiness(checks: [.init(name: "capture", ok: ready, detail: ready ? "attached" : "not attached: run doctor")])
     }

@@ -140,6 +140,43 @@ extension LiveKernel {
       withExtendedLifetime(wire) {}
     }
 
+    @Test(.enabled(if: Live.isRootEnabled, "makes cgroups"), arguments: [true, false])
+    func `a cgroup that is removed and made again is seen as before`(isMissed: Bool) throws {
+      let (first, path) = try Arena.elsewhere { try Wire(connected: .v4) }
+      defer { rmdir(path) }
+      let capture = try Capture(target: Target.cgroup(path))
+      try first.send(pattern(10))
+      first.closeClient()
+      first.closeServer()
+      #expect(rmdir(path) == 0)
+      if isMissed {
+        let status = capture.discovery.refresh()
+        #expect(status.unreached.map(\.description).contains { $0.hasPrefix("the cgroup \(path) has been removed") })
+        #expect(status.attached.isEmpty)
+      }
+      #expect(mkdir(path, 0o755) == 0)
+      #expect(capture.discovery.refresh().unreached.isEmpty)
+      let (second, _) = try Arena.elsewhere { try Wire(connected: .v4) }
+      try second.send(pattern(3000))
+      let recorder = Recorder()
+      recorder.record(capture)
+      #expect(recorder.bytes(second.cookie, .egress) == pattern(3000))
+      #expect(capture.discovery.status.attached == [path])
+    }
+
+    @Test(.enabled(if: Live.isRootEnabled, "makes cgroups"))
+    func `a cgroup that is made again ends the rest before the next look`() throws {
+      let (_, path) = try Arena.elsewhere {}
+      defer { rmdir(path) }
+      let capture = try Capture(target: Target.cgroup(path))
+      capture.discovery.refresh()
+      #expect(rmdir(path) == 0 && mkdir(path, 0o755) == 0)
+      let before = ContinuousClock.now
+      capture.discovery.rest()
+      #expect(ContinuousClock.now - before < .milliseconds(90))
+      #expect(capture.discovery.refresh().unreached.isEmpty)
+    }
+
     @Test(.enabled(if: Live.isRootEnabled, "traces a cgroup that others use"))
     func `a target above the cgroups in use is recorded once`() throws {
       let path = try #require(Arena.path)

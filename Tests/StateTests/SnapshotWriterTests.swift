@@ -222,4 +222,30 @@ struct SnapshotWriterTests {
     #expect(revisions == Array(1...4096))
     #expect(timers.fire(on: queue) == nil)
   }
+
+  @Test("a line whose fsync failed is not counted before it is on disk; one that is left at the end counts as lost")
+  func auditFlush() throws {
+    let disk = SimulatedDisk()
+    let directory = StateDirectory(files: disk)
+    let (timers, queue) = (Timers(), DispatchQueue(label: "test"))
+    let writer = SnapshotWriter(
+      directory: directory, audit: AuditLog(in: directory), now: { .zero }, queue: queue, schedule: timers.add)
+    disk.fail(after: 1, code: EIO, isLasting: false)
+    writer.record(Sample.entry(1))
+    queue.sync {}
+    #expect(writer.status.auditLines == 0 && writer.status.auditFailing?.why.contains("input/output error") == true)
+    disk.repair()
+    _ = timers.fire(on: queue)
+    #expect(writer.status.auditLines == 1 && writer.status.auditFailing == nil)
+    for image in disk.wreckages() {
+      let lines = (image.files["audit.jsonl"] ?? []).split(separator: 10)
+      #expect(try lines.map { try JSONDecoder().decode(AuditEntry.self, from: Data($0)).revision } == [1])
+    }
+    disk.fail(after: 1, code: EIO)
+    writer.record(Sample.entry(2))
+    queue.sync {}
+    #expect(writer.status.auditDropped == 0)
+    #expect(!writer.close())
+    #expect(writer.status.auditLines == 1 && writer.status.auditDropped == 1)
+  }
 }

@@ -39,6 +39,29 @@
       return text.contains(words)
     }
 
+    struct Unreachable: Error { var code: Int32 }
+
+    /// The answer to a GET on a Unix socket, its head included.
+    static func get(_ path: String, at socketPath: String) throws -> String {
+      let file = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+      defer { close(file) }
+      var address = sockaddr_un()
+      address.sun_family = sa_family_t(AF_UNIX)
+      withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: socketPath.utf8.prefix($0.count - 1)) }
+      let isConnected = withUnsafePointer(to: address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+          connect(file, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
+        }
+      }
+      guard isConnected else { throw Unreachable(code: errno) }
+      let request = Array("GET \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".utf8)
+      guard write(file, request, request.count) == request.count else { throw Unreachable(code: errno) }
+      var answer: [UInt8] = []
+      var part = [UInt8](repeating: 0, count: 65_536)
+      while case let count = read(file, &part, part.count), count > 0 { answer += part[..<count] }
+      return String(decoding: answer, as: UTF8.self)
+    }
+
     func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
 
     /// Waits for its end; the exit status.

@@ -26,7 +26,7 @@ import Testing
     let box = ReportBox(engine.report())
     let announcer = try Announcer(Configuration(), eventsPath: nil, quiet: true, box: box)
     let ending = Ending(
-      serving: nil, announcer: announcer, announcing: Task { await announcer.run() }, commands: commands,
+      serving: nil, announcer: announcer, announcing: Task { await announcer.run() }, commands: [commands],
       patience: .milliseconds(300))
     await ending.run()
     guard case .done(let tripped, saved: .failed(let why)) = await asked.value else {

@@ -23,7 +23,7 @@
         target.executableURL = URL(filePath: "/bin/sleep")
         target.arguments = ["60"]
         try target.run()
-        defer { target.terminate() }
+        defer { kill(target.processIdentifier, SIGKILL) }
         let binary = try Binary([
           "run", "--config", file, "--state", "\(directory)/state", "--admin", "unix:\(directory)/s", "--pid",
           "\(target.processIdentifier)",

@@ -129,7 +129,7 @@
     private func service(_ options: AdminOptions) -> AdminService {
       let settings = Settings()
       let box = ReportBox(Engine(settings: settings, target: "t", origin: .live).report())
-      return AdminService(source: box, commands: CommandQueue(), options: options, settings: .init())
+      return AdminService(source: box, families: box, commands: CommandQueue(), options: options, settings: .init())
     }
 
     @Test func `a replay neither calls anybody nor writes the live run's files`() async throws {

@@ -27,53 +27,34 @@ struct Arrival {
   var deliberate_ns: Int64 = 0
   /// One more return exceeds the queue's delivery limit.
   var isLastAttempt = false
-  /// The protocol knows by itself which messages came before (Kafka's offsets): the own table is spared.
+  /// The protocol knows by itself which messages came before (offsets): the own table is spared.
   var isSelfTracked = false
   /// Of a self-tracked one: it was acknowledged before.
   var isDuplicate = false
 }
 
-/// Where attempts come from.
+/// Where attempts come from. Each protocol has up to seven sources of its own, which `BrokerProtocol.attemptSources` names by
+/// bit.
 struct AttemptSource: OptionSet {
   let rawValue: UInt8
-  static let deliveryCount = AttemptSource(rawValue: 1)
-  static let death = AttemptSource(rawValue: 2)
-  static let ownTable = AttemptSource(rawValue: 4)
-  static let acquiredCount = AttemptSource(rawValue: 8)
-  /// Kafka: returns to exactly that offset.
-  static let seekBack = AttemptSource(rawValue: 16)
-  /// Kafka's share groups: what the broker counts.
-  static let shareCount = AttemptSource(rawValue: 32)
-  /// Kafka: what a retry topic's headers count.
-  static let retryHeader = AttemptSource(rawValue: 64)
+  /// The own table of messages: the wire marks a repeat, and counts nothing.
+  static let ownTable = AttemptSource(rawValue: 128)
 
   /// As the report writes it.
-  var name: String {
-    var names: [String] = []
-    if contains(.deliveryCount) { names.append("x-delivery-count") }
-    if contains(.death) { names.append("x-death") }
-    if contains(.acquiredCount) { names.append("x-acquired-count") }
-    if contains(.seekBack) { names.append("seek_back") }
-    if contains(.shareCount) { names.append("delivery_count") }
-    if contains(.retryHeader) { names.append("retry_headers") }
-    if contains(.ownTable) || isEmpty { names.append("redelivered") }
-    return names.joined(separator: "+")
+  func name(_ names: [String]) -> String {
+    var found = names.indices.filter { rawValue & 1 << UInt8($0) != 0 }.map { names[$0] }
+    if contains(.ownTable) || isEmpty { found.append("redelivered") }
+    return found.joined(separator: "+")
   }
 }
 
-/// Where the moment of enqueueing comes from, best first.
-enum DelaySource: UInt8, Comparable {
-  case timestampInMs, logAppendTime, createTime, timestamp, firstSeen
+/// Where the moment of enqueueing comes from, best first: a place in `BrokerProtocol.delaySources`.
+struct DelaySource: Comparable {
+  let rank: UInt8
+  /// Nothing on the wire tells: since the message was first seen here.
+  static let firstSeen = DelaySource(rank: .max)
 
-  static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+  static func < (a: Self, b: Self) -> Bool { a.rank < b.rank }
 
-  var name: String {
-    switch self {
-    case .timestampInMs: "timestamp_in_ms"
-    case .logAppendTime: "LogAppendTime"
-    case .createTime: "CreateTime"
-    case .timestamp: "timestamp"
-    case .firstSeen: "first_seen"
-    }
-  }
+  func name(_ names: [String]) -> String { self == .firstSeen ? "first_seen" : names[Int(rank)] }
 }

@@ -1,6 +1,8 @@
 /// One consumer group of one target: its counters over the whole run, its deliveries in flight, its monitor.
 final class Group {
   let system: MessagingSystem
+  private let attemptNames: [String]
+  private let delayNames: [String]
   let key: String
   let cluster: ClusterID
   /// As the broker names it, for people.
@@ -62,11 +64,13 @@ final class Group {
   private var earliestSearchedAt = Timestamp(ns: .min)
 
   init(
-    system: MessagingSystem, key: String, cluster: ClusterID, name: String, destination: String?, serial: UInt32,
+    of type: any BrokerProtocol.Type, key: String, cluster: ClusterID, name: String, destination: String?, serial: UInt32,
     monitor: GroupMonitor
   ) {
     self.serial = serial
-    self.system = system
+    system = type.system
+    attemptNames = type.attemptSources
+    delayNames = type.delaySources
     self.key = key
     self.cluster = cluster
     self.name = name
@@ -74,6 +78,10 @@ final class Group {
     self.monitor = monitor
     salt = key.utf8.reduce(UInt64(bitPattern: Int64(cluster)) &+ 0x51_7c_c1_b7) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
   }
+
+  /// As the report writes them.
+  var attemptSourceName: String { attemptSources.name(attemptNames) }
+  var delaySourceName: String? { delaySource?.name(delayNames) }
 
   func addDestination(_ destination: String) -> Int32 {
     if let known = destinations.firstIndex(of: destination) { return Int32(known) }
@@ -144,9 +152,9 @@ final class Group {
 
   func context(deliveries: borrowing DeliveryTable, consumers: borrowing ConsumerTable, at: Timestamp) -> JudgeContext {
     var context = JudgeContext()
-    context.attemptSource = attemptSources.name
+    context.attemptSource = attemptSourceName
     context.held = isHeld
-    context.delaySource = delaySource?.name ?? DelaySource.firstSeen.name
+    context.delaySource = (delaySource ?? .firstSeen).name(delayNames)
     let id = earliestInFlight(deliveries, at: at)
     guard id != 0 else { return context }
     context.oldestInFlight_ns = max(0, at.ns &- age(id, deliveries))

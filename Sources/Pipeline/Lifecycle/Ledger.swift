@@ -69,13 +69,14 @@ final class Ledger {
   /// The group of that key, made if need be. Past the bound the least recently active group goes, counted; what it had in
   /// flight is abandoned.
   /// `destination`: the first that it is known to consume; nil if that is not known yet.
-  func group(_ system: MessagingSystem, key: String, name: String, destination: String?, cluster: ClusterID) -> GroupID
-  {
+  func group(
+    _ type: any BrokerProtocol.Type, key: String, name: String, destination: String?, cluster: ClusterID
+  ) -> GroupID {
     let groupName = GroupName(key: key, cluster: cluster)
     if let known = groupIndex[groupName] { return GroupID(index: known, serial: groups[Int(known)].serial) }
     groupsMade &+= 1
     let group = Group(
-      system: system, key: key, cluster: cluster, name: name, destination: destination, serial: groupsMade,
+      of: type, key: key, cluster: cluster, name: name, destination: destination, serial: groupsMade,
       monitor: GroupMonitor(settings: settings.resolved(for: key), key: key, at: now))
     group.lastActive = now
     let index: Int32

@@ -14,6 +14,8 @@ struct ProducerTable {
     var name: String
     /// Version of what is known of the broker's topology when `use` was worked out.
     var version: UInt64 = 0
+    /// What it is for is what its name says, nothing else.
+    var isNamed = false
 
     var kind: DestinationKind { use.kind }
     /// A message that goes there may be a copy of one that was received.
@@ -71,13 +73,13 @@ struct ProducerTable {
     return index
   }
 
-  /// Kafka's are what their names say; RabbitMQ's are worked out anew with the next version of the topology. Those that
-  /// share an entry are looked up anew.
+  /// What is told by its name alone is told anew at once; the rest with the next version of the topology. Those that share
+  /// an entry are looked up anew.
   mutating func replace(settings: DestinationSettings) {
     guard settings != self.settings else { return }
     self.settings = settings
     sharedByHash.removeAll(keepingCapacity: true)
-    for i in entries.indices where entries[i].system == .kafka && !entries[i].name.isEmpty {
+    for i in entries.indices where entries[i].isNamed && !entries[i].name.isEmpty {
       entries[i].use.kind = settings.kind(of: entries[i].name)
     }
   }

@@ -2,6 +2,10 @@
 /// and nothing else names them.
 protocol BrokerProtocol: SendableMetatype {
   static var system: MessagingSystem { get }
+  /// Names of the protocol's attempt sources, by their bits in `AttemptSource`; at most seven.
+  static var attemptSources: [String] { get }
+  /// Names of what tells when a message was enqueued, best first: `DelaySource.rank` counts from the first.
+  static var delaySources: [String] { get }
   /// Tells whether one connection speaks the protocol.
   static func matcher() -> any ProtocolMatcher
   /// What the connections of one target share.

@@ -5,3 +5,8 @@
 enum BrokerProtocols {
   static let all: [any BrokerProtocol.Type] = [KafkaProtocol.self, AMQPProtocol.self]
 }
+
+extension MessagingSystem {
+  /// Those whose traffic is decoded.
+  package static var decoded: [MessagingSystem] { BrokerProtocols.all.map { $0.system } }
+}

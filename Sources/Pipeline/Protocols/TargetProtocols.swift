@@ -10,6 +10,10 @@ struct TargetProtocols {
     ConnectionFront(fromStart: fromStart, protocols: entries.map(\.type))
   }
 
+  func type(of system: MessagingSystem) -> (any BrokerProtocol.Type)? {
+    entries.first { $0.type.system == system }?.type
+  }
+
   /// A session of the protocol that was detected. `process`: a hash that stands for the client's process.
   func session(of system: MessagingSystem, server: Endpoint, process: UInt64) -> (any ProtocolSession)? {
     entries.first { $0.type.system == system }?.state.session(server: server, process: process)

@@ -59,9 +59,9 @@ struct ReportBuilder {
       oldest_in_flight_s: context.oldestInFlight_ns.map(seconds), lag: group.lag.map { Int(clamping: $0) },
       error_rate: judged == 0 ? nil : Double(group.totals.failures) / Double(judged),
       dead_letter_rate: ended == 0 ? nil : Double(deadLettered) / Double(ended),
-      attempts: .init(max: group.attempts.max, p95: group.attempts.quantile(0.95), source: group.attemptSources.name),
+      attempts: .init(max: group.attempts.max, p95: group.attempts.quantile(0.95), source: group.attemptSourceName),
       consumption_delay_s: quantiles(
-        group.delay, source: group.delaySource.map { $0 == .firstSeen ? $0.name + ",lower_bound" : $0.name }),
+        group.delay, source: group.delaySourceName.map { group.delaySource == .firstSeen ? $0 + ",lower_bound" : $0 }),
       settle_latency_s: quantiles(group.settleLatency), retry_latency_s: quantiles(group.retryLatency),
       coverage: group.monitor.windows.main.counts.coverage ?? 1, window: group.monitor.rates(context: context),
       exposure: group.exposure,

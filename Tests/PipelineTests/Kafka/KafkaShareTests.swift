@@ -50,7 +50,7 @@ import Testing
     link.acquire("#7-0@0...1", acquired: [(0, 1, 4)])
     #expect(try bench.counts() == ["delivered": 2, "redelivered": 2, "in_flight": 2])
     #expect(try bench.group().attempts.max == 4)
-    #expect(try bench.group().attemptSources.name == "delivery_count")
+    #expect(try bench.group().attemptSourceName == "delivery_count")
   }
 
   @Test func `a released record that comes again is another delivery`() throws {

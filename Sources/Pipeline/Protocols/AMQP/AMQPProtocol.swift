@@ -1,6 +1,8 @@
 /// AMQP 0-9-1, as RabbitMQ speaks it.
 enum AMQPProtocol: BrokerProtocol {
   static var system: MessagingSystem { .rabbitmq }
+  static let attemptSources = ["x-delivery-count", "x-death", "x-acquired-count"]
+  static let delaySources = ["timestamp_in_ms", "timestamp"]
   static func matcher() -> any ProtocolMatcher { AMQPMatcher() }
   static func state(key: KeyedHash.Key, ledger: Ledger) -> any ProtocolState { AMQPState(key: key, ledger: ledger) }
   static func redactor(hashKey: KeyedHash.Key) -> any ProtocolRedactor { AMQPConnectionRedactor() }
@@ -8,6 +10,20 @@ enum AMQPProtocol: BrokerProtocol {
 
 extension MessagingSystem {
   package static let rabbitmq = MessagingSystem(rawValue: "rabbitmq")
+}
+
+extension AttemptSource {
+  static let deliveryCount = AttemptSource(rawValue: 1)
+  static let death = AttemptSource(rawValue: 2)
+  /// RabbitMQ 4's `x-acquired-count`: at most so many.
+  static let acquiredCount = AttemptSource(rawValue: 4)
+}
+
+extension DelaySource {
+  /// The header `timestamp_in_ms`.
+  static let timestampInMs = DelaySource(rank: 0)
+  /// The property `timestamp`, in seconds.
+  static let timestamp = DelaySource(rank: 1)
 }
 
 extension GroupKey {

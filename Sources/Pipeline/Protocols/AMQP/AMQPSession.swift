@@ -161,7 +161,7 @@ final class AMQPSession: ProtocolSession {
       return group
     }
     let key = GroupKey.rabbitmq(vhost: topology.vhost, queue: queue.name)
-    let group = ledger.group(.rabbitmq, key: key, name: queue.name, destination: queue.name, cluster: cluster)
+    let group = ledger.group(AMQPProtocol.self, key: key, name: queue.name, destination: queue.name, cluster: cluster)
     queue.group = group
     ledger.setDeadLetterTarget(queue.deadLetterTarget, of: group)
     topology.learned()

@@ -1,6 +1,8 @@
 /// Kafka's protocol, as its brokers and those that are compatible speak it.
 enum KafkaProtocol: BrokerProtocol {
   static var system: MessagingSystem { .kafka }
+  static let attemptSources = ["seek_back", "delivery_count", "retry_headers"]
+  static let delaySources = ["LogAppendTime", "CreateTime"]
   static func matcher() -> any ProtocolMatcher { KafkaMatcher() }
   static func state(key: KeyedHash.Key, ledger: Ledger) -> any ProtocolState { KafkaState(key: key, ledger: ledger) }
   static func redactor(hashKey: KeyedHash.Key) -> any ProtocolRedactor {
@@ -10,6 +12,20 @@ enum KafkaProtocol: BrokerProtocol {
 
 extension MessagingSystem {
   package static let kafka = MessagingSystem(rawValue: "kafka")
+}
+
+extension AttemptSource {
+  /// Returns to exactly that offset.
+  static let seekBack = AttemptSource(rawValue: 1)
+  /// Share groups: what the broker counts.
+  static let shareCount = AttemptSource(rawValue: 2)
+  /// What a retry topic's headers count.
+  static let retryHeader = AttemptSource(rawValue: 4)
+}
+
+extension DelaySource {
+  static let logAppendTime = DelaySource(rank: 0)
+  static let createTime = DelaySource(rank: 1)
 }
 
 extension GroupKey {

@@ -63,7 +63,8 @@ extension KafkaSession {
       ?? ledger.producers.file(
         filed,
         .init(
-          system: .kafka, destination: entry.name, process: process.id, use: .init(kind: entry.kind), name: entry.name))
+          system: .kafka, destination: entry.name, process: process.id, use: .init(kind: entry.kind), name: entry.name,
+          isNamed: true))
     producing.producer = producer
     producing.place = place
     producing.mayHoldCopies = ledger.producers[producer].mayHoldCopies

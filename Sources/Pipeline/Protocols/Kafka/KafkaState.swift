@@ -124,7 +124,7 @@ final class KafkaState: ProtocolState {
   func ledgerGroup(_ group: KafkaGroup) -> GroupID {
     if let id = group.id, ledger.isCurrent(id) { return id }
     let id = ledger.group(
-      .kafka, key: GroupKey.kafka(group: group.name), name: group.name, destination: nil, cluster: group.cluster)
+      KafkaProtocol.self, key: GroupKey.kafka(group: group.name), name: group.name, destination: nil, cluster: group.cluster)
     group.id = id
     return id
   }

@@ -6,6 +6,8 @@
 
 enum FerryProtocol: BrokerProtocol {
   static var system: MessagingSystem { .ferry }
+  static let attemptSources: [String] = []
+  static let delaySources: [String] = []
   static func matcher() -> any ProtocolMatcher { FerryMatcher() }
   static func state(key: KeyedHash.Key, ledger: Ledger) -> any ProtocolState { FerryState(key: key, ledger: ledger) }
   static func redactor(hashKey: KeyedHash.Key) -> any ProtocolRedactor { FerryRedactor() }
@@ -92,7 +94,7 @@ final class FerrySession: ProtocolSession {
     switch words[0] {
     case "TAKE":
       let id = ledger.group(
-        .ferry, key: GroupKey.key(.ferry, words[1]), name: words[1], destination: words[1], cluster: cluster)
+        FerryProtocol.self, key: GroupKey.key(.ferry, words[1]), name: words[1], destination: words[1], cluster: cluster)
       group = id
       consumer = ledger.addConsumer(Consumer(process: process, noAck: false, prefetch: 1), of: id)
     case "MSG":
