@@ -25,6 +25,7 @@ import Testing
     ("breaker: {jitter: 1}", "f:1:19: breaker.jitter must be between 0 and 0.9, not 1"),
     ("hold_limit: 0s", "f:1:13: hold_limit must be between 1s and 150s, not 0s"),
     ("hold_limit: 151s", "f:1:13: hold_limit must be between 1s and 150s, not 151s"),
+    ("shared_connections_age: 0s", "f:1:25: shared_connections_age must be between 1s and 7d, not 0s"),
     ("rules: {stalled: {minimum: 0s}}", "f:1:28: rules.stalled.minimum must be between 1s and 7d, not 0s"),
     (
       "rules: {stalled: {minimum: 20m}}",
