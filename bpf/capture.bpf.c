@@ -344,12 +344,22 @@ static __always_inline int connecting(struct bpf_sock_addr *context, _Bool liste
 	if (listed) {
 		/* The socket may lie in a cgroup of the target's own below this shared one: that one's program ran first. */
 		struct connection *known = bpf_map_lookup_elem(&connections, &cookie);
-		if (known && !(known->flags & CONNECTION_LISTED))
+		__u64 before = known ? known->flags : 0;
+		WIDE(before);
+		if (known && !(before & CONNECTION_LISTED))
 			return 1;
 		flags = CONNECTION_LISTED;
 		__u64 member = process; /* in a stack slot of its own */
-		if (!bpf_map_lookup_elem(&members, &member))
+		if (!bpf_map_lookup_elem(&members, &member)) {
 			flags |= CONNECTION_UNDECIDED;
+			if (!(before & CONNECTION_UNDECIDED)) {
+				if ((__s64)(state.undecided_entered - state.undecided_left) >= UNDECIDED_MAXIMUM) {
+					count_loss(cookie, LOSS_TABLE_FULL, 0);
+					return 1;
+				}
+				add(&state.undecided_entered, 1);
+			}
+		}
 	} else if (process & PROCESS_OUTER) {
 		flags = CONNECTION_UNDECIDED; /* it is the target's, but user space numbers the process otherwise */
 	}

@@ -78,6 +78,12 @@ enum Metrics {
       }
       if unnamed > 0 || capture.losses.isEmpty { out.sample(Double(unnamed), in: labels, "cause", "unknown") }
     }
+    out.family("stormfuse_capture_dropped_total", "counter", "What bounds of memory dropped, by what it was.")
+    for (labels, report) in targets {
+      for (what, count) in report.capture.dropped.sorted(by: { $0.key < $1.key }) {
+        out.sample(Double(count), in: labels, "what", what)
+      }
+    }
     out.family("stormfuse_capture_connections", "gauge", "Connections being followed.")
     for (labels, report) in targets { out.sample(Double(report.capture.connections), in: labels) }
     out.family("stormfuse_capture_undecoded_connections", "gauge", "Connections that can't be decoded, by reason.")

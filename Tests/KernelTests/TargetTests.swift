@@ -84,6 +84,68 @@ extension LiveKernel {
       #expect(sent(recorder) == "orphan")
     }
 
+    @Test func `a process whose parent has ended between two looks is known by its session`() throws {
+      let peer = try Peer()
+      let wire = try Wire(.v4)
+      peer.start(
+        "setsid bash -c 'sleep 0.4; (sleep 1; exec 5<>/dev/tcp/127.0.0.1/\(wire.port); printf orphan >&5) & exit' &")
+      var leader: Int32?
+      for _ in 0..<100 where leader == nil {
+        leader = ProcessTable.all().first { $0.value.parent == peer.id && $0.value.session == $0.key }?.key
+        usleep(2000)
+      }
+      let target = try #require(leader)
+      let capture = try Capture(target: .processes([target]))
+      while ProcessTable.entry(target) != nil { usleep(10_000) }
+      usleep(100_000)
+      #expect(capture.discovery.refresh().processes > 0)
+      let recorder = Recorder()
+      for _ in 0..<30 where capture.discovery.refresh().processes > 0 { recorder.record(capture, quiet_ms: 50) }
+      #expect(sent(recorder) == "orphan")
+    }
+
+    @Test(.enabled(if: Live.isRootEnabled, "makes cgroups"))
+    func `a daemon in a cgroup of the target's own is the target's`() throws {
+      let (_, path) = try Arena.elsewhere {}
+      var peer: Peer? = try Peer()
+      let wire = try Wire(.v4)
+      peer?.run("echo $BASHPID > \(path)/cgroup.procs")
+      let capture = try Capture(target: .processes([try #require(peer?.id)]))
+      #expect(capture.discovery.status.attached == [path] && !capture.discovery.status.isShared)
+      peer?.run("setsid bash -c 'sleep 0.5; exec 5<>/dev/tcp/127.0.0.1/\(wire.port); printf daemon >&5' &")
+      peer = nil
+      #expect(capture.discovery.refresh().processes > 0)
+      let recorder = Recorder()
+      for _ in 0..<30 where capture.discovery.refresh().processes > 0 { recorder.record(capture, quiet_ms: 50) }
+      #expect(sent(recorder) == "daemon")
+      #expect(capture.discovery.refresh().processes == 0)
+      rmdir(path)
+    }
+
+    @Test(.enabled(if: Live.isRootEnabled, "makes cgroups"))
+    func `a process that is moved to another cgroup is followed there`() throws {
+      let (inherited, path) = try Arena.elsewhere { try Wire(.v4) }
+      let peer = try Peer()
+      let home = try #require(Arena.path)
+      let capture = try Capture(target: .processes([peer.id]))
+      peer.run("echo $BASHPID > \(path)/cgroup.procs")
+      #expect(capture.discovery.refresh().attached == [home, path])
+      peer.connect(inherited.port)
+      peer.run("printf moved >&3")
+      let recorder = Recorder()
+      recorder.record(capture)
+      #expect(sent(recorder) == "moved")
+      #expect(recorder.segments.first?.flags == .syn)
+      // Back again, the programs are still there.
+      peer.run("echo $BASHPID > \(home)/cgroup.procs")
+      #expect(capture.discovery.refresh().attached == [home, path])
+      peer.connect(inherited.port, as: 4)
+      peer.run("printf back >&4")
+      recorder.record(capture)
+      #expect(sent(recorder) == "movedback")
+      rmdir(path)
+    }
+
     @Test func `the end of the target is seen`() throws {
       var peer: Peer? = try Peer()
       let capture = try Capture(target: .processes([try #require(peer?.id)]))
