@@ -116,7 +116,7 @@ package final class Discovery: Sendable {
         guard let entry = all[process] else {
           throw KernelError(.noSuchTarget, "process \(process) has ended")
         }
-        membership.withLock { $0.insert(process, start: entry.start) }
+        _ = membership.withLock { $0.insert(process, start: entry.start) }
       }
       _ = membership.withLock { $0.update(all) }
       let members = membership.withLock { $0.processes }

@@ -166,6 +166,7 @@
       }
       engine.finish()
       _ = act(&engine, capture)
+      engine.droppedByCapture = capture.statistics.dropped
       box.publish(
         engine.report(),
         checks: [.init(name: "engine", ok: true, detail: "over")] + (commands.memory.map { [$0.check] } ?? []))

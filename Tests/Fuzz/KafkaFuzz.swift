@@ -25,9 +25,6 @@ private final class FuzzSink: KafkaFactSink {
     case .topic(let topic, _, _, _): read(topic.name, frame)
     case .fetchPartitionRequested(let position): read(position.topic.name, frame)
     case .fetchPartition(let partition): read(partition.topic.name, frame)
-    case .recordHeader(let key, let value):
-      read(key, frame)
-      read(value, frame)
     case .record(let record):
       read(record.marks.sourceTopic, frame)
       read(record.marks.sourceGroup, frame)

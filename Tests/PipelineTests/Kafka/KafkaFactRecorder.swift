@@ -11,7 +11,7 @@ final class KafkaFactRecorder: KafkaFactSink {
   /// Heads of requests are many and say little.
   var tellsRequests = false
 
-  init(_ wanted: KafkaDetail = [.records, .headers, .hashes]) { self.wanted = wanted }
+  init(_ wanted: KafkaDetail = [.records, .hashes]) { self.wanted = wanted }
 
   func fact(_ fact: KafkaFact, of exchange: KafkaExchange, in frame: RawSpan, at: Timestamp) {
     if case .request = fact, !tellsRequests { return }

@@ -370,7 +370,6 @@ final class KafkaLink {
         record.offset = i
         record.valueHash = KafkaBench.hash(value)
         for (name, content) in headers {
-          if detail.contains(.headers) { say(.recordHeader(key: text(name), value: bench.text(content))) }
           note(name, content, in: &record.marks)
         }
         say(.record(record))

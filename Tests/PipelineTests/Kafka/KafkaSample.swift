@@ -43,7 +43,7 @@ struct KafkaFeed {
   var unaccounted: String?
   private var time: Int64 = 0
 
-  init(_ wanted: KafkaDetail = [.records, .headers]) { recorder = KafkaFactRecorder(wanted) }
+  init(_ wanted: KafkaDetail = [.records]) { recorder = KafkaFactRecorder(wanted) }
 
   mutating func client(_ bytes: some Collection<UInt8>) { receive(bytes, .client) }
   mutating func broker(_ bytes: some Collection<UInt8>) { receive(bytes, .broker) }

@@ -38,8 +38,6 @@ package enum KafkaFact: Sendable {
   // MARK: Records
 
   case batch(KafkaBatch)
-  /// Of the record that follows. A value of more than `KafkaRecord.headersLimit_bytes` is empty.
-  case recordHeader(key: Text, value: Text)
   case record(KafkaRecord)
 
   // MARK: Producing

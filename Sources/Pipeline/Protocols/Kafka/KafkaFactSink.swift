@@ -41,10 +41,8 @@ package struct KafkaDetail: OptionSet, Sendable {
 
   /// A `record` for each, with what its known headers say.
   package static let records = KafkaDetail(rawValue: 1)
-  /// A `recordHeader` for each header, before its `record`. Implies `records`.
-  package static let headers = KafkaDetail(rawValue: 2)
   /// Keyed hashes of key and value in `record`. Implies `records`. Costs a pass over the bodies.
-  package static let hashes = KafkaDetail(rawValue: 4)
+  package static let hashes = KafkaDetail(rawValue: 2)
 }
 
 /// One request, which is answered or not. Identifies what belongs together while it is in flight.

@@ -285,9 +285,6 @@ extension KafkaMessageReader {
         let start = frameEnd &- left &+ Int(value.offset) &- i
         sink.masked(start..<start &+ Int(value.count))
       }
-      if records.detail.contains(.headers) {
-        sink.fact(.recordHeader(key: key, value: value), of: exchange, in: headers, at: self.at)
-      }
     }
     withhold(size, after: at &- i, into: sink)
     endRecord(in: headers, into: sink)

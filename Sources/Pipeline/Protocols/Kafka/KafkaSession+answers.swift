@@ -37,7 +37,7 @@ extension KafkaSession {
     // did not list the partition, since its position was still the same.
     let isRetaken = { (partition: KafkaPartition) in
       self.fetching.isIncremental && partition.serial != position.serial
-        && self.fetching.requestedAt > partition.takenAt
+        && self.fetching.requestedAt > partition.owner.since
     }
     if position.version != process.version, position.partition.map(isRetaken) ?? true {
       attribute(position, place, offset: position.offset)

@@ -178,11 +178,9 @@ extension KafkaSession {
 
   /// The member has the partition from now on.
   func take(_ partition: KafkaPartition, for member: KafkaMember) {
-    partition.member = member
-    partition.takenAt = ledger.now
-    partition.serial &+= 1
+    partition.owner.take(member, at: ledger.now)
     partition.cursor.assign()
-    member.assigned.insert(partition.place)
+    member.assigned.take(partition.place)
     let group = state.enrol(partition)
     if ledger.isCurrent(group) { ledger.consumers[partition.consumer].process = member.process }
     process.version += 1

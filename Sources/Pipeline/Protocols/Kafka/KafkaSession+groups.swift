@@ -49,10 +49,9 @@ extension KafkaSession {
       guard exchange.key != .shareGroupHeartbeat, let member = assignee else { return }
       guard hasAssignment else {
         // Where its assignment was missed, what it commits tells.
-        if member.isAssignmentKnown { member.generation = max(member.generation, assignedEpoch) }
+        member.assigned.confirm(generation: assignedEpoch)
         return
       }
-      member.isAssignmentKnown = true
       assign(assigned, to: member, generation: assignedEpoch, isClassic: false, at: at)
     default: break
     }
@@ -93,22 +92,20 @@ extension KafkaSession {
     _ places: Set<KafkaPlace>, to member: KafkaMember, generation: Int32, isClassic: Bool, at: Timestamp
   ) {
     let group = member.group
-    let isNew = generation != member.generation || places != member.assigned
     if !member.assigned.isEmpty || !places.isEmpty { _ = state.ledgerGroup(group) }
-    countRebalance(
-      of: group, generation: generation, isClassic: isClassic,
-      changes: member.hadPartitions && places != member.assigned)
-    if !places.isEmpty { member.hadPartitions = true }
-    member.generation = generation
-    for place in member.assigned.subtracting(places).sorted() {
-      if let partition = group.partitions[place], partition.member === member {
-        state.revoke(partition, at: at)
-      }
+    let change = member.assigned.assign(places, generation: generation, isWhole: !isClassic)
+    if group.generations.note(generation, isClassic: isClassic, movesPartitions: change.movesPartitions),
+      let id = group.id, ledger.isCurrent(id)
+    {
+      ledger.groups[Int(id.index)].totals.rebalances += 1
+    }
+    for place in change.lost {
+      if let partition = group.partitions[place], partition.member === member { state.revoke(partition, at: at) }
     }
     for place in places.sorted() {
       guard let partition = state.partition(place, of: group) else { continue }
       if partition.member === member {
-        if isNew { partition.cursor.assign() }
+        if change.isNew { partition.cursor.assign() }
         continue
       }
       if let other = partition.member {
@@ -121,23 +118,10 @@ extension KafkaSession {
       }
       take(partition, for: member)
     }
-    member.assigned = places
-    if isNew { member.seeks.cancel() }
+    if change.isNew { member.seeks.cancel() }
     process.version += 1
     positionsVersion += 1
     ledger.isPlanDue = true
-  }
-
-  /// A classic group is assigned anew with each generation; the first that is seen is where it began, or we came in. Of a
-  /// new one (KIP-848) each member hears for itself, in steps, and epochs count every change of anybody: a rebalance is what
-  /// changes the partitions that a member had, at most one for an epoch.
-  private func countRebalance(of group: KafkaGroup, generation: Int32, isClassic: Bool, changes: Bool) {
-    let isOne =
-      isClassic ? group.generation >= 0 && generation > group.generation : changes && generation != group.changedAt
-    group.generation = max(group.generation, generation)
-    if changes { group.changedAt = generation }
-    guard isOne, let id = group.id, ledger.isCurrent(id) else { return }
-    ledger.groups[Int(id.index)].totals.rebalances += 1
   }
 
   @discardableResult

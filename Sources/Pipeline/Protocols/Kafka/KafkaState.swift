@@ -236,7 +236,7 @@ final class KafkaState: ProtocolState {
       let other = topics.current(partition.place)
       if let known = group.partitions[other] {
         // Assigned by name, fetched by id: the owner goes on with what is known there.
-        if known.member == nil { known.member = partition.member }
+        known.owner.adopt(partition.owner)
         abandon(partition, at: ledger.now)
         retire(partition)
         group.drop(partition)
@@ -246,9 +246,8 @@ final class KafkaState: ProtocolState {
       }
     }
     for member in group.members.values {
-      for place in member.assigned where place >> 32 == KafkaPlace(topic) {
-        member.assigned.remove(place)
-        member.assigned.insert(topics.current(place))
+      for place in member.assigned.places where place >> 32 == KafkaPlace(topic) {
+        member.assigned.rename(place, to: topics.current(place))
         member.seeks.rename(place, to: topics.current(place))
       }
     }
@@ -284,10 +283,9 @@ final class KafkaState: ProtocolState {
   /// A member no longer has the partition.
   func revoke(_ partition: KafkaPartition, at: Timestamp) {
     abandon(partition, at: at)
-    partition.member?.assigned.remove(partition.place)
+    partition.member?.assigned.lose(partition.place)
     partition.member?.seeks.cancel(partition.place)
-    partition.member = nil
-    partition.serial &+= 1
+    partition.owner.release()
     partition.end = -1
     partition.committed = -1
     partition.cursor.assign()
@@ -299,11 +297,10 @@ final class KafkaState: ProtocolState {
   func dismiss(_ member: KafkaMember, at: Timestamp) {
     member.goneAt = nil
     gone.removeAll { $0 === member }
-    for place in member.assigned.sorted() {
+    for place in member.assigned.places.sorted() {
       if let partition = member.group.partitions[place], partition.member === member { revoke(partition, at: at) }
     }
-    member.assigned.removeAll()
-    member.isAssignmentKnown = false
+    member.assigned.leave()
     member.seeks.cancel()
     processes[member.process]?.version += 1
   }
@@ -328,7 +325,7 @@ final class KafkaState: ProtocolState {
   func crash(_ member: KafkaMember, at: Timestamp) {
     if member.wentByItself, !member.isStatic, !member.isStandalone, !member.group.staysOnClose {
       var oldest: (partition: KafkaPartition, offset: Int64, id: DeliveryID)?
-      for place in member.assigned.sorted() {
+      for place in member.assigned.places.sorted() {
         guard let partition = member.group.partitions[place], partition.member === member,
           let (offset, id) = firstInFlight(of: partition)
         else { continue }

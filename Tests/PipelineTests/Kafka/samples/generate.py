@@ -113,8 +113,6 @@ def new_batch(base, records, codec=0, pid=-1, epoch=-1, sequence=-1, txn=False):
                         epoch=epoch, sequence=sequence, leader=6)]
     if codec == 0:
         for i, (ms, key, value, headers) in enumerate(records):
-            for name, content in headers:
-                facts.append(f"recordHeader(key: '{name}', value: '{content.decode()}')")
             facts.append(record_fact(base + i, ms, key, value))
     return bytes(data), facts
 

@@ -8,6 +8,6 @@
 /// - Tests: `KafkaMembershipTests`; recording `kafka_pykafka_gzip`.
 enum CommittingMember {
   static func tells(_ membership: KafkaMembership, of member: KafkaMember) -> Bool {
-    membership.generation > member.generation
+    membership.generation > member.assigned.generation
   }
 }
