@@ -185,7 +185,8 @@ package final class Discovery: Sendable {
         state.unattached.append(
           Unreached(
             process: process,
-            description: "process \(process) is in the cgroup \(path), where its new connections are not seen: \(error)"))
+            description:
+              "process \(process) is in the cgroup \(path), where its new connections are not seen: \(error)"))
       }
     }
     return isNew

@@ -90,8 +90,8 @@ package enum Doctor {
     let isHeld = capability.isHeld
     if isHeld && !(Capability.isInUserNamespace && state == .missing) { return Check(capability.name, .ok, "held") }
     return Check(
-      capability.name, state, isHeld ? "held in this user namespace only: a rootless container?" : "not held", cost: cost,
-      remedy: Capability.grant([capability]))
+      capability.name, state, isHeld ? "held in this user namespace only: a rootless container?" : "not held",
+      cost: cost, remedy: Capability.grant([capability]))
   }
 
   /// Capture as `run` does it, and whether what is captured could be held.
@@ -121,7 +121,9 @@ package enum Doctor {
   private static func leastPrivileges() -> Check {
     let name = "two-capabilities"
     guard Capability.missing.isEmpty else {
-      return Check(name, .limited, "not tried: they are not held, or in a user namespace only", cost: "nothing can be captured or held")
+      return Check(
+        name, .limited, "not tried: they are not held, or in a user namespace only",
+        cost: "nothing can be captured or held")
     }
     var failure: String?
     let error = Capability.withOnly([.bpf, .netAdmin]) {

@@ -36,8 +36,8 @@ enum ProcessTable {
   static func isNotThere(_ process: Int32) -> String {
     let text = "there is no process \(process): it has ended, or lies in another pid namespace"
     guard let mounts = Files.read("/proc/self/mountinfo"), let option = hiding(mounts) else { return text }
-    return "\(text), or is another user's: /proc is mounted with \(option), which hides those. Run as root or as its user, "
-      + "or with the group that the mount option gid= names"
+    return "\(text), or is another user's: /proc is mounted with \(option), which hides those. Run as root or as its "
+      + "user, or with the group that the mount option gid= names"
   }
 
   /// The option with which /proc is mounted so that other users' processes are hidden; nil if they are not. `mounts` is

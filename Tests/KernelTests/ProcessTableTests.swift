@@ -17,7 +17,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ("rw", nil), ("rw,hidepid=0", nil), ("rw,hidepid=off", nil), ("rw,hidepid=2", "hidepid=2"),
+    ("rw", nil as String?), ("rw,hidepid=0", nil), ("rw,hidepid=off", nil), ("rw,hidepid=2", "hidepid=2"),
     ("rw,gid=27,hidepid=invisible", "hidepid=invisible"), ("rw,hidepid=ptraceable", "hidepid=ptraceable"),
   ])
   func `whether /proc hides processes is read from its mount options`(options: String, found: String?) {
