@@ -129,6 +129,24 @@ import Testing
     #expect(try bench.group().inferences["separate_seeks"] == 2)
   }
 
+  @Test func `of partitions that were sought in one call each dead letter names its own attempts`() throws {
+    let consumer = bench.consumer("g", "m", ["orders-0", "orders-1", "orders-2"])
+    func go(_ seeks: String...) {
+      consumer.fetcher.fetch("orders-0@10", "orders-1@10", "orders-2@10")
+      consumer.fetcher.answer()
+      consumer.fetcher.fetch(seeks)
+      consumer.fetcher.answer(seeks.map { KafkaGot($0 + "...9") })
+    }
+    consumer.poll("orders-0@0...9", "orders-1@0...9", "orders-2@0...9")
+    go("orders-0@3", "orders-1@4", "orders-2@5")
+    go("orders-0@3", "orders-1@4")
+    go("orders-0@3")
+    #expect(try bench.counts()["requeued"] == 3)
+    consumer.fetcher.produce("orders.DLT", headers: KafkaCopies.spring("orders", 1, 4))
+    #expect(try bench.counts()["requeued"] == 5)
+    #expect(try bench.named() == ["orders-0@3", "orders-1@4"])
+  }
+
   @Test func `unread prefetch that is dropped is refetched`() throws {
     let consumer = bench.consumer()
     consumer.poll("orders-0@0...99")

@@ -8,12 +8,12 @@
 enum DeadLetteredSeek {
   /// Whether a round's return to that offset was this record's failure. Not where the round is known to have been
   /// another's, or, where nothing told whose, may have been of a record that is acknowledged by now: a framework takes
-  /// along what did not fail.
+  /// along what did not fail. `isEach`: each partition of the round returned for a reason of its own.
   static func tells(
-    _ round: KafkaRound, _ place: KafkaPlace, _ offset: Int64, isDone: (KafkaPlace, Int64) -> Bool
+    _ round: KafkaRound, _ place: KafkaPlace, _ offset: Int64, _ isEach: Bool, isDone: (KafkaPlace, Int64) -> Bool
   ) -> Bool {
     guard round.returns[place] == offset, !round.isNoAttempt else { return false }
-    if round.isEach { return true }
+    if isEach { return true }
     if let record = round.record { return record == (place, offset) }
     return round.confirmed.isEmpty || round.returns.allSatisfy { $0.key == place || !isDone($0.key, $0.value) }
   }

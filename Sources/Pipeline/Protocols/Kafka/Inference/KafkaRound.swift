@@ -7,10 +7,8 @@ struct KafkaRound {
   var isHandedOver = false
   /// Places whose return was confirmed; of a round that is one attempt at most one.
   var confirmed: Set<KafkaPlace> = []
-  /// Whether every partition in flight returned; nil: only one was in flight.
-  var tookAllBack: Bool?
-  /// `SeparateSeeks`: each partition returned for a reason of its own.
-  var isEach = false
+  /// Partitions that had deliveries in flight and did not return; nil: only one was in flight.
+  var missing: Set<KafkaPlace>?
   /// A transaction had been aborted.
   var isAborted = false
   /// The dead letter that was published last, since the round before.

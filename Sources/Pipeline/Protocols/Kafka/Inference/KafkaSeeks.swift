@@ -55,6 +55,7 @@ struct KafkaSeeks {
       guard last.returns[place] != nil || last.returns.count < Self.totalBound else { return }
       if last.returns[place] == nil { count += 1 }
       rounds[rounds.count - 1].returns[place] = offset
+      rounds[rounds.count - 1].missing?.remove(place)
     } else {
       rounds.append(KafkaRound(began: at, place, offset, deadLetter: deadLetter))
       deadLetter = nil
@@ -80,13 +81,13 @@ struct KafkaSeeks {
     let returns = rounds[current].returns
     for other in others where returns[other.place] == nil { rounds[current].others[other.place] = other.asked }
     let inFlight = others.filter(\.isInFlight)
-    if inFlight.count > 1 { rounds[current].tookAllBack = inFlight.allSatisfy { returns[$0.place] != nil } }
+    if inFlight.count > 1 {
+      rounds[current].missing = Set(inFlight.lazy.map(\.place).filter { returns[$0] == nil })
+    }
     if rounds[current].isAborted {
-      rounds[current].isEach = true
       return Conclusion(confirmed: confirmEach(current, .abortedTransaction) { _, _ in [] })
     }
-    rounds[current].isEach = rules.has(.separateSeeks) && SeparateSeeks.balance(rounds) > 0
-    let takesAllBack = !rounds[current].isEach && rounds.contains { $0.returns.count > 1 }
+    let takesAllBack = !seeksSeparately && rounds.contains { $0.returns.count > 1 }
     if takesAllBack, rules.has(.nextAfterDeadLetter),
       NextAfterDeadLetter.tells(rounds[current], before: current > 0 ? rounds[current - 1] : nil)
     {
@@ -96,11 +97,14 @@ struct KafkaSeeks {
     guard rules.has(.repeatedSeek) else { return Conclusion() }
     let earlier = rounds.dropLast()
     func visits(_ place: KafkaPlace, _ offset: Int64) -> [Int] { RepeatedSeek.visits(place, offset, in: earlier) }
-    if rounds[current].isEach, returns.count > 1, returns.allSatisfy({ !visits($0.key, $0.value).isEmpty }) {
+    if seeksSeparately, returns.count > 1, returns.allSatisfy({ !visits($0.key, $0.value).isEmpty }) {
       return Conclusion(confirmed: confirmEach(current, .separateSeeks, visits))
     }
     return closeAsOne(current, takesAllBack, hasPassed)
   }
+
+  /// As far as its rounds tell by now.
+  private var seeksSeparately: Bool { rules.has(.separateSeeks) && SeparateSeeks.balance(rounds) > 0 }
 
   private mutating func confirmEach(
     _ current: Int, _ rule: KafkaInference, _ earlier: (KafkaPlace, Int64) -> [Int]
@@ -129,7 +133,7 @@ struct KafkaSeeks {
     }
     guard let common, let offset = rounds[current].returns[common] else { return conclusion }
     let all = earlier + [current]
-    let isNamed = all.allSatisfy { rounds[$0].returns.count == 1 }
+    let isNamed = seeksSeparately || all.allSatisfy { rounds[$0].returns.count == 1 }
     return Conclusion(confirmed: confirm(all, common, offset, isNamed: isNamed, .repeatedSeek))
   }
 
@@ -140,7 +144,10 @@ struct KafkaSeeks {
   ) -> (confirmed: [Confirmed], all: Int) {
     deadLetter = KafkaRound.DeadLetter(place: place, offset: offset, end: end)
     guard rules.has(.deadLetteredSeek) else { return ([], 0) }
-    let mine = rounds.indices.filter { DeadLetteredSeek.tells(rounds[$0], place, offset, isDone: isDone) }
+    let separately = seeksSeparately
+    let mine = rounds.indices.filter {
+      DeadLetteredSeek.tells(rounds[$0], place, offset, separately || rounds[$0].isAborted, isDone: isDone)
+    }
     for i in mine { rounds[i].record = (place, offset) }
     return (confirm(mine, place, offset, isNamed: true, .deadLetteredSeek), mine.count)
   }
@@ -171,8 +178,10 @@ struct KafkaSeeks {
     _ which: [Int], _ place: KafkaPlace, _ offset: Int64, isNamed: Bool, _ rule: KafkaInference
   ) -> [Confirmed] {
     var confirmed: [Confirmed] = []
+    let separately = seeksSeparately
     for i in which where !rounds[i].isNoAttempt {
-      guard rounds[i].isEach ? !rounds[i].confirmed.contains(place) : rounds[i].confirmed.isEmpty else { continue }
+      let isEach = separately || rounds[i].isAborted
+      guard isEach ? !rounds[i].confirmed.contains(place) : rounds[i].confirmed.isEmpty else { continue }
       rounds[i].confirmed.insert(place)
       confirmed.append(
         Confirmed(place: place, offset: offset, isNamed: isNamed, isHandedOver: rounds[i].isHandedOver, rule: rule))

@@ -9,6 +9,6 @@
 enum SeparateSeeks {
   /// How many rounds more left a partition in flight alone than took all of them back.
   static func balance(_ rounds: [KafkaRound]) -> Int {
-    rounds.reduce(0) { $0 - ($1.tookAllBack.map { $0 ? 1 : -1 } ?? 0) }
+    rounds.reduce(0) { $0 + ($1.missing.map { $0.isEmpty ? -1 : 1 } ?? 0) }
   }
 }
