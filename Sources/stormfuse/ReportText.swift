@@ -112,7 +112,7 @@ struct ReportText {
     return "p50 \(seconds(quantiles.p50))  p95 \(seconds(quantiles.p95))  max \(seconds(quantiles.max))"
   }
 
-  private func seconds(_ value: Double?) -> String { value.map(EvidenceText.duration) ?? "–" }
+  private func seconds(_ value: Double?) -> String { value.map { EvidenceText.duration($0) } ?? "–" }
   private func percent(_ share: Double?) -> String { share.map { EvidenceText.quantity($0, "ratio") } ?? "–" }
 
   private func pad(_ text: String, _ width: Int) -> String {
