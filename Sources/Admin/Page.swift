@@ -52,7 +52,7 @@ enum Page {
             const pick = name => b.window[name] ?? b.total[name];
             cell(row, b.key, "", b.href);
             cell(row, b.verdict + (b.rule ? " (" + b.rule + ")" : ""), b.verdict);
-            cell(row, b.state, b.state);
+            cell(row, b.state.replace("_", "-"), b.state);
             cell(row, b.held ? "yes" : b.why ? "no: " + (b.why_detail ?? whys[b.why] ?? b.why) : "no");
             cell(row, share(pick("error_rate")), "n");
             cell(row, share(pick("dead_letter_rate")), "n");

@@ -14,7 +14,7 @@ package enum HoldingLine {
       case .unholdable: style.paint("could not be held by pause", .yellow)
       }
     var text = "\(style.paint(String(time), .grey)) \(style.paint(TerminalStyle.printable(event.key), .bold)) \(what)"
-    if event.kind != .unholdable { text += ", \(event.connections) connection\(event.connections == 1 ? "" : "s")" }
+    if event.kind != .unholdable { text += ", \(EvidenceText.count(event.connections, "connection"))" }
     if let why = event.why {
       let words = NotHeld(rawValue: why)?.text(event.why_detail) ?? why
       text += ": \(TerminalStyle.printable(words))"

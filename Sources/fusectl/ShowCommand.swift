@@ -28,7 +28,7 @@ struct ShowCommand: Command {
     let style = terminal.style
     let breaker = group.breaker
     let plain = TerminalStyle.printable
-    let state = style.paint(breaker.state.rawValue, .of(breaker.state))
+    let state = style.paint(breaker.state.name, .of(breaker.state))
     let why = breaker.why.map { " (" + plain($0.text(breaker.why_detail)) + ")" }
     let held = breaker.held ? "held" : "not held" + (why ?? "")
     var facts: [(String, String)] = [
@@ -97,13 +97,13 @@ struct ShowCommand: Command {
   }
 
   private static func line(_ transition: Report.TransitionReport, _ style: TerminalStyle) -> String {
-    let cause = transition.rule?.rawValue ?? transition.cause.rawValue
+    let cause = transition.rule?.rawValue ?? transition.cause.words
     let words = EvidenceText.line(transition.evidence)
     let evidence = words.isEmpty ? "" : ": " + words
     let who = transition.author.map { " by \(TerminalStyle.printable($0))" } ?? ""
     let why = transition.reason.map { " (\(TerminalStyle.printable($0)))" } ?? ""
-    return "\(transition.revision)  \(transition.at)  \(transition.from.rawValue) → "
-      + "\(style.paint(transition.to.rawValue, .of(transition.to)))  \(cause)\(who)\(why)\(evidence)"
+    return "\(transition.revision)  \(transition.at)  \(transition.from.name) → "
+      + "\(style.paint(transition.to.name, .of(transition.to)))  \(cause)\(who)\(why)\(evidence)"
   }
 
   /// Names and values; a name is not repeated under itself. Values from outside can't steer the terminal.

@@ -45,10 +45,10 @@ import Testing
     #expect(outcomes[2].text == "rabbitmq:%2F:orders: closed, revision 2\ntraffic flows")
     #expect(
       outcomes[3].text == """
-        rabbitmq:%2F:orders: forced_open, for another 15 min, until 2026-11-21T00:15:00Z, revision 3
+        rabbitmq:%2F:orders: forced-open, for another 15 min, until 2026-11-21T00:15:00Z, revision 3
         traffic is held
         """)
-    #expect(outcomes[5].text == "rabbitmq:%2F:orders: forced_closed, revision 4\ntraffic flows")
+    #expect(outcomes[5].text == "rabbitmq:%2F:orders: forced-closed, revision 4\ntraffic flows")
   }
 
   @Test func `what is open but not held is 4 with the reason, what closes is 0`() async throws {
@@ -91,7 +91,7 @@ import Testing
     let outcomes = try await run(
       FakeSink(), [["override", key, "closed"], ["trip", key], ["override", key, "open"], ["reset", key]])
     #expect(outcomes.map(\.exitCode) == [0, 1, 0, 1])
-    #expect(outcomes[1].text.contains("nothing changed: an override is in force (forced_closed): clear it first"))
+    #expect(outcomes[1].text.contains("nothing changed: an override is in force (forced-closed): clear it first"))
   }
 
   @Test func `what is in force but not on disk is 5, and 4 where it is not held either`() async throws {
