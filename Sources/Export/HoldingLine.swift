@@ -19,7 +19,11 @@ package enum HoldingLine {
       let words = NotHeld(rawValue: why)?.text(event.why_detail) ?? why
       text += ": \(TerminalStyle.printable(words))"
     }
-    if event.kind == .held { text += "; \(event.exposure) delivered already will run" }
+    if event.kind == .held {
+      text +=
+        event.exposure_is_minimum == true
+        ? "; how many will still run is unknown: the prefetch was not seen" : "; \(event.exposure) will still run"
+    }
     return text
   }
 }

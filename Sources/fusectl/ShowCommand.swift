@@ -45,7 +45,13 @@ struct ShowCommand: Command {
     facts += group.verdict.evidence.map { ("", ($0.met ? "met      " : "not met  ") + EvidenceText.item($0)) }
     if let why = group.unholdable { facts.append(("unholdable", why.sentence)) }
     facts += [("deliveries", deliveries(group)), ("in flight", inFlight(group))]
-    facts.append(("exposure", "\(group.exposure) would still run if it were held now"))
+    facts.append(
+      (
+        "exposure",
+        group.exposure_is_minimum == true
+          ? "unknown: the prefetch was not seen (joined midway); at least what is in flight would still run"
+          : "\(group.exposure) would still run if it were held now"
+      ))
     if let rate = group.error_rate {
       facts.append(("error rate", EvidenceText.quantity(rate, "ratio") + " of the run"))
     }

@@ -117,6 +117,19 @@ import Testing
     #expect(status.contains("\thalf-open\t"), "\(status)")
   }
 
+  @Test func `an exposure without the prefetch is unknown`() async throws {
+    var group = Sample.group()
+    let seen = try await withServer(loopback, source: Sample.Source(groups: [group])) {
+      try await output(["show", "rabbitmq:%2F:orders"], $0)
+    }
+    #expect(seen.contains("exposure\t4 would still run if it were held now"), "\(seen)")
+    group.exposure_is_minimum = true
+    let unseen = try await withServer(loopback, source: Sample.Source(groups: [group])) {
+      try await output(["show", "rabbitmq:%2F:orders"], $0)
+    }
+    #expect(unseen.contains("exposure\tunknown: the prefetch was not seen"), "\(unseen)")
+  }
+
   @Test func `report counts one connection as one`() async throws {
     let text = try await withServer(loopback) { try await output(["report"], $0) }
     #expect(text.contains("1 connection not decoded: tls"), "\(text)")

@@ -64,7 +64,7 @@ struct ReportBuilder {
         group.delay, source: group.delaySource.map { $0 == .firstSeen ? $0.name + ",lower_bound" : $0.name }),
       settle_latency_s: quantiles(group.settleLatency), retry_latency_s: quantiles(group.retryLatency),
       coverage: group.monitor.windows.main.counts.coverage ?? 1, window: group.monitor.rates(context: context),
-      exposure: group.exposure,
+      exposure: group.exposure, exposure_is_minimum: group.isExposureMinimum ? true : nil,
       unholdable: group.unholdable,
       verdict: .init(kind: verdict.kind, rule: verdict.rule, evidence: verdict.evidence),
       episodes: group.monitor.episodes.list.map {
