@@ -88,8 +88,9 @@ let package = Package(
     .testTarget(
       name: "AdminTests",
       dependencies: [
-        "Admin", "AdminAPI", "Pipeline", "fusectl", arguments,
-        .product(name: "HTTPTypes", package: "swift-http-types"), .product(name: "NIOCore", package: "swift-nio"),
+        "Admin", "AdminAPI", "Pipeline", "fusectl", .target(name: "Kernel", condition: .when(platforms: [.linux])),
+        arguments, .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "NIOCore", package: "swift-nio"),
       ],
       swiftSettings: settings),
     .testTarget(

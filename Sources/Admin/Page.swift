@@ -53,7 +53,7 @@ enum Page {
             const isOnly = list.breakers.filter(other => other.key === b.key).length === 1;
             cell(row, isOnly ? b.key : b.key + "@" + b.cluster + " (" + b.target + ")", "", b.href);
             cell(row, b.verdict + (b.rule ? " (" + b.rule + ")" : ""), b.verdict);
-            cell(row, b.state, b.state);
+            cell(row, b.state.replace("_", "-"), b.state);
             cell(row, b.held ? "yes" : b.why ? "no: " + (b.why_detail ?? whys[b.why] ?? b.why) : "no");
             cell(row, share(pick("error_rate")), "n");
             cell(row, share(pick("dead_letter_rate")), "n");

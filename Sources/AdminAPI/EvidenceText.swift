@@ -15,39 +15,57 @@ package enum EvidenceText {
       return (text.hasSuffix(" for") ? String(text.dropLast(4)) : text) + " without samples"
     }
     if evidence.source.hasSuffix("lower_bound") { text += " at least" }
-    let threshold = quantity(evidence.threshold, evidence.unit)
-    text += " \(quantity(value, evidence.unit)) \(comparison(evidence, value)) \(threshold)"
+    if evidence.source.hasSuffix("estimated") { text += " about" }
+    let (shown, threshold) = toldApart(value, evidence.threshold, evidence.unit)
+    text += " \(shown) \(comparison(evidence, value)) \(threshold)"
     if evidence.unit == "ratio", evidence.condition != "coverage" { text += " of \(evidence.samples)" }
     return text
   }
 
-  /// A value with its unit as people write it.
-  package static func quantity(_ value: Double, _ unit: String) -> String {
+  /// `1 connection`, `2 connections`.
+  package static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+
+  /// A value and its threshold with as many decimals as tell them apart: 20.02 % is above 20 %, and is not shown as 20 %.
+  private static func toldApart(_ value: Double, _ threshold: Double, _ unit: String) -> (String, String) {
+    var decimals = 1
+    while true {
+      let texts = (quantity(value, unit, decimals: decimals), quantity(threshold, unit, decimals: decimals))
+      if texts.0 != texts.1 || value == threshold || decimals == mostDecimals { return texts }
+      decimals += 1
+    }
+  }
+
+  /// A value with its unit as people write it, with at most so many decimals.
+  package static func quantity(_ value: Double, _ unit: String, decimals: Int = 1) -> String {
     switch unit {
-    case "ratio": number(value * 100) + " %"
-    case "s": duration(value)
-    default: number(value)
+    case "ratio": number(value * 100, decimals: decimals) + " %"
+    case "s": duration(value, decimals: decimals)
+    default: number(value, decimals: decimals)
     }
   }
 
   /// Seconds, or minutes, hours and days once they say more.
-  package static func duration(_ seconds: Double) -> String {
-    switch abs(seconds) {
-    case 0: "0 s"
-    case ..<0.001: number(seconds * 1e6) + " µs"
-    case ..<1: number(seconds * 1000) + " ms"
-    case ..<600: number(seconds) + " s"
-    case ..<36_000: number(seconds / 60) + " min"
-    case ..<864_000: number(seconds / 3600) + " h"
-    default: number(seconds / 86_400) + " d"
-    }
+  package static func duration(_ seconds: Double, decimals: Int = 1) -> String {
+    let (value, unit): (Double, String) =
+      switch abs(seconds) {
+      case 0: (0, "s")
+      case ..<0.001: (seconds * 1e6, "µs")
+      case ..<1: (seconds * 1000, "ms")
+      case ..<600: (seconds, "s")
+      case ..<36_000: (seconds / 60, "min")
+      case ..<864_000: (seconds / 3600, "h")
+      default: (seconds / 86_400, "d")
+      }
+    return number(value, decimals: decimals) + " " + unit
   }
 
-  /// One decimal where it matters.
-  package static func number(_ value: Double) -> String {
-    guard value.isFinite, abs(value) < 1e15 else { return "\(value)" }
-    let tenths = (value * 10).rounded() / 10
-    return tenths == tenths.rounded() ? "\(Int64(tenths))" : "\(tenths)"
+  /// With at most so many decimals, without zeroes at the end.
+  package static func number(_ value: Double, decimals: Int = 1) -> String {
+    var scale = 1.0
+    for _ in 0..<decimals { scale *= 10 }
+    guard value.isFinite, abs(value) * scale < 1e16 else { return "\(value)" }
+    let rounded = (value * scale).rounded() / scale
+    return rounded == rounded.rounded() ? "\(Int64(rounded))" : "\(rounded)"
   }
 
   private static func name(_ evidence: Evidence) -> String {
@@ -75,4 +93,7 @@ package enum EvidenceText {
     default: value > evidence.threshold ? ">" : "≤"
     }
   }
+
+  /// A share of 2³⁰ samples that is one sample above its threshold differs from it in the eighth decimal of a percentage.
+  private static let mostDecimals = 8
 }

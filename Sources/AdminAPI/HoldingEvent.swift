@@ -17,6 +17,8 @@ package struct Holding: Codable, Equatable, Sendable {
   package var connections: Int
   /// Deliveries that the consumers have already, or may get without asking, and will run all the same.
   package var exposure: Int
+  /// As in `Report.Group`.
+  package var exposure_is_minimum: Bool?
 }
 
 extension GroupEvent<Holding> {
@@ -30,6 +32,7 @@ extension GroupEvent<Holding> {
         owner: owner, runbook: runbook),
       Holding(
         at: RFC3339(event.at), kind: event.kind, why: event.why?.name, why_detail: event.detail, state: breaker.state,
-        revision: breaker.revision, connections: event.connections, exposure: event.exposure))
+        revision: breaker.revision, connections: event.connections, exposure: event.exposure,
+        exposure_is_minimum: group.exposure_is_minimum))
   }
 }

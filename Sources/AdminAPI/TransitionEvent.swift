@@ -17,6 +17,8 @@ package struct TransitionNews: Codable, Equatable, Sendable {
   package var dead_letters: DeadLetters
   /// Deliveries that still run although requests are held: the consumers have them, or may get them without asking.
   package var exposure: Int
+  /// As in `Report.Group`.
+  package var exposure_is_minimum: Bool?
 
   package struct Step: Codable, Equatable, Sendable {
     package var revision: UInt64
@@ -85,6 +87,6 @@ extension GroupEvent<TransitionNews> {
         verdict: verdict, rule: rule, evidence: evidence,
         dead_letters: .init(
           rejected: totals.rejected, dead_lettered: totals.dead_lettered, exhausted: totals.exhausted),
-        exposure: group.exposure))
+        exposure: group.exposure, exposure_is_minimum: group.exposure_is_minimum))
   }
 }

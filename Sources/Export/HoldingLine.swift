@@ -16,13 +16,17 @@ package enum HoldingLine {
     var text = "\(style.paint(String(time), .grey)) \(style.paint(TerminalStyle.printable(event.key), .bold)) \(what)"
     // Where only new connections are refused there are none.
     if event.kind != .unholdable, event.connections > 0 {
-      text += ", \(event.connections) connection\(event.connections == 1 ? "" : "s")"
+      text += ", \(EvidenceText.count(event.connections, "connection"))"
     }
     if let why = event.why {
       let words = NotHeld(rawValue: why)?.text(event.why_detail) ?? why
       text += ": \(TerminalStyle.printable(words))"
     }
-    if event.kind == .held { text += "; \(event.exposure) delivered already will run" }
+    if event.kind == .held {
+      text +=
+        event.exposure_is_minimum == true
+        ? "; how many will still run is unknown: the prefetch was not seen" : "; \(event.exposure) will still run"
+    }
     return text
   }
 }

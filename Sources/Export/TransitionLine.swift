@@ -7,7 +7,7 @@ package enum TransitionLine {
   package static func text(_ event: TransitionEvent, style: TerminalStyle = .plain) -> String {
     let step = event.transition
     let time = step.at.description.prefix(23) + "Z"  // milliseconds
-    let change = "\(style.paint(name(step.from), nil)) → \(style.paint(name(step.to), .of(step.to)))"
+    let change = "\(style.paint(step.from.name, nil)) → \(style.paint(step.to.name, .of(step.to)))"
     var text = "\(style.paint(String(time), .grey)) \(style.paint(TerminalStyle.printable(event.key), .bold)) \(change)"
     text += "  \(reason(event))"
     if let author = step.author { text += " by \(TerminalStyle.printable(author))" }
@@ -23,8 +23,6 @@ package enum TransitionLine {
 
   private static func reason(_ event: TransitionEvent) -> String {
     if event.transition.cause == .rule, let rule = event.rule { return rule.rawValue }
-    return String(event.transition.cause.rawValue.map { $0 == "_" ? " " : $0 })
+    return event.transition.cause.words
   }
-
-  private static func name(_ state: BreakerState) -> String { String(state.rawValue.map { $0 == "_" ? "-" : $0 }) }
 }

@@ -29,7 +29,10 @@
 
     /// Of what is no address: what to write.
     static func wrong(_ text: String) -> String {
-      "\"\(text)\" is not an address: write HOST:PORT, as in 10.0.0.7:5672, broker.internal:5672 or [::1]:5672"
+      if !text.isEmpty, parts(text + ":5672") != nil {
+        return "\"\(text)\" has no port: write HOST:PORT, as in \(text):5672"
+      }
+      return "\"\(text)\" is not an address: write HOST:PORT, as in 10.0.0.7:5672, broker.internal:5672 or [::1]:5672"
     }
 
     static func parts(_ text: String) -> (host: String, port: UInt16)? {

@@ -103,7 +103,7 @@ extension ChangeCommand {
   private func words(_ answer: CommandAnswer, _ terminal: Terminal) -> String {
     let group = answer.breaker.group
     let plain = TerminalStyle.printable
-    let state = terminal.style.paint(group.breaker.state.rawValue, .of(group.breaker.state))
+    let state = terminal.style.paint(group.breaker.state.name, .of(group.breaker.state))
     let isForced = group.breaker.state == .forcedOpen || group.breaker.state == .forcedClosed
     let facts = [state] + (isForced ? ShowCommand.ends(answer.breaker) : []) + ["revision \(group.breaker.revision)"]
     var lines = ["\(plain(group.key)): " + facts.joined(separator: ", ")]

@@ -22,7 +22,7 @@
         Needs CAP_BPF and CAP_NET_ADMIN.
 
         Exit codes: 0 held and let go; 1 it could not be held; 4 there was no connection to hold (with --detach: there is \
-        none yet; what the target opens is held); 64 the command line is wrong.
+        none yet; what the target opens is held, with block it is refused); 64 the command line is wrong.
         """)
 
     @OptionGroup var target: HoldTargetOptions

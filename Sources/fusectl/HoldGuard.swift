@@ -6,7 +6,7 @@
   /// `--detach`: this program once more, in a session of its own and without a terminal.
   enum HoldGuard {
     /// Starts it and returns when it holds, having said so with its number; exits with its error if it can't.
-    /// - Returns: Whether there is a connection to hold, or new ones are refused.
+    /// - Returns: Whether there is a connection to hold.
     static func start() throws -> Bool {
       var pipes: [Int32] = [-1, -1]
       guard pipe(&pipes) == 0 else {
@@ -45,8 +45,13 @@
         throw ExitCode(1)
       }
       Terminal.say(said.dropLast(last.count).split(separator: "\n").joined(separator: "\n"))
-      print(process)
+      print(started(process, isTerminal: isatty(STDOUT_FILENO) == 1))
       return last == ready
+    }
+
+    /// What is printed of the guard: for people what its number means; in a pipe the number alone.
+    static func started(_ process: pid_t, isTerminal: Bool) -> String {
+      isTerminal ? "process \(process) keeps the hold; 'fusectl release --pid \(process)' ends it" : "\(process)"
     }
 
     /// In the guard: says that it holds, and lets go of the terminal.

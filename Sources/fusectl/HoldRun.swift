@@ -14,7 +14,7 @@
     init(_ request: OneShotHold.Request) { self.request = request }
 
     /// - Parameter isGuard: Detached: says that it holds, once, and then nothing any more.
-    /// - Returns: Whether there was a connection to hold, or new ones were refused.
+    /// - Returns: Whether there was a connection to hold.
     func run(isGuard: Bool) throws(KernelError) -> Bool {
       _ = stopAsked.load(ordering: .relaxed)
       for number in [SIGINT, SIGTERM, SIGHUP] {
@@ -40,10 +40,8 @@
       Terminal.say(beginning(status))
       var said = Set(status.problems)
       for problem in status.problems { Terminal.say("fusectl: \(problem)") }
-      var hasHeld = status.connections > 0 || request.action == .block
-      if !hasHeld, said.isEmpty {
-        Terminal.say("fusectl: nothing is held yet: \(missing); what it opens from now on is held")
-      }
+      var hasHeld = status.connections > 0
+      if let warning = warning(status) { Terminal.say("fusectl: \(warning)") }
       if isGuard { HoldGuard.detach(hasConnections: hasHeld) }
 
       let isTerminal = !isGuard && isatty(STDERR_FILENO) == 1
@@ -62,10 +60,19 @@
       if isTerminal { Terminal.write("\r\u{1b}[K") }
       if !isGuard { Terminal.say(ending(status, wasEnded: wasEnded, left_ns: left_ns)) }
       if !isGuard, !hasHeld {
-        Terminal.say(
-          "fusectl: nothing was held: \(said.isEmpty ? "\(missing) all the while" : "see what is said above")")
+        let refused = request.action == .block ? "; new connections were refused" : ""
+        let why = said.isEmpty ? "\(missing) all the while" : "see what is said above"
+        Terminal.say("fusectl: nothing was held: \(why)\(refused)")
       }
       return hasHeld
+    }
+
+    /// That there is no connection to hold at the beginning; nil if there is one, or its problems say why it is not held.
+    /// `block` refuses new connections all the same: most often the address is wrong, and then the target's traffic passes.
+    func warning(_ status: OneShotHold.Status) -> String? {
+      guard status.connections == 0, status.problems.isEmpty else { return nil }
+      let later = request.action == .block ? "new connections are refused" : "what it opens from now on is held"
+      return "nothing is held yet: \(missing); \(later)"
     }
 
     private var missing: String {

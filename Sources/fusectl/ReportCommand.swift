@@ -31,12 +31,12 @@ struct ReportCommand: Command {
     var lines = [
       "from \(report.from) to \(report.to)",
       "\(capture.segments) segments, \(capture.bytes) bytes, \(capture.lost_bytes) lost, "
-        + "\(capture.connections) connections",
+        + EvidenceText.count(capture.connections, "connection"),
     ]
     lines += strays(report.unattributed, "to which group is not known")
     lines += strays(report.ungrouped, "outside of every group")
     lines += capture.undecoded.map {
-      "\($0.connections) connections not decoded: \(TerminalStyle.printable($0.reason))"
+      "\(EvidenceText.count($0.connections, "connection")) not decoded: \(TerminalStyle.printable($0.reason))"
         + ($0.addresses.isEmpty ? "" : " (\($0.addresses.joined(separator: ", ")))")
     }
     var groups = Table(columns: [

@@ -28,7 +28,7 @@ struct ShowCommand: Command {
     let style = terminal.style
     let breaker = group.breaker
     let plain = TerminalStyle.printable
-    let state = style.paint(breaker.state.rawValue, .of(breaker.state))
+    let state = style.paint(breaker.state.name, .of(breaker.state))
     let why = breaker.why.map { " (" + plain($0.text(breaker.why_detail)) + ")" }
     let held = breaker.held ? "held" : "not held" + (why ?? "")
     var facts: [(String, String)] = [
@@ -45,7 +45,13 @@ struct ShowCommand: Command {
     facts += group.verdict.evidence.map { ("", ($0.met ? "met      " : "not met  ") + EvidenceText.item($0)) }
     if let why = group.unholdable { facts.append(("unholdable", why.sentence)) }
     facts += [("deliveries", deliveries(group)), ("in flight", inFlight(group))]
-    facts.append(("exposure", "\(group.exposure) would still run if it were held now"))
+    facts.append(
+      (
+        "exposure",
+        group.exposure_is_minimum == true
+          ? "unknown: the prefetch was not seen (joined midway); at least what is in flight would still run"
+          : "\(group.exposure) would still run if it were held now"
+      ))
     if let rate = group.error_rate {
       facts.append(("error rate", EvidenceText.quantity(rate, "ratio") + " of the run"))
     }
@@ -97,13 +103,13 @@ struct ShowCommand: Command {
   }
 
   private static func line(_ transition: Report.TransitionReport, _ style: TerminalStyle) -> String {
-    let cause = transition.rule?.rawValue ?? transition.cause.rawValue
+    let cause = transition.rule?.rawValue ?? transition.cause.words
     let words = EvidenceText.line(transition.evidence)
     let evidence = words.isEmpty ? "" : ": " + words
     let who = transition.author.map { " by \(TerminalStyle.printable($0))" } ?? ""
     let why = transition.reason.map { " (\(TerminalStyle.printable($0)))" } ?? ""
-    return "\(transition.revision)  \(transition.at)  \(transition.from.rawValue) → "
-      + "\(style.paint(transition.to.rawValue, .of(transition.to)))  \(cause)\(who)\(why)\(evidence)"
+    return "\(transition.revision)  \(transition.at)  \(transition.from.name) → "
+      + "\(style.paint(transition.to.name, .of(transition.to)))  \(cause)\(who)\(why)\(evidence)"
   }
 
   /// Names and values; a name is not repeated under itself. Values from outside can't steer the terminal.

@@ -8,7 +8,7 @@ struct ReportText {
 
   var text: String {
     var lines = [overview]
-    if report.groups.isEmpty { lines.append("No consumer group was seen. \(whyNoGroup)") }
+    if report.groups.isEmpty { lines.append("No consumer group was seen\(whyNoGroup)") }
     for group in report.groups { lines += section(group) }
     if !report.producers.isEmpty {
       lines += ["", style.paint("Published", .bold)]
@@ -33,13 +33,13 @@ struct ReportText {
     // Then it has no time either.
     if capture.segments == 0, capture.lost_bytes == 0 { return "0 segments" }
     var text = "\(report.from) to \(report.to): \(capture.segments) segments, \(capture.bytes) bytes, "
-    text += "\(capture.connections) connections"
+    text += EvidenceText.count(capture.connections, "connection")
     if capture.lost_bytes > 0 {
       let causes = capture.losses.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
       text += style.paint("; \(capture.lost_bytes) bytes lost (\(causes))", .red)
     }
     for reason in capture.undecoded {
-      text += "\n  not decoded: \(reason.connections) connections (\(reason.reason)): "
+      text += "\n  not decoded: \(EvidenceText.count(reason.connections, "connection")) (\(reason.reason)): "
       text += reason.addresses.joined(separator: ", ")
       if reason.connections > reason.addresses.count { text += ", …" }
     }
@@ -47,8 +47,18 @@ struct ReportText {
   }
 
   private var whyNoGroup: String {
-    if report.capture.segments == 0 { return "The capture holds no TCP segment." }
-    return report.capture.undecoded.isEmpty ? "No broker's traffic was recognised." : "See what was not decoded."
+    let capture = report.capture
+    if capture.segments == 0 { return ". The capture holds no TCP segment." }
+    let decoded = capture.decoded.bySystem.map { "\($0.key.rawValue) \($0.value)" }.sorted()
+    if !decoded.isEmpty {
+      let lacks = report.unattributed.isEmpty && report.ungrouped.isEmpty ? "consumer" : "consumer whose group is known"
+      return ". Broker traffic was decoded (\(decoded.joined(separator: ", "))), but no \(lacks) in it."
+    }
+    let names = capture.undecoded.compactMap { Undecoded(rawValue: $0.reason)?.name }
+    if !names.isEmpty {
+      return ": \(names.joined(separator: ", ")) \(names.count == 1 ? "is" : "are") not decoded yet."
+    }
+    return capture.undecoded.isEmpty ? ". No broker's traffic was recognised." : ". See what was not decoded."
   }
 
   private func section(_ group: Report.Group) -> [String] {
@@ -96,10 +106,10 @@ struct ReportText {
           + style.paint(episode.kind.rawValue, .of(episode.kind)) + (episode.rule.map { "  \($0.rawValue)" } ?? ""))
     }
     let notHeld = group.breaker.why.map { ", not held: " + $0.text(group.breaker.why_detail) }
-    lines.append("  breaker    \(group.breaker.state.rawValue)" + (notHeld ?? ""))
+    lines.append("  breaker    \(group.breaker.state.name)" + (notHeld ?? ""))
     for step in group.breaker.transitions.suffix(Self.transitionsShown) {
       lines.append(
-        "    \(step.at)  \(step.from.rawValue) → \(step.to.rawValue)  \(step.rule?.rawValue ?? step.cause.rawValue)"
+        "    \(step.at)  \(step.from.name) → \(step.to.name)  \(step.rule?.rawValue ?? step.cause.words)"
           + (step.evidence.isEmpty ? "" : "  \(EvidenceText.line(step.evidence))"))
     }
     let hidden = group.breaker.transitions.count - Self.transitionsShown
@@ -112,7 +122,7 @@ struct ReportText {
     return "p50 \(seconds(quantiles.p50))  p95 \(seconds(quantiles.p95))  max \(seconds(quantiles.max))"
   }
 
-  private func seconds(_ value: Double?) -> String { value.map(EvidenceText.duration) ?? "–" }
+  private func seconds(_ value: Double?) -> String { value.map { EvidenceText.duration($0) } ?? "–" }
   private func percent(_ share: Double?) -> String { share.map { EvidenceText.quantity($0, "ratio") } ?? "–" }
 
   private func pad(_ text: String, _ width: Int) -> String {

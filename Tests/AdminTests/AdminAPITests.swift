@@ -197,7 +197,7 @@ import Testing
     (Sample.evidence("error_rate", 0.412, 0.05, "ratio"), "error rate 41.2 % > 5 % of 312"),
     (Sample.evidence("retries", 5, 3, "1"), "retries p95 5 > 3"),
     (Sample.evidence("consumption_delay", 73, 60, "s"), "delay p95 73 s > 60 s"),
-    (Sample.evidence("consumption_delay", 59.96, 60, "s", met: false), "delay p95 60 s ≤ 60 s"),
+    (Sample.evidence("consumption_delay", 59.96, 60, "s", met: false), "delay p95 59.96 s ≤ 60 s"),
     (
       Sample.evidence("consumption_delay", 7200, 60, "s", source: "oldest_in_flight,lower_bound"),
       "oldest in flight at least 120 min > 60 s"
@@ -208,6 +208,25 @@ import Testing
     (Sample.evidence("retries", nil, 3, "1"), "retries p95 without samples"),
     (Sample.evidence("coverage", 0.5, 0.95, "ratio", met: false), "coverage 50 % < 95 %"),
     (Sample.evidence("settle_latency", 0.0205, 2, "s", met: false), "settle latency p95 20.5 ms ≤ 2 s"),
+    // What is above its threshold by less than a tenth is shown above it.
+    (
+      Sample.evidence("dead_letter_rate", 252.0 / 1259, 0.2, "ratio", samples: 1259),
+      "dead-letter rate 20.02 % > 20 % of 1259"
+    ),
+    (Sample.evidence("error_rate", 0.0502, 0.05, "ratio", samples: 498), "error rate 5.02 % > 5 % of 498"),
+    (Sample.evidence("error_rate", 0.0527, 0.0525, "ratio", samples: 999), "error rate 5.27 % > 5.25 % of 999"),
+    (Sample.evidence("coverage", 0.94999, 0.95, "ratio", met: false), "coverage 94.999 % < 95 %"),
+    (Sample.evidence("consumption_delay", 60.0004, 60, "s"), "delay p95 60.0004 s > 60 s"),
+    (Sample.evidence("error_rate", 0.05, 0.05, "ratio", samples: 20, met: false), "error rate 5 % ≤ 5 % of 20"),
+    // An estimate is shown as one.
+    (
+      Sample.evidence("distinct_messages", 1475, 10, "1", source: "dead_lettered,estimated"),
+      "distinct dead letters about 1475 ≥ 10"
+    ),
+    (
+      Sample.evidence("distinct_messages", 1024, 10, "1", source: "dead_lettered"),
+      "distinct dead letters 1024 ≥ 10"
+    ),
   ])
   func `evidence reads as words`(evidence: Evidence, text: String) {
     #expect(EvidenceText.item(evidence) == text)

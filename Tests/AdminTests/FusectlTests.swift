@@ -97,8 +97,42 @@ import Testing
       try await output(["show", "rabbitmq:%2F:orders"], $0)
     }
     #expect(
-      text.contains("breaker\tforced_open, not held (mode is observe), for another 90 s, until 2026-11-21T00:01:30Z\n"))
-    #expect(text.contains("closed → forced_open  override by ann@desk (DLQ fills)"), "\(text)")
+      text.contains("breaker\tforced-open, not held (mode is observe), for another 90 s, until 2026-11-21T00:01:30Z\n"))
+    #expect(text.contains("closed → forced-open  override by ann@desk (DLQ fills)"), "\(text)")
+  }
+
+  @Test func `states and causes are written as the log line writes them`() async throws {
+    var group = Sample.group(state: .halfOpen)
+    group.breaker.transitions[0].from = .open
+    group.breaker.transitions[0].to = .halfOpen
+    group.breaker.transitions[0].cause = .openTimeElapsed
+    group.breaker.transitions[0].rule = nil
+    group.breaker.transitions[0].evidence = []
+    let source = Sample.Source(groups: [group])
+    let (show, status) = try await withServer(loopback, source: source) { listen in
+      (try await output(["show", "rabbitmq:%2F:orders"], listen), try await output(["status"], listen))
+    }
+    #expect(show.contains("breaker\thalf-open, "), "\(show)")
+    #expect(show.contains("open → half-open  open time elapsed"), "\(show)")
+    #expect(status.contains("\thalf-open\t"), "\(status)")
+  }
+
+  @Test func `an exposure without the prefetch is unknown`() async throws {
+    var group = Sample.group()
+    let seen = try await withServer(loopback, source: Sample.Source(groups: [group])) {
+      try await output(["show", "rabbitmq:%2F:orders"], $0)
+    }
+    #expect(seen.contains("exposure\t4 would still run if it were held now"), "\(seen)")
+    group.exposure_is_minimum = true
+    let unseen = try await withServer(loopback, source: Sample.Source(groups: [group])) {
+      try await output(["show", "rabbitmq:%2F:orders"], $0)
+    }
+    #expect(unseen.contains("exposure\tunknown: the prefetch was not seen"), "\(unseen)")
+  }
+
+  @Test func `report counts one connection as one`() async throws {
+    let text = try await withServer(loopback) { try await output(["report"], $0) }
+    #expect(text.contains("1 connection not decoded: tls"), "\(text)")
   }
 
   @Test func `report shows totals, JSON is the API's own`() async throws {

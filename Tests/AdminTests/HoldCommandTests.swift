@@ -1,8 +1,10 @@
 #if os(Linux)
   import ArgumentParser
+  import Glibc
   import Pipeline
   import Testing
 
+  @testable import Kernel
   @testable import fusectl
 
   /// What `fusectl hold` makes of its command line. That it holds is shown in KernelTests.
@@ -33,12 +35,42 @@
         ),
         (
           ["hold", "--cgroup", "/a", "--action", "pause", "--duration", "1s", "--to", "broker"],
-          "--to: \"broker\" is not an address: write HOST:PORT"
+          "--to: \"broker\" has no port: write HOST:PORT, as in broker:5672"
+        ),
+        (
+          ["hold", "--cgroup", "/a", "--action", "pause", "--duration", "1s", "--to", "[::1]"],
+          "--to: \"[::1]\" has no port: write HOST:PORT, as in [::1]:5672"
+        ),
+        (
+          ["hold", "--cgroup", "/a", "--action", "pause", "--duration", "1s", "--to", "broker:0"],
+          "--to: \"broker:0\" is not an address: write HOST:PORT"
         ), (["release", "--cgroup", "/a", "--pid", "1"], "not both"),
       ])
     func `what is missing or contradicts itself is named`(arguments: [String], part: String) {
       let error = #expect(throws: (any Error).self) { try Fusectl.parseAsRoot(arguments) }
       #expect(error.map { Fusectl.fullMessage(for: $0).contains(part) } == true)
+    }
+
+    /// With `block`, too: new connections are refused, but what the target has open to another address passes.
+    @Test(arguments: [
+      (HoldAction.pause, "what it opens from now on is held"), (.throttle, "what it opens from now on is held"),
+      (.block, "new connections are refused"),
+    ])
+    func `no connection to hold is told, whatever the action`(action: HoldAction, part: String) throws {
+      let target = try Target.processes([getpid()])
+      let run = HoldRun(
+        OneShotHold.Request(target: target, endpoints: [], action: action, duration_ns: .seconds(1)))
+      var status = OneShotHold.Status()
+      let warning = run.warning(status) ?? ""
+      #expect(warning.contains("has no open TCP connection to what --to names; \(part)"), "\(warning)")
+      status.connections = 1
+      #expect(run.warning(status) == nil)
+    }
+
+    @Test func `the number of a guard is explained to people, and stands alone in a pipe`() {
+      #expect(HoldGuard.started(4711, isTerminal: false) == "4711")
+      let text = HoldGuard.started(4711, isTerminal: true)
+      #expect(text == "process 4711 keeps the hold; 'fusectl release --pid 4711' ends it")
     }
 
     @Test func `an address is a host and a port`() {

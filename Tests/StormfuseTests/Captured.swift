@@ -8,15 +8,26 @@ enum Captured {
   /// One in which a breaker opens.
   static let storm = captures.appending(path: "amqp_storm_quorum.pcapng").path
 
+  /// The one that is shown without privileges: a breaker opens, probes and closes.
+  static let shown = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent().appending(path: "scripts/demo/storm.pcapng").path
+  /// Two connections of NATS, two of Redis, and nothing else.
+  static let nats = captures.appending(path: "nats_healthy_pull.pcapng").path
+  static let redis = captures.appending(path: "redis_storm.pcapng").path
+
   private static let captures = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .appending(path: "ReplayTests/captures")
 
-  /// An engine that has read it.
-  static func engine(_ settings: Settings = Settings()) throws -> Engine {
+  /// An engine that has read it, or only so many of its segments.
+  static func engine(
+    _ settings: Settings = Settings(), path: String = Captured.path, segments: Int = .max
+  ) throws -> Engine {
     var engine = Engine(settings: settings, target: "t", origin: .replay)
+    var count = 0
     try TraceReader(paths: [path]).forEachSegment { segment, payload in
       engine.ingest(segment, payload)
-      return true
+      count += 1
+      return count < segments
     }
     return engine
   }

@@ -270,13 +270,22 @@ def transition(event, began):
     return f"{at:5.1f} s  {event['key']}  {change}  {step['cause'].replace('_', ' ')}{rule}"
 
 
+def beside(value, threshold):
+    """The value with two decimals, or as many as tell it apart from its threshold."""
+    for decimals in range(2, 9):
+        text = f"{value:.{decimals}f}"
+        if float(text) != threshold or value == threshold:
+            break
+    return text.rstrip("0").rstrip(".")
+
+
 def tell(act):
     """The evidence at the opening."""
     opening = act.opening()
     opened = moment(opening) - act.began
     heading(f"evidence at the opening, {opened:.1f} s: {opening['verdict']} by {opening['rule']}")
     for item in opening["evidence"]:
-        value = "none" if item["value"] is None else f"{item['value']:.2f}".rstrip("0").rstrip(".")
+        value = "none" if item["value"] is None else beside(item["value"], item["threshold"])
         unit = {"ratio": "", "1": ""}.get(item["unit"], f" {item['unit']}")
         met = paint("met", RED) if item["met"] else "not met"
         say(

@@ -187,7 +187,7 @@ package struct Breaker: Sendable {
       isArmed = true
       return .rearmed
     case (.trip, _), (.reset, _):
-      return .unchanged(why: "an override is in force (\(state.rawValue)): clear it first")
+      return .unchanged(why: "an override is in force (\(state.name)): clear it first")
     case (.forceOpen(let span_ns), _):
       return .changed(
         move(to: .forcedOpen, .override, at: now, note: note, limit_ns: max(0, span_ns ?? settings.forcedOpen_ns)))

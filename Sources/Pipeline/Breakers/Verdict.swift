@@ -93,6 +93,9 @@ package enum BreakerState: String, Sendable, CaseIterable, Codable {
   case halfOpen = "half_open"
   case forcedOpen = "forced_open"
   case forcedClosed = "forced_closed"
+
+  /// For people: `half-open`. The raw value is its name in the API, the report and the events.
+  package var name: String { String(rawValue.map { $0 == "_" ? "-" : $0 }) }
 }
 
 /// One change of a breaker's state.
@@ -123,6 +126,9 @@ package struct Transition: Equatable, Sendable {
     case maxEpisode = "max_episode"
     case trip, reset, override
     case overrideEnded = "override_ended"
+
+    /// For people: `open time elapsed`.
+    package var words: String { String(rawValue.map { $0 == "_" ? " " : $0 }) }
   }
 
   package init(

@@ -15,6 +15,8 @@ struct Consumer: BitwiseCopyable {
   var isGetter = false
   /// How many unsettled deliveries the broker may send; 0 is no limit, nil is unknown.
   var prefetch: UInt32?
+  /// The broker sends to it without being asked, up to a prefetch that was not seen (joined midway).
+  var hasUnseenPrefetch = false
   /// Nothing of it is in doubt any more: cancelled or closed in good order.
   var isCancelled = false
   var lastSettled = Timestamp.zero
@@ -38,12 +40,14 @@ struct GroupConsumers {
   /// Unsettled deliveries that the broker may send to all of them together, as far as that was seen. (A limit of a whole
   /// channel counts for each of its consumers: at most so many.)
   private(set) var prefetch = 0
+  private var unseen = 0
 
   mutating func enter(_ consumer: Consumer) { count(consumer, 1) }
   mutating func leave(_ consumer: Consumer) { count(consumer, -1) }
 
   private mutating func count(_ consumer: Consumer, _ step: Int) {
     if consumer.isGetter { return }
+    if consumer.hasUnseenPrefetch { unseen += step }
     if consumer.noAck {
       noAck += step
     } else if consumer.prefetch == 0 {
@@ -52,6 +56,9 @@ struct GroupConsumers {
       prefetch += step * Int(consumer.prefetch ?? 0)
     }
   }
+
+  /// `prefetch` lacks that of a consumer, which was not seen.
+  var isPrefetchMinimum: Bool { unseen > 0 }
 
   /// Why `pause` could not hold the group; nil if it could.
   var unholdable: NotHeld? { noAck > 0 ? .noAck : unlimited > 0 ? .unlimitedPrefetch : nil }

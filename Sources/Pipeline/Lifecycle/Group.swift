@@ -52,6 +52,8 @@ final class Group {
   /// may send without being asked again. (It may hand out more than the limit: quorum queues do after requeues. What a
   /// consumer joined midway may be sent was not seen.)
   var exposure: Int { max(inFlight, consumers.prefetch) }
+  /// What a consumer joined midway may be sent is missing in `exposure`.
+  var isExposureMinimum: Bool { consumers.isPrefetchMinimum }
   /// Mixed into message hashes, so that one message in two groups is two records.
   let salt: UInt64
   /// Where the broker sends what it rejects, as far as declarations tell.

@@ -16,4 +16,18 @@ package enum Undecoded: String, Sendable, CaseIterable {
   case notABroker = "not_a_broker"
   /// Nothing known was found in as many bytes as are looked at.
   case unrecognised
+
+  /// Of a broker's protocol: its name for people; nil for all else.
+  package var name: String? {
+    switch self {
+    case .amqp10: "AMQP 1.0"
+    case .amqp08: "AMQP before 0-9-1"
+    case .rabbitmqStream: "RabbitMQ's stream protocol"
+    case .nats: "NATS"
+    case .redis: "Redis"
+    case .mqtt: "MQTT"
+    case .stomp: "STOMP"
+    case .tls, .notABroker, .unrecognised: nil
+    }
+  }
 }

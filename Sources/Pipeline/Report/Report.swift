@@ -60,6 +60,8 @@ package struct Report: Codable, Equatable, Sendable {
     /// Deliveries that would still run if the consumers were paused now: those in flight, or, where that is more, all that
     /// the broker may send them without being asked again (their prefetch, as far as it was seen).
     package var exposure: Int
+    /// True where the prefetch of a consumer was not seen (joined midway): `exposure` lacks it. Else left out.
+    package var exposure_is_minimum: Bool?
     /// Why `pause` could not hold this group's consumers of now (`no_ack`, `unlimited_prefetch`); nil if it could.
     @NullEncoded package var unholdable: NotHeld?
     package var verdict: VerdictReport

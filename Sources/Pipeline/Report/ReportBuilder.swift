@@ -65,7 +65,7 @@ struct ReportBuilder {
         group.delay, source: group.delaySourceName.map { group.delaySource == .firstSeen ? $0 + ",lower_bound" : $0 }),
       settle_latency_s: quantiles(group.settleLatency), retry_latency_s: quantiles(group.retryLatency),
       coverage: group.monitor.windows.main.counts.coverage ?? 1, window: group.monitor.rates(context: context),
-      exposure: group.exposure,
+      exposure: group.exposure, exposure_is_minimum: group.isExposureMinimum ? true : nil,
       unholdable: group.unholdable,
       verdict: .init(kind: verdict.kind, rule: verdict.rule, evidence: verdict.evidence),
       episodes: group.monitor.episodes.list.map {

@@ -43,9 +43,9 @@ import Testing
 
   @Test func `says why nothing changed`() {
     var breaker = BreakerFixture.forcedOpen.breaker()
-    #expect(breaker.apply(.trip, at: start) == .unchanged(why: "an override is in force (forced_open): clear it first"))
+    #expect(breaker.apply(.trip, at: start) == .unchanged(why: "an override is in force (forced-open): clear it first"))
     #expect(
-      breaker.apply(.reset, at: start) == .unchanged(why: "an override is in force (forced_open): clear it first"))
+      breaker.apply(.reset, at: start) == .unchanged(why: "an override is in force (forced-open): clear it first"))
     breaker = BreakerFixture.open.breaker()
     #expect(breaker.apply(.trip, at: start) == .unchanged(why: "it is open already"))
     #expect(breaker.apply(.clearOverride, at: start) == .unchanged(why: "no override is in force"))

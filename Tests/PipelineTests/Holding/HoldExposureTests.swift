@@ -15,7 +15,7 @@ import Testing
       link.consume("q", prefetch: prefetch)
       return link
     }
-    #expect(try group(hold).exposure == 25)
+    #expect(try group(hold).exposure == 25 && group(hold).exposure_is_minimum == nil)
     for i in 0..<12 { links[0].deliver("m\(i)") }
     #expect(try group(hold).exposure == 25)
     // Quorum queues hand out more than the prefetch after requeues.
@@ -54,6 +54,9 @@ import Testing
     hold.pass(0.5)
     let group = try group(hold)
     #expect(group.in_flight > 0 && group.exposure == group.in_flight)
+    #expect(group.exposure_is_minimum == true)
+    link.reset(.client)
+    #expect(try self.group(hold).exposure_is_minimum == nil)
   }
 
   @Test func `a group that a bound had dropped has its consumers again`() throws {

@@ -94,8 +94,9 @@ extension AMQPSession {
     _ channel: AMQPChannel, _ pending: AMQPChannel.PendingConsume, tagHash: UInt64
   ) -> AMQPChannel.ConsumerEntry? {
     let name = pending.queue.isEmpty ? channel.lastDeclared ?? "" : pending.queue
-    let consumer = Consumer(
+    var consumer = Consumer(
       process: process, noAck: pending.noAck, isStream: pending.isStream, prefetch: pending.prefetch)
+    consumer.hasUnseenPrefetch = pending.prefetch == nil
     return add(consumer, to: channel, queue: name, tagHash: tagHash)
   }
 
