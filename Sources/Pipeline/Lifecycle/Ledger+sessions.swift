@@ -23,6 +23,23 @@ extension Ledger {
 
   @inline(__always) func isLive(_ id: DeliveryID) -> Bool { deliveries.isLive(id) }
 
+  /// A copy has settled it; its acknowledgement may still come. It must be live.
+  @inline(__always) func isPaired(_ id: DeliveryID) -> Bool { deliveries[id].flags.contains(.paired) }
+
+  /// The delivery as it is now. It must be live.
+  @inline(__always) func delivery(_ id: DeliveryID) -> Delivery { deliveries[id] }
+
+  /// Its client has thrown away what it had of it, and has it only now.
+  func came(again id: DeliveryID, at: Timestamp) { if deliveries.isLive(id) { deliveries[id].at = at } }
+
+  /// It turned out to have been tried at least so often. It must be live.
+  func raiseAttempt(of id: DeliveryID, to attempt: Int32) {
+    deliveries[id].attempt = max(deliveries[id].attempt, attempt)
+  }
+
+  /// Its consumer says that it still works on it. It must be live.
+  func progress(_ id: DeliveryID, at: Timestamp) { groups[Int(deliveries[id].group)].monitor.progress(at: at) }
+
   /// The protocol's own number for where the delivery was consumed. It must be live.
   func place(of id: DeliveryID) -> Int32 { consumers[deliveries[id].consumer].place }
 
@@ -43,6 +60,8 @@ extension Ledger {
   // MARK: Consumers
 
   func consumer(_ index: Int32) -> Consumer { consumers[index] }
+
+  func setProcess(_ process: UInt64, ofConsumer index: Int32) { consumers[index].process = process }
 
   /// It gets nothing more: cancelled or closed in good order.
   func cancel(consumer index: Int32) {
@@ -68,6 +87,52 @@ extension Ledger {
     if isCurrent(id) { groups[Int(id.index)].label(message, text()) }
   }
 
+  /// Whether the group consumes that destination.
+  func consumes(_ destination: String, _ id: GroupID) -> Bool {
+    isCurrent(id) && groups[Int(id.index)].destinations.contains(destination)
+  }
+
+  /// What was known by another name (a topic by its id) has one.
+  func rename(_ destination: String, to name: String, of id: GroupID) {
+    if isCurrent(id) { groups[Int(id.index)].rename(destination, to: name) }
+  }
+
+  /// Index of a destination's partition in the group's books, made if need be. The group must be current.
+  func addPartition(_ number: Int32, of destination: String, to id: GroupID) -> Int32 {
+    groups[Int(id.index)].addPartition(number, of: destination, at: now)
+  }
+
+  /// How many messages of a partition the group has yet to consume; nil: not known.
+  func setLag(_ lag: Int64?, of id: GroupID, _ partition: Int32) {
+    if isCurrent(id) { groups[Int(id.index)].partitions[Int(partition)].lag = lag }
+  }
+
+  func delaySource(of id: GroupID) -> DelaySource? { groups[Int(id.index)].delaySource }
+
+  /// A message came once more although its consumer had not failed with it: neither delivered again nor settled.
+  func countRefetched(of id: GroupID, _ partition: Int32, isDuplicate: Bool) {
+    groups[Int(id.index)].count(partition) {
+      $0.refetched += 1
+      if isDuplicate { $0.duplicates += 1 }
+    }
+  }
+
+  /// One of those was a delivery after all.
+  func takeBackRefetched(of id: GroupID, _ partition: Int32) {
+    groups[Int(id.index)].count(partition) { if $0.refetched > 0 { $0.refetched -= 1 } }
+  }
+
+  /// The group was assigned anew while the target was a member.
+  func countRebalance(of id: GroupID) { if isCurrent(id) { groups[Int(id.index)].totals.rebalances += 1 } }
+
+  /// The broker refused an offset commit for good.
+  func countCommitFailure(of id: GroupID) { if isCurrent(id) { groups[Int(id.index)].totals.commitFailures += 1 } }
+
+  /// A rule has decided something about the group beyond what the wire says.
+  func countInference(_ rule: String, of id: GroupID) {
+    if isCurrent(id) { groups[Int(id.index)].inferences[rule, default: 0] += 1 }
+  }
+
   // MARK: Producers
 
   /// The entry filed under `hash` (of system, process and destination); nil if there is none, or what it is for has to
@@ -80,7 +145,18 @@ extension Ledger {
   /// A message that goes there may be a copy of one that was received.
   func mayHoldCopies(_ producer: Int32) -> Bool { producers[producer].mayHoldCopies }
 
+  /// Messages were published to its destination.
+  func countPublished(_ count: UInt64, by producer: Int32) { producers[producer].published += count }
+
+  func name(ofProducer producer: Int32) -> String { producers[producer].name }
+  func kind(ofProducer producer: Int32) -> DestinationKind { producers[producer].kind }
+
   // MARK: What was left out
+
+  /// Deliveries outside of every group.
+  func countUngrouped(_ system: MessagingSystem, _ destination: String, _ count: UInt64) {
+    ungrouped.add(count, system, destination)
+  }
 
   /// Deliveries of which the group can't be told.
   func countUnattributed(_ system: MessagingSystem, _ destination: String, _ count: UInt64 = 1) {
@@ -88,5 +164,5 @@ extension Ledger {
   }
 
   /// A bound has dropped something of that kind.
-  func drop(_ kind: WritableKeyPath<Dropped, UInt64>) { dropped[keyPath: kind] += 1 }
+  func drop(_ kind: WritableKeyPath<Dropped, UInt64>, _ count: UInt64 = 1) { dropped[keyPath: kind] += count }
 }

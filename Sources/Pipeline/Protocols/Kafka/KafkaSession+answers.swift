@@ -111,8 +111,8 @@ extension KafkaSession {
     let count = UInt64(min(Int64(records.count), records.last - first + 1))
     let name = state.topics[fetching.place].name
     switch stray {
-    case .ungrouped: ledger.ungrouped.add(count, .kafka, name)
-    case .unattributed: ledger.unattributed.add(count, .kafka, name)
+    case .ungrouped: ledger.countUngrouped(.kafka, name, count)
+    case .unattributed: ledger.countUnattributed(.kafka, name, count)
     }
   }
 
@@ -193,12 +193,9 @@ extension KafkaSession {
 
   private func refetched(_ offset: Int64, of partition: KafkaPartition, at: Timestamp) {
     let isDuplicate = offset < partition.ackedThrough
-    ledger.groups[Int(fetching.group.index)].count(partition.books) {
-      $0.refetched += 1
-      if isDuplicate { $0.duplicates += 1 }
-    }
+    ledger.countRefetched(of: fetching.group, partition.books, isDuplicate: isDuplicate)
     // The client has it only now: what it had before was thrown away.
-    if let id = partition.deliveries.find(offset), ledger.deliveries.isLive(id) { ledger.deliveries[id].at = at }
+    if let id = partition.deliveries.find(offset) { ledger.came(again: id, at: at) }
   }
 
   private func deliver(
@@ -223,7 +220,7 @@ extension KafkaSession {
     }
     let id = ledger.deliver(arrival, noAck: false, isStream: false)
     // Bounds take the oldest away, which nobody may ever commit.
-    while let first = partition.deliveries.first, !ledger.deliveries.isLive(first.id) {
+    while let first = partition.deliveries.first, !ledger.isLive(first.id) {
       _ = partition.deliveries.removeFirst()
     }
     partition.deliveries.insert(offset, id)
@@ -254,9 +251,10 @@ extension KafkaSession {
 
   /// What people call a failing record.
   func label(_ partition: KafkaPartition, _ offset: Int64, _ message: UInt64) {
-    guard let id = partition.group.id, ledger.isCurrent(id) else { return }
-    ledger.groups[Int(id.index)].label(
-      message, "\(state.topics[partition.place].name)-\(KafkaTopics.partition(of: partition.place))@\(offset)")
+    guard let id = partition.group.id else { return }
+    ledger.label(
+      message, of: id,
+      "\(state.topics[partition.place].name)-\(KafkaTopics.partition(of: partition.place))@\(offset)")
   }
 
   /// A retry topic's wait above this is taken for a wrong clock.

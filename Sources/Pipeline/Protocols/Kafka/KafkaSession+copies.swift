@@ -12,7 +12,7 @@ extension KafkaSession {
     {
       return published(.init(source: source, producer: producer, rule: .namedCopy), at: at)
     }
-    if rules.has(.equalCopy), let source = equal(record, to: ledger.producers[producer].name) {
+    if rules.has(.equalCopy), let source = equal(record, to: ledger.name(ofProducer: producer)) {
       return published(.init(source: source, producer: producer, rule: .equalCopy), at: at)
     }
     // What it names has ended already, or never came here.
@@ -32,19 +32,19 @@ extension KafkaSession {
   /// A copy was written: within a transaction it is one only once that has committed.
   func published(_ copy: KafkaTransactions.Copy, at: Timestamp) {
     guard let transaction = producing.transaction else { return copied(copy, at: at) }
-    if !state.transactions.add(transaction, copy) { ledger.dropped.pairs += 1 }
+    if !state.transactions.add(transaction, copy) { ledger.drop(\.pairs) }
   }
 
   /// A copy was published. If it says of what, that delivery ends with it, even if it was acknowledged a moment ago.
   func copied(_ copy: KafkaTransactions.Copy, at: Timestamp) {
-    let settlement = ledger.producers[copy.producer].kind == .retry ? Settlement.requeued : .deadLettered
+    let settlement = ledger.kind(ofProducer: copy.producer) == .retry ? Settlement.requeued : .deadLettered
     guard let source = copy.source else { return count(copy.producer, settlement, at: at) }
     let partition = source.partition
     let returns = settlement == .deadLettered ? returnsEnded(source, at: at) : 0
-    if let id = partition.deliveries.find(source.offset), ledger.deliveries.isLive(id) {
-      guard !ledger.deliveries[id].flags.contains(.paired) else { return }
-      ledger.deliveries[id].attempt = max(ledger.deliveries[id].attempt, 1 + returns)
-      label(partition, source.offset, ledger.deliveries[id].message)
+    if let id = partition.deliveries.find(source.offset), ledger.isLive(id) {
+      guard !ledger.isPaired(id) else { return }
+      ledger.raiseAttempt(of: id, to: 1 + returns)
+      label(partition, source.offset, ledger.delivery(id).message)
       ledger.settleCopied(id, to: copy.producer, as: settlement, at: at)
       state.count(copy.rule, in: partition.group)
     } else if state.isFiled(partition), let ack = partition.recent.remove(source.offset) {
@@ -59,7 +59,7 @@ extension KafkaSession {
     guard state.inferences.has(.countedCopy), CountedCopy.group(of: process) != nil,
       process.copies.count < KafkaProcess.copyBound
     else {
-      ledger.dropped.pairs += 1
+      ledger.drop(\.pairs)
       return
     }
     process.copies.append(.init(producer: producer, settlement: settlement))
@@ -67,8 +67,8 @@ extension KafkaSession {
   }
 
   func isInFlight(_ source: KafkaSource) -> Bool {
-    guard let id = source.partition.deliveries.find(source.offset), ledger.deliveries.isLive(id) else { return false }
-    return !ledger.deliveries[id].flags.contains(.paired)
+    guard let id = source.partition.deliveries.find(source.offset), ledger.isLive(id) else { return false }
+    return !ledger.isPaired(id)
   }
 
   private func isKept(_ source: KafkaSource) -> Bool {

@@ -182,7 +182,7 @@ extension KafkaSession {
     partition.cursor.assign()
     member.assigned.take(partition.place)
     let group = state.enrol(partition)
-    if ledger.isCurrent(group) { ledger.consumers[partition.consumer].process = member.process }
+    if ledger.isCurrent(group) { ledger.setProcess(member.process, ofConsumer: partition.consumer) }
     process.version += 1
     ledger.isPlanDue = true
   }
@@ -230,7 +230,7 @@ extension KafkaSession {
   /// A copy that came before was a delivery after all.
   private func redeliver(_ failed: Delivery?, _ offset: Int64, of partition: KafkaPartition, at: Timestamp) {
     let group = state.enrol(partition)
-    ledger.groups[Int(group.index)].count(partition.books) { if $0.refetched > 0 { $0.refetched -= 1 } }
+    ledger.takeBackRefetched(of: group, partition.books)
     var arrival = arrival(offset, of: partition, in: group, at: at)
     // Counted when the copy came.
     arrival.isDuplicate = false
@@ -241,7 +241,7 @@ extension KafkaSession {
       arrival.deliberate_ns = failed.deliberate_ns
       if !failed.flags.contains(.lowerBound) {
         arrival.enqueued = Timestamp(ns: failed.enqueued_ns)
-        arrival.delaySource = ledger.groups[Int(group.index)].delaySource ?? .createTime
+        arrival.delaySource = ledger.delaySource(of: group) ?? .createTime
       }
     }
     let id = ledger.deliver(arrival, noAck: false, isStream: false)
@@ -258,8 +258,8 @@ extension KafkaSession {
   func fail(_ partition: KafkaPartition, _ offset: Int64, isNamed: Bool = true, at: Timestamp) -> Delivery? {
     guard let id = partition.deliveries.find(offset) else { return nil }
     partition.deliveries.remove(offset)
-    guard ledger.deliveries.isLive(id) else { return nil }
-    let delivery = ledger.deliveries[id]
+    guard ledger.isLive(id) else { return nil }
+    let delivery = ledger.delivery(id)
     if delivery.flags.contains(.paired) {
       ledger.dropPaired(id)
     } else {

@@ -95,9 +95,9 @@ extension KafkaSession {
     if !member.assigned.isEmpty || !places.isEmpty { _ = state.ledgerGroup(group) }
     let change = member.assigned.assign(places, generation: generation, isWhole: !isClassic)
     if group.generations.note(generation, isClassic: isClassic, movesPartitions: change.movesPartitions),
-      let id = group.id, ledger.isCurrent(id)
+      let id = group.id
     {
-      ledger.groups[Int(id.index)].totals.rebalances += 1
+      ledger.countRebalance(of: id)
     }
     for place in change.lost {
       if let partition = group.partitions[place], partition.member === member { state.revoke(partition, at: at) }

@@ -42,7 +42,7 @@ extension KafkaSession {
       return
     }
     if let producer {
-      if !state.transactions.add(producer, group, place, position.offset) { ledger.dropped.transactions += 1 }
+      if !state.transactions.add(producer, group, place, position.offset) { ledger.drop(\.transactions) }
     } else {
       committed(group, place, position.offset, at: at)
     }
@@ -51,9 +51,9 @@ extension KafkaSession {
   func commitEnded(_ membership: KafkaMembership, in frame: RawSpan) {
     defer { commitError = KafkaError.none }
     guard commitError != KafkaError.none, !KafkaError.isTransient(commitError),
-      let group = group(membership.group, in: frame), let id = group.id, ledger.isCurrent(id)
+      let group = group(membership.group, in: frame), let id = group.id
     else { return }
-    ledger.groups[Int(id.index)].totals.commitFailures += 1
+    ledger.countCommitFailure(of: id)
   }
 
   /// Every delivery below the offset is acknowledged.
@@ -63,11 +63,11 @@ extension KafkaSession {
     let inBatch = partition.deliveries.count(below: offset) > 1
     while let first = partition.deliveries.first, first.offset < offset {
       _ = partition.deliveries.removeFirst()
-      guard ledger.deliveries.isLive(first.id) else { continue }
-      if ledger.deliveries[first.id].flags.contains(.paired) {
+      guard ledger.isLive(first.id) else { continue }
+      if ledger.isPaired(first.id) {
         ledger.acknowledgePaired(first.id, at: at)
       } else {
-        let delivery = ledger.deliveries[first.id]
+        let delivery = ledger.delivery(first.id)
         let ack = SettledAck(delivery: delivery, at: ledger.advance(to: at), inBatch: inBatch)
         ledger.settle(first.id, as: .acked, at: at, inBatch: inBatch)
         keepRecent(partition, first.offset, ack)

@@ -38,15 +38,14 @@ extension KafkaSession {
     hash.combine(entry.hasName ? 1 : 0)
     let filed = hash.finish()
     let producer =
-      ledger.producers.find(filed, version: 0)
-      ?? ledger.producers.file(
-        filed,
+      ledger.producer(filedUnder: filed, version: 0)
+      ?? ledger.file(
         .init(
           system: .kafka, destination: entry.name, process: process.id, use: .init(kind: entry.kind), name: entry.name,
-          isNamed: true))
+          isNamed: true), under: filed)
     producing.producer = producer
     producing.place = place
-    producing.mayHoldCopies = ledger.producers[producer].mayHoldCopies
+    producing.mayHoldCopies = ledger.mayHoldCopies(producer)
     if producing.mayHoldCopies { process.publishesCopies = true }
   }
 
@@ -59,7 +58,7 @@ extension KafkaSession {
     guard producing.mayHoldCopies else {
       if !ledger.settings.holding.isShared(publishedAt, at: at) { ledger.isPlanDue = true }
       publishedAt = at
-      ledger.producers[producer].published += UInt64(max(1, count))
+      ledger.countPublished(UInt64(max(1, count)), by: producer)
       producing.comesInRecords = producing.transaction != nil && batch.codec == .none
       return
     }
@@ -69,7 +68,7 @@ extension KafkaSession {
     }
     // Compressed: how many is all that shows.
     let copies = min(max(1, count), Self.copiesBound)
-    ledger.producers[producer].published += UInt64(copies)
+    ledger.countPublished(UInt64(copies), by: producer)
     for _ in 0..<copies { published(.init(source: nil, producer: producer, rule: .countedCopy), at: at) }
   }
 
@@ -90,7 +89,7 @@ extension KafkaSession {
   func producedRecord(_ record: KafkaRecord, in frame: RawSpan, at: Timestamp) {
     guard producing.comesInRecords, let producer = producing.producer else { return }
     guard producing.mayHoldCopies else { return transformed(record) }
-    ledger.producers[producer].published += 1
+    ledger.countPublished(1, by: producer)
     copied(record, producer, in: frame, at: at)
   }
 

@@ -94,7 +94,7 @@ extension KafkaSession {
   private func acquired(_ range: ClosedRange<Int64>, count: Int16, at: Timestamp) {
     guard let partition = sharing.partition, let member = sharing.member else { return }
     let group = state.enrol(partition)
-    ledger.consumers[partition.consumer].process = member.process
+    ledger.setProcess(member.process, ofConsumer: partition.consumer)
     for known in sharing.offsets where known.overlaps(range) {
       for offset in known.clamped(to: range) {
         let isKnown = endLock(partition, offset, count: count, at: at)
@@ -117,7 +117,7 @@ extension KafkaSession {
         process.recordsRead &+= 1
         if arrival.body != 0 { process.noteBody(arrival.body, partition, offset) }
         partition.locks.append(.init(offset: offset, id: id, until: at + sharing.lock_ns, member: member.id)) {
-          ledger.deliveries.isLive($0)
+          ledger.isLive($0)
         }
         if offset >= partition.seenThrough { partition.seenThrough = offset + 1 }
       }
@@ -130,12 +130,12 @@ extension KafkaSession {
   private func endLock(_ partition: KafkaPartition, _ offset: Int64, count: Int16, at: Timestamp) -> Bool {
     if let id = partition.deliveries.find(offset) {
       partition.deliveries.remove(offset)
-      guard ledger.deliveries.isLive(id) else { return false }
+      guard ledger.isLive(id) else { return false }
       partition.locks.settled(id)
-      if ledger.deliveries[id].flags.contains(.paired) || Int32(count) <= ledger.deliveries[id].attempt {
+      if ledger.isPaired(id) || Int32(count) <= ledger.delivery(id).attempt {
         ledger.abandon(id, at: at)
       } else {
-        label(partition, offset, ledger.deliveries[id].message)
+        label(partition, offset, ledger.delivery(id).message)
         ledger.settle(id, as: .requeued, at: at)
       }
       return true
@@ -167,26 +167,25 @@ extension KafkaSession {
     _ partition: KafkaPartition, _ offset: Int64, _ id: DeliveryID, _ type: KafkaAcknowledgeType, lock_ns: Int64,
     at: Timestamp
   ) {
-    guard ledger.deliveries.isLive(id) else {
+    guard ledger.isLive(id) else {
       partition.deliveries.remove(offset)
       return
     }
     if type == .renew {
       // It still works on it: the lock begins anew.
-      let group = Int(ledger.deliveries[id].group)
-      ledger.groups[group].monitor.progress(at: at)
+      ledger.progress(id, at: at)
       partition.locks.renew(id, until: at + lock_ns)
       return
     }
     partition.deliveries.remove(offset)
     partition.locks.settled(id)
-    if type == .release || type == .reject { label(partition, offset, ledger.deliveries[id].message) }
-    let isPaired = ledger.deliveries[id].flags.contains(.paired)
+    if type == .release || type == .reject { label(partition, offset, ledger.delivery(id).message) }
+    let isPaired = ledger.isPaired(id)
     switch type {
     case .accept where isPaired: ledger.acknowledgePaired(id, at: at)
     case _ where isPaired: ledger.dropPaired(id)
     case .accept:
-      let delivery = ledger.deliveries[id]
+      let delivery = ledger.delivery(id)
       let ack = SettledAck(delivery: delivery, at: ledger.advance(to: at), inBatch: false)
       ledger.settle(id, as: .acked, at: at)
       keepRecent(partition, offset, ack)
@@ -208,7 +207,7 @@ extension KafkaState {
     for partition in group.list where !partition.locks.isEmpty {
       while let lock = partition.locks.nextExpired(at: at, isLive: isLocked) {
         if partition.lapsed.count >= KafkaPartition.awaitedBound { partition.lapsed.removeAll(keepingCapacity: true) }
-        partition.lapsed[lock.offset] = ledger.deliveries[lock.id]
+        partition.lapsed[lock.offset] = ledger.delivery(lock.id)
         partition.deliveries.remove(lock.offset)
         ledger.settle(lock.id, as: .expired, at: lock.until)
       }
@@ -216,13 +215,13 @@ extension KafkaState {
   }
 
   private func isLocked(_ id: DeliveryID) -> Bool {
-    ledger.deliveries.isLive(id) && !ledger.deliveries[id].flags.contains(.paired)
+    ledger.isLive(id) && !ledger.isPaired(id)
   }
 
   /// What the member had acquired goes back untried.
   func releaseShares(of member: KafkaMember, at: Timestamp) {
     for partition in member.group.list where !partition.locks.isEmpty {
-      for lock in partition.locks.take(of: member.id) where ledger.deliveries.isLive(lock.id) {
+      for lock in partition.locks.take(of: member.id) where ledger.isLive(lock.id) {
         partition.deliveries.remove(lock.offset)
         ledger.abandon(lock.id, at: at)
       }
@@ -234,7 +233,7 @@ extension KafkaState {
     var oldest: (partition: KafkaPartition, lock: KafkaLocks.Lock)?
     for partition in member.group.list {
       guard let lock = partition.locks.first(of: member.id, where: isLocked) else { continue }
-      if oldest.map({ ledger.deliveries[lock.id].at < ledger.deliveries[$0.lock.id].at }) ?? true {
+      if oldest.map({ ledger.delivery(lock.id).at < ledger.delivery($0.lock.id).at }) ?? true {
         oldest = (partition, lock)
       }
     }

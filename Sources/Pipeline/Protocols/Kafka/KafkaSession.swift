@@ -164,7 +164,7 @@ final class KafkaSession: ProtocolSession {
 
   func place(_ topic: KafkaTopic, _ partition: Int32, in frame: RawSpan) -> KafkaPlace? {
     guard partition >= 0, let number = number(of: topic, in: frame) else {
-      ledger.dropped.topics += 1
+      ledger.drop(\.topics)
       return nil
     }
     return KafkaTopics.place(number, partition)

@@ -1,9 +1,8 @@
 /// How far a group is behind, by partition: up to the high watermark, or the last stable offset where it reads committed.
 extension KafkaState {
   func setLag(of partition: KafkaPartition, _ lag: Int64?) {
-    guard partition.books >= 0, let id = partition.group.id, id.serial == partition.groupSerial, ledger.isCurrent(id)
-    else { return }
-    ledger.groups[Int(id.index)].partitions[Int(partition.books)].lag = lag
+    guard partition.books >= 0, let id = partition.group.id, id.serial == partition.groupSerial else { return }
+    ledger.setLag(lag, of: id, partition.books)
   }
 
   func updateLag(of partition: KafkaPartition) {

@@ -60,7 +60,7 @@ final class KafkaState: ProtocolState {
     if let known = groups[filed] { return known }
     if groups.count >= ledger.settings.limits.groups { dropIdleGroups() }
     guard groups.count < ledger.settings.limits.groups else {
-      ledger.dropped.groups += 1
+      ledger.drop(\.groups)
       return nil
     }
     let made = KafkaGroup(name: name.string(in: frame), cluster: cluster, salt: filed)
@@ -99,7 +99,7 @@ final class KafkaState: ProtocolState {
       }
     }
     guard group.members.count < KafkaGroup.memberBound else {
-      ledger.dropped.consumers += 1
+      ledger.drop(\.consumers)
       return nil
     }
     let made = KafkaMember(group, id: id, process: process.id, client: client, rules: inferences)
@@ -111,7 +111,7 @@ final class KafkaState: ProtocolState {
   func partition(_ place: KafkaPlace, of group: KafkaGroup) -> KafkaPartition? {
     if let known = group.partitions[place] { return known }
     guard group.partitions.count < KafkaGroup.partitionBound else {
-      ledger.dropped.consumers += 1
+      ledger.drop(\.consumers)
       return nil
     }
     let made = KafkaPartition(group, place)
@@ -140,8 +140,8 @@ final class KafkaState: ProtocolState {
       partition.lapsed.removeAll()
       var consumer = Consumer(process: partition.member?.process ?? 0, noAck: false)
       consumer.lastSettled = ledger.now
-      partition.books = ledger.groups[Int(id.index)].addPartition(
-        KafkaTopics.partition(of: partition.place), of: topics[partition.place].name, at: ledger.now)
+      partition.books = ledger.addPartition(
+        KafkaTopics.partition(of: partition.place), of: topics[partition.place].name, to: id)
       consumer.partition = partition.books
       partition.consumer = ledger.addConsumer(consumer, of: id)
       partition.groupSerial = id.serial
@@ -151,8 +151,8 @@ final class KafkaState: ProtocolState {
 
   /// Nothing of it is in flight any more, and nothing will be under this consumer.
   private func retire(_ partition: KafkaPartition) {
-    guard partition.consumer != 0, ledger.consumers[partition.consumer].inFlight == 0 else { return }
-    ledger.consumers.remove(partition.consumer)
+    guard partition.consumer != 0, ledger.consumer(partition.consumer).inFlight == 0 else { return }
+    ledger.remove(consumer: partition.consumer)
     partition.consumer = 0
     partition.groupSerial = 0
   }
@@ -198,7 +198,7 @@ final class KafkaState: ProtocolState {
     case .nothing: break
     case .named(let was, let now):
       for group in groups.values {
-        if let id = group.id, ledger.isCurrent(id) { ledger.groups[Int(id.index)].rename(was, to: now) }
+        if let id = group.id { ledger.rename(was, to: now, of: id) }
       }
     case .merged(let from, let to, let isRemade):
       if isRemade { remade(to) }
@@ -227,9 +227,9 @@ final class KafkaState: ProtocolState {
     // Its books are those of the name, unless that has some already.
     let (was, now) = (topics.entries[Int(topic)].name, topics.entries[Int(successor)].name)
     var hasBooks = false
-    if let id = group.id, ledger.isCurrent(id) {
-      hasBooks = ledger.groups[Int(id.index)].destinations.contains(now)
-      if !hasBooks { ledger.groups[Int(id.index)].rename(was, to: now) }
+    if let id = group.id {
+      hasBooks = ledger.consumes(now, id)
+      if !hasBooks { ledger.rename(was, to: now, of: id) }
     }
     group.moveOffsets(topic, by: topics)
     for partition in group.list where partition.place >> 32 == KafkaPlace(topic) {
@@ -258,7 +258,7 @@ final class KafkaState: ProtocolState {
   /// What of a partition is in flight ends untried; it may come again.
   func abandon(_ partition: KafkaPartition, at: Timestamp) {
     while let (_, id) = partition.deliveries.removeFirst() {
-      guard ledger.deliveries.isLive(id) else { continue }
+      guard ledger.isLive(id) else { continue }
       ledger.abandon(id, at: at)
     }
     partition.awaited.removeAll()
@@ -329,7 +329,7 @@ final class KafkaState: ProtocolState {
         guard let partition = member.group.partitions[place], partition.member === member,
           let (offset, id) = firstInFlight(of: partition)
         else { continue }
-        if oldest.map({ ledger.deliveries[id].at < ledger.deliveries[$0.id].at }) ?? true {
+        if oldest.map({ ledger.delivery(id).at < ledger.delivery($0.id).at }) ?? true {
           oldest = (partition, offset, id)
         }
       }
@@ -343,9 +343,9 @@ final class KafkaState: ProtocolState {
 
   private func firstInFlight(of partition: KafkaPartition) -> (offset: Int64, id: DeliveryID)? {
     while let first = partition.deliveries.first {
-      if ledger.deliveries.isLive(first.id), !ledger.deliveries[first.id].flags.contains(.paired) { return first }
+      if ledger.isLive(first.id), !ledger.isPaired(first.id) { return first }
       _ = partition.deliveries.removeFirst()
-      if ledger.deliveries.isLive(first.id) { ledger.dropPaired(first.id) }
+      if ledger.isLive(first.id) { ledger.dropPaired(first.id) }
     }
     return nil
   }
@@ -364,7 +364,7 @@ final class KafkaState: ProtocolState {
 
   /// The capture is over: who is gone does not come back.
   func finish(at: Timestamp) {
-    for process in processes.values { ledger.dropped.pairs += UInt64(process.copies.count) }
+    for process in processes.values { ledger.drop(\.pairs, UInt64(process.copies.count)) }
     for member in gone { crash(member, at: at) }
   }
 

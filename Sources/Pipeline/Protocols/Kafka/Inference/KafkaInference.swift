@@ -33,7 +33,6 @@ struct KafkaInferences: Sendable {
 extension KafkaState {
   /// The rule decided something about that group.
   func count(_ rule: KafkaInference, in group: KafkaGroup) {
-    guard let id = group.id, ledger.isCurrent(id) else { return }
-    ledger.groups[Int(id.index)].inferences[rule.rawValue, default: 0] += 1
+    if let id = group.id { ledger.countInference(rule.rawValue, of: id) }
   }
 }
