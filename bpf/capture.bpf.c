@@ -10,6 +10,7 @@
  */
 #include "events.h"
 #include "hold.bpf.h"
+#include "losses.bpf.h"
 #include "members.bpf.h"
 #include "tcp.bpf.h"
 
@@ -28,47 +29,8 @@ struct {
 	__type(value, struct connection);
 } connections SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, LOST_MAXIMUM);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, __u64); /* cookie */
-	__type(value, struct connection_losses);
-} lost SEC(".maps");
-
-volatile struct capture_state state = {};
-
 static const __u64 wake_every_ns = 1000 * 1000;
 static const __u64 wake_early_ns = 100 * 1000;
-
-/* Adds without fetching: from -mcpu=v3 on, __sync_fetch_and_add is the fetching instruction, which Linux 5.10 does not know
- * ("BPF_STX uses reserved fields"). With a constant 0 clang makes a fetch of the addition, hence the test. */
-static __always_inline void add(volatile __u64 *number, __u64 count)
-{
-	if (count)
-		__atomic_fetch_add(number, count, __ATOMIC_RELAXED);
-}
-
-/* A segment that could not be recorded. `cause` is a constant: an index from a register, into map memory, is refused. */
-static __always_inline void count_loss(__u64 cookie, enum loss_cause cause, __u64 bytes)
-{
-	struct connection_losses *own = bpf_map_lookup_elem(&lost, &cookie);
-	if (!own) {
-		struct connection_losses none = {};
-		bpf_map_update_elem(&lost, &cookie, &none, BPF_NOEXIST);
-		own = bpf_map_lookup_elem(&lost, &cookie);
-	}
-	if (own) {
-		add(&own->by_cause[cause].segments, 1);
-		add(&own->by_cause[cause].bytes, bytes);
-	} else {
-		add(&state.unattributed[cause].segments, 1);
-		add(&state.unattributed[cause].bytes, bytes);
-	}
-	/* The totals last: once they are seen the rest is complete. */
-	add(&state.losses[cause].bytes, bytes);
-	add(&state.losses[cause].segments, 1);
-}
 
 /* Rare, so out of line. */
 __attribute__((noinline)) int count_ring_full(__u64 cookie, __u64 bytes)
@@ -344,12 +306,22 @@ static __always_inline int connecting(struct bpf_sock_addr *context, _Bool liste
 	if (listed) {
 		/* The socket may lie in a cgroup of the target's own below this shared one: that one's program ran first. */
 		struct connection *known = bpf_map_lookup_elem(&connections, &cookie);
-		if (known && !(known->flags & CONNECTION_LISTED))
+		__u64 before = known ? known->flags : 0;
+		WIDE(before);
+		if (known && !(before & CONNECTION_LISTED))
 			return 1;
 		flags = CONNECTION_LISTED;
 		__u64 member = process; /* in a stack slot of its own */
-		if (!bpf_map_lookup_elem(&members, &member))
+		if (!bpf_map_lookup_elem(&members, &member)) {
 			flags |= CONNECTION_UNDECIDED;
+			if (!(before & CONNECTION_UNDECIDED)) {
+				if ((__s64)(state.undecided_entered - state.undecided_left) >= UNDECIDED_MAXIMUM) {
+					count_loss(cookie, LOSS_TABLE_FULL, 0);
+					return 1;
+				}
+				add(&state.undecided_entered, 1);
+			}
+		}
 	} else if (process & PROCESS_OUTER) {
 		flags = CONNECTION_UNDECIDED; /* it is the target's, but user space numbers the process otherwise */
 	}

@@ -76,7 +76,7 @@ struct segment_event {
 /* Why a segment was not recorded. */
 enum loss_cause {
 	LOSS_RING_FULL = 0,
-	LOSS_TABLE_FULL = 1,  /* no room in `connections` for a connection that only an entry lets through */
+	LOSS_TABLE_FULL = 1,  /* no room in `connections` for a connection that only an entry lets through: one each */
 	LOSS_COPY_FAILED = 2,
 	LOSS_CAUSES = 3,
 };
@@ -98,7 +98,10 @@ struct capture_state {
 	__u32 epoch;         /* user space writes */
 	__u32 reserved_epoch;
 	__u64 hold_lease_ns; /* user space writes; CLOCK_MONOTONIC, past it everything passes; 0 while nothing is held */
-	__u32 reserved[8];   /* to the end of the cache line: what follows is written in bursts */
+	/* Undecided connections of shared cgroups: entered, and decided or dropped. Their difference has a bound. */
+	__u64 undecided_entered; /* kernel writes; only ever grows */
+	__u64 undecided_left;    /* user space writes */
+	__u32 reserved[4];   /* to the end of the cache line: what follows is written in bursts */
 	struct loss losses[LOSS_CAUSES]; /* kernel writes; only ever grow */
 	struct loss unattributed[LOSS_CAUSES]; /* the part of them that found no room in `lost` */
 	__u64 reserved_end[4];
@@ -113,6 +116,8 @@ struct capture_settings {
 
 enum capture_bounds {
 	CONNECTIONS_MAXIMUM = 65536,
+	/* Of them, undecided ones of shared cgroups. A neighbour can make as many as it likes; the rest is the target's. */
+	UNDECIDED_MAXIMUM = 49152,
 	LOST_MAXIMUM = 4096,     /* connections whose losses are told apart */
 	MEMBERS_MAXIMUM = 32768, /* processes of the target in shared cgroups */
 	PART_BYTES = 4096,       /* payload above this is split */
@@ -149,6 +154,8 @@ CHECK_OFFSET(capture_state, last_wake_ns, 0);
 CHECK_OFFSET(capture_state, wakeups, 8);
 CHECK_OFFSET(capture_state, epoch, 16);
 CHECK_OFFSET(capture_state, hold_lease_ns, 24);
+CHECK_OFFSET(capture_state, undecided_entered, 32);
+CHECK_OFFSET(capture_state, undecided_left, 40);
 CHECK_OFFSET(capture_state, losses, 64);
 CHECK_OFFSET(capture_state, unattributed, 112);
 _Static_assert(sizeof(struct capture_state) == 192, "capture_state");

@@ -74,6 +74,8 @@ enum Metrics {
       unnamed -= min(unnamed, bytes)
     }
     if unnamed > 0 || capture.losses.isEmpty { out.sample(Double(unnamed), "cause", "unknown") }
+    out.family("stormfuse_capture_dropped_total", "counter", "What bounds of memory dropped, by what it was.")
+    for (what, count) in capture.dropped.sorted(by: { $0.key < $1.key }) { out.sample(Double(count), "what", what) }
     out.family("stormfuse_capture_connections", "gauge", "Connections being followed.")
     out.sample(Double(capture.connections))
     out.family("stormfuse_capture_undecoded_connections", "gauge", "Connections that can't be decoded, by reason.")

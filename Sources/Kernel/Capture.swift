@@ -95,7 +95,7 @@ package final class Capture {
       let segments = released + drained
       now_ns = Clock.monotonic_ns()
       reportLosses(loss, now_ns: now_ns)
-      if now_ns - swept_ns >= Connections.sweep_ns { sweep(now_ns: now_ns) }
+      if now_ns - swept_ns >= sweepEvery_ns { sweep(now_ns: now_ns) }
       if records > 0 { found_ns = now_ns }
       if segments > 0 || isWoken || now_ns >= deadline_ns { return segments }
       // The kernel wakes us at most once a millisecond. So for two milliseconds after the last record we look ourselves;
@@ -174,38 +174,6 @@ package final class Capture {
     return (records, segments + shown)
   }
 
-  private static func payload(_ event: UnsafePointer<segment_event>) -> UnsafeRawBufferPointer {
-    UnsafeRawBufferPointer(
-      start: UnsafeRawPointer(event) + MemoryLayout<segment_event>.size, count: Int(event.pointee.captured))
-  }
-
-  private static func segment(_ event: UnsafePointer<segment_event>, offset_ns: Int64) -> Segment {
-    let words = event.pointee.addresses
-    let source: Endpoint
-    let destination: Endpoint
-    if event.pointee.is_v4 != 0 {
-      source = endpoint(0, 0, mappedPrefix, words.0, event.pointee.source_port)
-      destination = endpoint(0, 0, mappedPrefix, words.1, event.pointee.destination_port)
-    } else {
-      source = endpoint(words.0, words.1, words.2, words.3, event.pointee.source_port)
-      destination = endpoint(words.4, words.5, words.6, words.7, event.pointee.destination_port)
-    }
-    return Segment(
-      at: Timestamp(ns: Int64(truncatingIfNeeded: event.pointee.at_ns) &+ offset_ns),
-      source: source, destination: destination, sequence: event.pointee.sequence,
-      acknowledgement: event.pointee.acknowledgement, flags: TCPFlags(rawValue: event.pointee.flags & 0x1f),
-      length: Int(event.pointee.length), cookie: event.pointee.cookie,
-      direction: event.pointee.direction == Self.egress ? .egress : .ingress,
-      process: Int32(truncatingIfNeeded: event.pointee.process))
-  }
-
-  /// Takes words in network order.
-  private static func endpoint(_ a: UInt32, _ b: UInt32, _ c: UInt32, _ d: UInt32, _ port: UInt16) -> Endpoint {
-    Endpoint(
-      high: UInt64(UInt32(bigEndian: a)) << 32 | UInt64(UInt32(bigEndian: b)),
-      low: UInt64(UInt32(bigEndian: c)) << 32 | UInt64(UInt32(bigEndian: d)), port: UInt16(bigEndian: port))
-  }
-
   /// Whether a segment is handed on now. Sets its process to the number that we know it by.
   private func judge(_ segment: inout Segment, marks: UInt8, _ payload: UnsafeRawBufferPointer) -> Bool {
     let egress = segment.direction == .egress
@@ -228,9 +196,13 @@ package final class Capture {
       keep(segment, pair, marks, payload)
       return false
     }
-    // The last word of a connection that nobody has seen: there is nothing to end.
-    if segment.length == 0 && !segment.flags.contains(.syn) { return false }
     let isUndecided = marks & UInt8(CONNECTION_UNDECIDED.rawValue) != 0
+    let isListed = marks & UInt8(CONNECTION_LISTED.rawValue) != 0
+    // The last word of a connection that nobody has seen: there is nothing to end.
+    if segment.length == 0 && !segment.flags.contains(.syn) {
+      if isUndecided && isListed && segment.flags.contains(.rst) { dropUndecided(segment.cookie) }
+      return false
+    }
     if segment.process < 0 {
       let outer = UInt32(bitPattern: segment.process)
       if let process = discovery.finder.process(outer: outer) {
@@ -243,19 +215,30 @@ package final class Capture {
         segment.process = 0
       }
     }
-    let isListed = marks & UInt8(CONNECTION_LISTED.rawValue) != 0
-    return decide(segment, isListed: isListed, isStranger: isUndecided && isListed && !discovery.owns(segment.process))
+    if isUndecided && isListed && !discovery.owns(segment.process) {
+      dropUndecided(segment.cookie)
+      return false
+    }
+    return enter(segment, isListed: isListed, isUndecided: isUndecided)
   }
 
-  /// Decides with its first segment whether a connection is the target's. Returns whether the segment is handed on.
-  private func decide(_ segment: Segment, isListed: Bool, isStranger: Bool) -> Bool {
+  /// Forgets a neighbour's connection: the programs for shared cgroups pass over what has no entry. Were it kept, a neighbour
+  /// that connects all the time would fill the table.
+  private func dropUndecided(_ cookie: UInt64) {
+    let wasThere = programs.withMaps { maps, _ in
+      var cookie = cookie
+      return cprobe_map_delete(maps.connections, &cookie) == 0
+    }
+    if wasThere == true { state?.pointee.undecided_left &+= 1 }
+  }
+
+  /// Enters a connection of the target's with its first segment. Returns whether the segment is handed on.
+  private func enter(_ segment: Segment, isListed: Bool, isUndecided: Bool) -> Bool {
     let egress = segment.direction == .egress
     var connection = Connections.Connection(
       role: .own, pair: Self.pair(segment), interest: .full, listed: isListed,
       process: UInt32(bitPattern: segment.process))
-    if isStranger {
-      connection.role = .stranger
-    } else if connections.original(of: connection.pair, cookie: segment.cookie) != nil
+    if connections.original(of: connection.pair, cookie: segment.cookie) != nil
       || (!isListed && waiting.contains(connection.pair.swapped))
     {
       connection.role = .mirror
@@ -264,6 +247,7 @@ package final class Capture {
     if connection.role != .own { connection.interest = .ignore }
     if !connections.isFull, write(connection, connection.interest, segment.cookie) {
       connections.insert(connection, cookie: segment.cookie)
+      if isUndecided && isListed { state?.pointee.undecided_left &+= 1 }
       if !segment.flags.isDisjoint(with: [.fin, .rst]) {
         connections.ended(segment.flags, egress: egress, cookie: segment.cookie)
       }
@@ -275,12 +259,6 @@ package final class Capture {
 
   private func keep(_ segment: Segment, _ pair: Connections.Pair, _ marks: UInt8, _ payload: UnsafeRawBufferPointer) {
     if !waiting.append(segment, pair, marks: marks, payload, now_ns: Clock.monotonic_ns()) { counted.undecided &+= 1 }
-  }
-
-  private static func pair(_ segment: Segment) -> Connections.Pair {
-    segment.direction == .egress
-      ? Connections.Pair(local: segment.source, remote: segment.destination)
-      : Connections.Pair(local: segment.destination, remote: segment.source)
   }
 
   /// Hands on what has waited for its process to be found, as far as that is known by now. Returns how many segments.
@@ -301,7 +279,11 @@ package final class Capture {
     for (cookie, process) in answers {
       guard let kept = waiting.take(cookie), var first = kept.segments.first?.segment else { continue }
       first.process = process
-      guard decide(first, isListed: kept.isListed, isStranger: kept.isListed && process == 0) else { continue }
+      if kept.isListed && process == 0 {
+        dropUndecided(cookie)
+        continue
+      }
+      guard enter(first, isListed: kept.isListed, isUndecided: true) else { continue }
       for one in kept.segments {
         var segment = one.segment
         segment.process = process
@@ -353,13 +335,25 @@ package final class Capture {
     for one in losses.take() { loss(one) }
   }
 
+  private var sweepEvery_ns: Int64 {
+    guard let state else { return Connections.sweep_ns }
+    let undecided = Int64(bitPattern: state.pointee.undecided_entered &- state.pointee.undecided_left)
+    return undecided > Connections.undecidedUsual ? Connections.crowdedSweep_ns : Connections.sweep_ns
+  }
+
   /// Forgets connections that have ended or gone quiet, here and in the kernel.
   private func sweep(now_ns: Int64) {
     swept_ns = now_ns
     guard let state else { return }
     state.pointee.epoch &+= 1
     let epoch = state.pointee.epoch
-    let stale = connections.stale(entries(), epoch: epoch)
+    let entered = state.pointee.undecided_entered
+    let entries = entries()
+    let stale = connections.stale(entries, epoch: epoch)
+    // Counted anew, since user space and the kernel may meet at an entry, and one of them counts it wrongly.
+    let gone = Set(stale)
+    let undecided = entries.count { $0.isUndecided && !gone.contains($0.cookie) }
+    state.pointee.undecided_left = entered &- UInt64(undecided)
     _ = programs.withMaps { maps, _ in
       for var cookie in stale {
         _ = cprobe_map_delete(maps.connections, &cookie)
@@ -375,7 +369,10 @@ package final class Capture {
     _ = programs.withMaps { maps, _ in
       TableScan.connections(maps.connections) { cookie, entry in
         let isIgnored = entry.interest == UInt8(INTEREST_IGNORE.rawValue)
-        entries.append(Connections.Entry(cookie: cookie, isIgnored: isIgnored, epoch: entry.epoch))
+        entries.append(
+          Connections.Entry(
+            cookie: cookie, isIgnored: isIgnored, isUndecided: entry.flags & Self.undecided == Self.undecided,
+            epoch: entry.epoch))
       }
     }
     return entries
@@ -384,12 +381,10 @@ package final class Capture {
   package static let usualRingBytes = 16 << 20
   private static let recordsPerPoll = 8192
   private static let checked = UInt8(CONNECTION_CHECKED.rawValue)
+  private static let undecided = UInt8(CONNECTION_UNDECIDED.rawValue | CONNECTION_LISTED.rawValue)
   private static let isHeld = UInt8(SEGMENT_HELD.rawValue)
   private static let checkedOrHeld = checked | isHeld
-  private static let egress = UInt8(DIRECTION_EGRESS.rawValue)
   /// SYN, FIN and RST.
   private static let opensOrEnds: UInt8 = 0x07
   private static let linger_ns: Int64 = 2_500_000
-  /// The third word of an IPv4-mapped address (RFC 4291 section 2.5.5.2), in network order.
-  private static let mappedPrefix = UInt32(0xffff).bigEndian
 }

@@ -1,7 +1,8 @@
 internal import Pipeline
 
-/// Whose each connection is, by cookie: decided once, when it is first seen, and forgotten when it has ended or was idle
-/// for long. A plain table without I/O; `Capture` asks the kernel and tells it.
+/// The target's connections, by cookie: entered when they are first seen, and forgotten when they have ended or were idle
+/// for long. A plain table without I/O; `Capture` asks the kernel and tells it. Those of a neighbour in a shared cgroup are
+/// never in here.
 ///
 /// With both ends of a connection in the traced cgroup, the kernel records it twice: under two cookies, with the addresses
 /// of one end swapped against the other's. The end that was seen first is the one that counts, which for a new connection
@@ -15,8 +16,6 @@ struct Connections {
     case own
     /// The other end of one that is handed on.
     case mirror
-    /// Of a process that is not the target's, in a shared cgroup.
-    case stranger
   }
 
   struct Connection {
@@ -79,6 +78,8 @@ struct Connections {
   struct Entry {
     var cookie: UInt64
     var isIgnored: Bool
+    /// Of a shared cgroup, and nobody has decided yet whose it is.
+    var isUndecided = false
     /// Of the sweep before its last packet.
     var epoch: UInt32
   }
@@ -86,7 +87,8 @@ struct Connections {
   /// Which of the kernel's entries may be dropped from both tables. More go where either table is filling up: the kernel
   /// also enters what connects and is never heard of here.
   func stale(_ entries: [Entry], epoch: UInt32) -> [UInt64] {
-    let crowded = max(count, entries.count) > Self.maximum / 2
+    let undecided = entries.count { $0.isUndecided }
+    let crowded = max(count, entries.count) > Self.maximum / 2 || undecided > Self.undecidedUsual
     return entries.filter { isStale($0.cookie, ignored: $0.isIgnored, idle: epoch &- $0.epoch, crowded: crowded) }
       .map(\.cookie)
   }
@@ -101,6 +103,9 @@ struct Connections {
 
   static let maximum = 65_536
   static let sweep_ns: Int64 = .seconds(10)
+  /// While more undecided connections than usual are in the kernel's table, as when their records were lost.
+  static let crowdedSweep_ns: Int64 = .seconds(1)
+  static let undecidedUsual = 16_384
   /// Entered on connect, but never seen to send: longer than SYN retries last.
   private static let unseenSweeps: UInt32 = 15
   /// If it comes back to life it is simply looked at anew.

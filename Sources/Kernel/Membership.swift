@@ -2,6 +2,9 @@
 /// A value without locks; `Discovery` guards it.
 struct Membership {
   private var starts = [Int32: UInt64]()
+  /// Processes that `adopt` has found to be strangers since the last update. A neighbour that connects thousands of times a
+  /// second must not cost a walk through /proc each time. Within that tenth of a second no number is used twice.
+  private var strangers = Set<Int32>()
 
   var processes: [Int32] { Array(starts.keys) }
   var isEmpty: Bool { starts.isEmpty }
@@ -12,6 +15,7 @@ struct Membership {
 
   /// Brings it up to date with a list of all processes: children come in, the dead go out. Returns those that changed.
   mutating func update(_ all: [Int32: ProcessTable.Entry]) -> (entered: [Int32], left: [Int32]) {
+    strangers.removeAll(keepingCapacity: true)
     let left = starts.filter { all[$0.key]?.start != $0.value }.map(\.key)
     // The children of one that has just ended still name it as their parent if they were listed before it went; they are
     // looked for before it is forgotten.
@@ -35,6 +39,7 @@ struct Membership {
 
   /// Whether a process that was not here when last looked is a descendant; if so it comes in.
   mutating func adopt(_ process: Int32) -> Bool {
+    if strangers.contains(process) { return false }
     var line = [(Int32, UInt64)]()
     var next = process
     while line.count < Self.generations, next > 1 {
@@ -48,9 +53,12 @@ struct Membership {
       line.append((next, entry.start))
       next = entry.parent
     }
+    // Where an ancestor ended meanwhile nothing was found out.
+    if strangers.count < Self.strangersMaximum { strangers.insert(process) }
     return false
   }
 
   /// Longest line of ancestors that is followed.
   private static let generations = 64
+  private static let strangersMaximum = 4096
 }

@@ -67,6 +67,12 @@ package struct Engine: ~Copyable {
     connections.lost(loss)
   }
 
+  /// What bounds of the capture itself have dropped so far, by what it was: part of the report's `capture.dropped`.
+  package var droppedByCapture: [String: UInt64] {
+    get { capture.dropped }
+    set { capture.dropped = newValue }
+  }
+
   /// How far the wall clock is ahead of the engine's time. Live, that time begins where the wall clock stands and then runs
   /// evenly: whoever sets the clock moves no timer. Times of the wall clock on the wire (when a message was enqueued) are
   /// taken back by this much, moments that are told or remembered are told with it. 0 in a replay.
@@ -210,6 +216,8 @@ struct CaptureCounters {
   var bytes: UInt64 = 0
   /// Losses that could not be tied to one connection.
   var unattributedLosses: [CaptureLoss.Cause: UInt64] = [:]
+  /// By what it was.
+  var dropped: [String: UInt64] = [:]
 
   mutating func count(_ loss: CaptureLoss) {
     if loss.cookie == 0 { unattributedLosses[loss.cause, default: 0] &+= loss.bytes }

@@ -114,6 +114,7 @@
       var status: Int32?
       var ended: ContinuousClock.Instant?
       var emptyPolls = 0
+      var losses = LossWatch()
       while true {
         let segments = capture.poll(timeout_ms: status == nil ? Self.patience_ms : 2) { segment, payload in
           engine.ingest(segment, payload)
@@ -144,7 +145,7 @@
         }
         if isNews || ContinuousClock.now - published >= pause {
           let began = ContinuousClock.now
-          publish(&engine, capture, watcher)
+          publish(&engine, capture, watcher, &losses)
           recorder?.tick(at: capture.now)
           published = .now
           // Publishing may take a fiftieth of the thread's time, however many groups there are.
@@ -163,7 +164,7 @@
       }
       engine.finish()
       _ = act(&engine, capture)
-      publish(&engine, capture, watcher)
+      publish(&engine, capture, watcher, &losses)
       return status ?? 0
     }
 
@@ -209,19 +210,24 @@
       return isNews
     }
 
-    private func publish(_ engine: inout Engine, _ capture: Capture, _ watcher: Watcher) {
+    private func publish(
+      _ engine: inout Engine, _ capture: Capture, _ watcher: Watcher, _ losses: inout LossWatch
+    ) {
       for cookie in engine.heldCookies {
         if let counters = capture.holdCounters(cookie) { engine.holdCounted(counters, cookie: cookie) }
       }
-      let unreached = watcher.unreached
+      let statistics = capture.statistics
+      engine.droppedByCapture = statistics.dropped
+      let faults =
+        watcher.unreached + (losses.look(statistics, now_ns: Clock.monotonic_ns()).map { [$0] } ?? [])
       box.publish(
         engine.report(),
         checks: [
           .init(name: "engine", ok: true, detail: "running"),
           .init(
-            name: "capture", ok: unreached.isEmpty,
-            detail: unreached.isEmpty
-              ? "attached to \(watcher.attached.joined(separator: ", "))" : unreached.joined(separator: "; ")),
+            name: "capture", ok: faults.isEmpty,
+            detail: faults.isEmpty
+              ? "attached to \(watcher.attached.joined(separator: ", "))" : faults.joined(separator: "; ")),
           .init(name: "holding", ok: capture.leftOut == nil, detail: capture.leftOut ?? engine.whyCannotHold ?? "able"),
         ] + (commands.memory.map { [$0.check] } ?? []))
     }

@@ -42,7 +42,7 @@ struct ReportBuilder {
       "requests": ledger.dropped.requests,
       "unmatched_settlements": ledger.dropped.unmatchedSettlements,
     ]
-    return all.filter { $0.value > 0 }
+    return all.merging(capture.dropped) { $0 &+ $1 }.filter { $0.value > 0 }
   }
 
   func groupReport(_ group: Group) -> Report.Group {

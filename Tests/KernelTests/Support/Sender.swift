@@ -32,9 +32,10 @@ final class RetryingSocket {
   /// Bound and closed again: nobody listens there.
   let closedPort: UInt16
 
-  init() throws {
+  /// `closedPort`: one that is known to be closed.
+  init(closedPort: UInt16? = nil) throws {
     descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-    closedPort = try Wire(.v4).port
+    self.closedPort = try closedPort ?? Wire(.v4).port
   }
 
   deinit { close(descriptor) }
