@@ -131,7 +131,7 @@ package final class Discovery: Sendable {
         guard let entry = all[process] else {
           throw KernelError(.noSuchTarget, "process \(process) has ended")
         }
-        membership.withLock { $0.insert(process, start: entry.start) }
+        _ = membership.withLock { $0.insert(process, start: entry.start) }
       }
       _ = membership.withLock { $0.update(all) }
       let members = membership.withLock { $0.processes }
@@ -196,7 +196,14 @@ package final class Discovery: Sendable {
       state.processes = groups.processes(below: path)?.count ?? 0
       return state.processes > before
     }
-    let (entered, left) = membership.withLock { $0.update(all) }
+    var (entered, left) = membership.withLock { $0.update(all) }
+    // In a cgroup of its own all is the target's, also what a process has left behind that has ended.
+    for path in state.attachments.filter({ $0.value.mode == .all }).keys {
+      for process in groups.processes(below: path) ?? [] {
+        guard let entry = all[process] ?? ProcessTable.entry(process) else { continue }
+        if membership.withLock({ $0.insert(process, start: entry.start) }) { entered.append(process) }
+      }
+    }
     state.processes = membership.withLock { $0.processes.count }
     enter(entered)
     _ = programs.withMaps { maps, _ in

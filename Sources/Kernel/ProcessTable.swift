@@ -7,18 +7,24 @@ enum ProcessTable {
     /// In clock ticks since boot: with the process id it names a process for good.
     var start: UInt64
     var name: String
+    /// The process that began it with setsid; 0 if that lies in another PID namespace.
+    var session: Int32 = 0
   }
 
-  /// /proc/PID/stat: pid (name) state parent …, the start time is field 22 (man 5 proc). The name may hold anything.
+  /// /proc/PID/stat: pid (name) state parent group session …, the start time is field 22 (man 5 proc). The name may hold
+  /// anything.
   static func entry(_ process: Int32) -> Entry? {
     guard let text = Files.read("/proc/\(process)/stat"), let open = text.firstIndex(of: "("),
       let close = text.lastIndex(of: ")"), open < close
     else { return nil }
     let fields = text[text.index(after: close)...].split(separator: " ")
-    guard fields.count >= 20, let parent = Int32(fields[1]), let start = UInt64(fields[19]) else { return nil }
+    guard fields.count >= 20, let parent = Int32(fields[1]), let session = Int32(fields[3]),
+      let start = UInt64(fields[19])
+    else { return nil }
     // A zombie is gone for us: it has no sockets any more.
     guard fields[0] != "Z" && fields[0] != "X" else { return nil }
-    return Entry(parent: parent, start: start, name: String(text[text.index(after: open)..<close]))
+    return Entry(
+      parent: parent, start: start, name: String(text[text.index(after: open)..<close]), session: session)
   }
 
   static func all() -> [Int32: Entry] {

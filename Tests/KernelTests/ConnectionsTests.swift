@@ -83,8 +83,8 @@ import Testing
   @Test func `descendants come in and go with their processes`() {
     var membership = Membership()
     membership.insert(10, start: 100)
-    func entry(_ parent: Int32, _ start: UInt64) -> ProcessTable.Entry {
-      .init(parent: parent, start: start, name: "x")
+    func entry(_ parent: Int32, _ start: UInt64, session: Int32 = 1) -> ProcessTable.Entry {
+      .init(parent: parent, start: start, name: "x", session: session)
     }
     var all: [Int32: ProcessTable.Entry] = [
       10: entry(1, 100), 11: entry(10, 110), 12: entry(11, 120), 20: entry(1, 50),
@@ -103,5 +103,17 @@ import Testing
     all = [30: entry(10, 300)]
     let (entered, left) = membership.update(all)
     #expect(entered == [30] && left == [10])
+    // It begins a session, has a child, and has ended when looked at the next time. Others of its parent's session are no
+    // descendants.
+    all = [30: entry(1, 300, session: 30), 40: entry(1, 40)]
+    #expect(membership.update(all).entered == [])
+    all = [31: entry(1, 310, session: 30), 32: entry(31, 320, session: 32), 40: entry(1, 40), 41: entry(40, 330)]
+    let orphans = membership.update(all)
+    #expect(Set(orphans.entered) == [31, 32] && orphans.left == [30])
+    // Once nobody is in the session its number may become another's.
+    all = [40: entry(1, 40)]
+    #expect(Set(membership.update(all).left) == [31, 32])
+    all[31] = entry(40, 400, session: 30)
+    #expect(membership.update(all).entered == [])
   }
 }

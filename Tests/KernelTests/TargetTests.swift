@@ -84,6 +84,47 @@ extension LiveKernel {
       #expect(sent(recorder) == "orphan")
     }
 
+    @Test func `a process whose parent has ended between two looks is known by its session`() throws {
+      let peer = try Peer()
+      let wire = try Wire(.v4)
+      peer.start(
+        "setsid bash -c 'sleep 0.4; (sleep 1; exec 5<>/dev/tcp/127.0.0.1/\(wire.port); printf orphan >&5) & exit' &")
+      var leader: Int32?
+      for _ in 0..<100 where leader == nil {
+        leader = ProcessTable.all().first { $0.value.parent == peer.id && $0.value.session == $0.key }?.key
+        usleep(2000)
+      }
+      let target = try #require(leader)
+      let capture = try Capture(target: .processes([target]))
+      while ProcessTable.entry(target) != nil { usleep(10_000) }
+      usleep(100_000)
+      #expect(capture.discovery.refresh().processes > 0)
+      let recorder = Recorder()
+      for _ in 0..<30 where capture.discovery.refresh().processes > 0 { recorder.record(capture, quiet_ms: 50) }
+      recorder.record(capture)
+      #expect(sent(recorder) == "orphan")
+    }
+
+    @Test(.enabled(if: Live.isRootEnabled, "makes cgroups"))
+    func `a daemon in a cgroup of the target's own is the target's`() throws {
+      let (_, path) = try Arena.elsewhere {}
+      let peer = try Peer()
+      let wire = try Wire(.v4)
+      peer.run("echo $BASHPID > \(path)/cgroup.procs")
+      let capture = try Capture(target: .processes([peer.id]))
+      #expect(capture.discovery.status.attached == [path] && !capture.discovery.status.isShared)
+      peer.run("setsid bash -c 'sleep 1; exec 5<>/dev/tcp/127.0.0.1/\(wire.port); printf daemon >&5' &")
+      kill(peer.id, SIGKILL)
+      while ProcessTable.entry(peer.id) != nil { usleep(1000) }
+      #expect(capture.discovery.refresh().processes > 0)
+      let recorder = Recorder()
+      for _ in 0..<30 where capture.discovery.refresh().processes > 0 { recorder.record(capture, quiet_ms: 50) }
+      recorder.record(capture)
+      #expect(sent(recorder) == "daemon")
+      #expect(capture.discovery.refresh().processes == 0)
+      rmdir(path)
+    }
+
     @Test func `the end of the target is seen`() throws {
       var peer: Peer? = try Peer()
       let capture = try Capture(target: .processes([try #require(peer?.id)]))
