@@ -9,22 +9,27 @@ enum ProcessTable {
     var name: String
     /// The process that began it with setsid; 0 if that lies in another PID namespace.
     var session: Int32 = 0
+    /// Its other threads still run; only they have its descriptors.
+    var isMainThreadGone = false
   }
 
-  /// /proc/PID/stat: pid (name) state parent group session …, the start time is field 22 (man 5 proc). The name may hold
-  /// anything.
-  static func entry(_ process: Int32) -> Entry? {
-    guard let text = Files.read("/proc/\(process)/stat"), let open = text.firstIndex(of: "("),
-      let close = text.lastIndex(of: ")"), open < close
-    else { return nil }
+  /// Nil for one that has ended.
+  static func entry(_ process: Int32) -> Entry? { Files.read("/proc/\(process)/stat").flatMap(parse) }
+
+  /// /proc/PID/stat: pid (name) state parent group session …, the number of threads is field 20, the start time field 22 (man
+  /// 5 proc). The name may hold anything.
+  static func parse(_ text: String) -> Entry? {
+    guard let open = text.firstIndex(of: "("), let close = text.lastIndex(of: ")"), open < close else { return nil }
     let fields = text[text.index(after: close)...].split(separator: " ")
     guard fields.count >= 20, let parent = Int32(fields[1]), let session = Int32(fields[3]),
       let start = UInt64(fields[19])
     else { return nil }
-    // A zombie is gone for us: it has no sockets any more.
-    guard fields[0] != "Z" && fields[0] != "X" else { return nil }
+    // A zombie is gone for us: it has no sockets any more. One with threads is a process whose main thread alone has ended.
+    let isMainThreadGone = fields[0] == "Z" && (Int(fields[17]) ?? 0) > 1
+    guard fields[0] != "Z" && fields[0] != "X" || isMainThreadGone else { return nil }
     return Entry(
-      parent: parent, start: start, name: String(text[text.index(after: open)..<close]), session: session)
+      parent: parent, start: start, name: String(text[text.index(after: open)..<close]), session: session,
+      isMainThreadGone: isMainThreadGone)
   }
 
   static func all() -> [Int32: Entry] {
@@ -46,11 +51,20 @@ enum ProcessTable {
   /// The sockets that a process has open: /proc/PID/fd/N is a link to `socket:[inode]`. Across users that takes
   /// CAP_SYS_PTRACE.
   static func sockets(_ process: Int32) -> Sockets {
-    let (names, error) = Files.list("/proc/\(process)/fd")
+    if entry(process)?.isMainThreadGone == true,
+      let thread = Files.list("/proc/\(process)/task").names.first(where: { Int32($0) != process })
+    {
+      return sockets(in: "/proc/\(process)/task/\(thread)/fd")
+    }
+    return sockets(in: "/proc/\(process)/fd")
+  }
+
+  private static func sockets(in directory: String) -> Sockets {
+    let (names, error) = Files.list(directory)
     if error != 0 { return error == EACCES || error == EPERM ? .refused : .gone }
     var descriptors = [UInt32: Int32]()
     for name in names {
-      guard let link = Files.link("/proc/\(process)/fd/\(name)") else {
+      guard let link = Files.link("\(directory)/\(name)") else {
         // The directory may be read with less than its links.
         if errno == EACCES || errno == EPERM { return .refused }
         continue
