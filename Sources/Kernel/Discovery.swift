@@ -40,8 +40,9 @@ package final class Discovery: Sendable {
     /// By the cgroup's path.
     var attachments = [String: Attachment]()
     var unreached = [Unreached]()
-    /// The target's own cgroup, while there is none to be attached to.
-    var missing: Unreached?
+    /// Cgroups that the target's processes are in and that could not be attached to: a cgroup that was removed, one that a
+    /// process was moved to.
+    var unattached = [Unreached]()
     var searched_ns = Int64.min
     var processes = 0
   }
@@ -51,24 +52,6 @@ package final class Discovery: Sendable {
     var mode: Programs.Mode
     /// The cgroup's: another one may have the same path later.
     var id: UInt64?
-  }
-
-  /// How things stand.
-  package struct Status: Sendable {
-    /// Live processes of the target; 0 is its end.
-    package var processes: Int
-    /// Cgroups with programs attached, as paths.
-    package var attached: [String]
-    /// Whether some of them are shared with others, so that connections are let through one by one.
-    package var isShared: Bool
-    package var unreached: [Unreached]
-  }
-
-  /// Sockets that the target has or may have and that cannot be followed.
-  package struct Unreached: Sendable, Equatable, Hashable, CustomStringConvertible {
-    package var process: Int32
-    /// Says what is not seen, why, and what to do.
-    package var description: String
   }
 
   init(target: Target, programs: Programs) throws(KernelError) {
@@ -88,11 +71,13 @@ package final class Discovery: Sendable {
     let asked = finder.takeAsked()
     let all: [Int32: ProcessTable.Entry]? = if case .processes = target.kind { ProcessTable.all() } else { nil }
     return state.withLock { state in
+      state.unattached = []
       let isRenewed = renew(&state)
       let grown = update(&state, all)
+      let isMoved = followMoved(&state)
       finder.keep(only: { Set(targetProcesses()) }, programs)
       finder.answer(asked, programs) { targetProcesses() }
-      if isRenewed || grown || Clock.monotonic_ns() - state.searched_ns >= Self.search_ns { search(&state) }
+      if isRenewed || grown || isMoved || Clock.monotonic_ns() - state.searched_ns >= Self.search_ns { search(&state) }
       return status(state)
     }
   }
@@ -117,7 +102,7 @@ package final class Discovery: Sendable {
     Status(
       processes: state.processes, attached: state.attachments.keys.sorted(),
       isShared: state.attachments.values.contains { $0.mode != .all },
-      unreached: (state.missing.map { [$0] } ?? []) + state.unreached)
+      unreached: state.unattached + state.unreached)
   }
 
   private func attach(_ state: inout State) throws(KernelError) {
@@ -167,16 +152,69 @@ package final class Discovery: Sendable {
     guard case .cgroup(let path) = target.kind, state.attachments[path] == nil else { return false }
     do throws(KernelError) {
       state.attachments[path] = try attachment(path, .all)
-      state.missing = nil
       return true
     } catch {
-      state.missing = Unreached(
-        process: 0,
-        description: error.kind == .noSuchTarget
-          ? "the cgroup \(path) has been removed: nothing is seen until it is made again"
-          : "the cgroup \(path) was made again, and its traffic is not seen: \(error)")
+      state.unattached.append(
+        Unreached(
+          process: 0,
+          description: error.kind == .noSuchTarget
+            ? "the cgroup \(path) has been removed: nothing is seen until it is made again"
+            : "the cgroup \(path) was made again, and its traffic is not seen: \(error)"))
       return false
     }
+  }
+
+  /// Attaches to cgroups that processes of the target have been moved to: what they connect there belongs there. A connection
+  /// that is made between the move and the next look is found by the search that follows, as one that was open before.
+  /// Returns whether it has attached to one.
+  private func followMoved(_ state: inout State) -> Bool {
+    guard case .processes = target.kind else { return false }
+    var paths = [String: Int32]()
+    for process in targetProcesses() {
+      if let path = try? groups.path(ofProcess: process) { paths[path] = process }
+    }
+    var isNew = false
+    for (path, process) in paths.sorted(by: { $0.key < $1.key }) {
+      let above = state.attachments.filter { ControlGroups.covers($0.key, path) }
+      if above.contains(where: { $0.value.mode != .listed }) { continue }
+      do throws(KernelError) {
+        // One that only lets the connections through that were found is replaced where it is.
+        try attachShared(above.keys.first ?? path, .listedConnecting, &state)
+        isNew = true
+      } catch {
+        state.unattached.append(
+          Unreached(
+            process: process,
+            description:
+              "process \(process) is in the cgroup \(path), where its new connections are not seen: \(error)"))
+      }
+    }
+    return isNew
+  }
+
+  /// Attaches to a shared cgroup in place of what is attached at or below it: it covers that, and two would record twice.
+  private func attachShared(_ path: String, _ least: Programs.Mode, _ state: inout State) throws(KernelError) {
+    let former = state.attachments.filter { $0.value.mode != .all && ControlGroups.covers(path, $0.key) }
+    let mode: Programs.Mode = former.contains { $0.value.mode == .listedConnecting } ? .listedConnecting : least
+    // For a moment both see the same packets: better twice than not at all. But while something is held two would decide
+    // about each, and one would record what the other drops: then a gap is better, which is found as one.
+    let isGapBetter = programs.isHolding
+    func detachFormer() {
+      for (lower, attachment) in former {
+        programs.detach(attachment.number)
+        if state.attachments[lower]?.number == attachment.number { state.attachments[lower] = nil }
+      }
+    }
+    if isGapBetter { detachFormer() }
+    do throws(KernelError) {
+      state.attachments[path] = try attachment(path, mode)
+    } catch {
+      for (lower, attachment) in former where state.attachments[lower] == nil {
+        state.attachments[lower] = try? self.attachment(lower, attachment.mode)
+      }
+      throw error
+    }
+    if !isGapBetter { detachFormer() }
   }
 
   /// Whether nobody but the target is in a cgroup. Then all that passes there is the target's, and whoever joins it later
@@ -303,28 +341,7 @@ package final class Discovery: Sendable {
     }
     if !state.attachments.contains(where: { ControlGroups.covers($0.key, path) }) {
       do throws(KernelError) {
-        // What lies below is covered by it then; two would record twice.
-        let below = state.attachments.filter { $0.value.mode != .all && ControlGroups.covers(path, $0.key) }
-        let mode: Programs.Mode = below.contains { $0.value.mode == .listedConnecting } ? .listedConnecting : .listed
-        // For a moment both see the same packets: better twice than not at all. But while something is held two would
-        // decide about each, and one would record what the other drops: then a gap is better, which is found as one.
-        let isGapBetter = programs.isHolding
-        func detachBelow() {
-          for (lower, attachment) in below {
-            programs.detach(attachment.number)
-            state.attachments[lower] = nil
-          }
-        }
-        if isGapBetter { detachBelow() }
-        do throws(KernelError) {
-          state.attachments[path] = try attachment(path, mode)
-        } catch {
-          for (lower, former) in below where state.attachments[lower] == nil {
-            state.attachments[lower] = try? attachment(lower, former.mode)
-          }
-          throw error
-        }
-        if !isGapBetter { detachBelow() }
+        try attachShared(path, .listed, &state)
       } catch {
         state.unreached.append(
           Unreached(

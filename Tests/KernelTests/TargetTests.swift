@@ -125,6 +125,30 @@ extension LiveKernel {
       rmdir(path)
     }
 
+    @Test(.enabled(if: Live.isRootEnabled, "makes cgroups"))
+    func `a process that is moved to another cgroup is followed there`() throws {
+      let (inherited, path) = try Arena.elsewhere { try Wire(.v4) }
+      let peer = try Peer()
+      let home = try #require(Arena.path)
+      let capture = try Capture(target: .processes([peer.id]))
+      peer.run("echo $BASHPID > \(path)/cgroup.procs")
+      #expect(capture.discovery.refresh().attached == [home, path])
+      peer.connect(inherited.port)
+      peer.run("printf moved >&3")
+      let recorder = Recorder()
+      recorder.record(capture)
+      #expect(sent(recorder) == "moved")
+      #expect(recorder.segments.first?.flags == .syn)
+      // Back again, the programs are still there.
+      peer.run("echo $BASHPID > \(home)/cgroup.procs")
+      #expect(capture.discovery.refresh().attached == [home, path])
+      peer.connect(inherited.port, as: 4)
+      peer.run("printf back >&4")
+      recorder.record(capture)
+      #expect(sent(recorder) == "movedback")
+      rmdir(path)
+    }
+
     @Test func `the end of the target is seen`() throws {
       var peer: Peer? = try Peer()
       let capture = try Capture(target: .processes([try #require(peer?.id)]))
