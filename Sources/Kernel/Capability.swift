@@ -42,10 +42,20 @@ enum Capability: Int, CaseIterable {
 
   private struct Errand { var body: () -> Void }
 
-  static var missing: [Capability] { [bpf, netAdmin].filter { !$0.isHeld } }
+  /// What capture can't do without and this thread has not. Held in a user namespace other than the first they do not count.
+  static var missing: [Capability] { [bpf, netAdmin].filter { !$0.isHeld || isInUserNamespace } }
+
+  /// Whether this process is in a user namespace other than the first, as in a rootless container. For BPF the kernel asks
+  /// for capabilities in the first (`capable`, not `ns_capable`). That one has a fixed inode (PROC_USER_INIT_INO in
+  /// include/linux/proc_ns.h).
+  static let isInUserNamespace = Files.inode("/proc/self/ns/user").map { $0 != 0xefff_fffd } ?? false
 
   /// How to give a set of capabilities to this executable.
   static func grant(_ capabilities: [Capability]) -> String {
+    guard !isInUserNamespace else {
+      return "run it outside of this user namespace, in which a grant is of no use: as a service of the host, or in a "
+        + "container that is not rootless (without a user namespace)"
+    }
     let names = capabilities.map(\.name)
     let path = Files.link("/proc/self/exe") ?? "stormfuse"
     let short = names.map { "\"\($0.dropFirst(4))\"" }.joined(separator: ", ")

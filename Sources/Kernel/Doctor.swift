@@ -77,7 +77,7 @@ package enum Doctor {
   }
 
   private static func namespaces() -> Check {
-    if Capability.sysAdmin.isHeld { return Check(Capability.sysAdmin.name, .ok, "held") }
+    if Capability.sysAdmin.isHeld { return Check(Capability.sysAdmin.name, .ok, held) }
     return Check(
       Capability.sysAdmin.name, .limited, "not held",
       cost:
@@ -87,8 +87,15 @@ package enum Doctor {
   }
 
   private static func capability(_ capability: Capability, _ state: Check.State, cost: String) -> Check {
-    if capability.isHeld { return Check(capability.name, .ok, "held") }
-    return Check(capability.name, state, "not held", cost: cost, remedy: Capability.grant([capability]))
+    let isHeld = capability.isHeld
+    if isHeld && !(Capability.isInUserNamespace && state == .missing) { return Check(capability.name, .ok, held) }
+    return Check(
+      capability.name, state, isHeld ? "held in this user namespace only: a rootless container?" : "not held",
+      cost: cost, remedy: Capability.grant([capability]))
+  }
+
+  private static var held: String {
+    Capability.isInUserNamespace ? "held in this user namespace, and good for what is in it" : "held"
   }
 
   /// Capture as `run` does it, and whether what is captured could be held.
@@ -118,7 +125,9 @@ package enum Doctor {
   private static func leastPrivileges() -> Check {
     let name = "two-capabilities"
     guard Capability.missing.isEmpty else {
-      return Check(name, .limited, "not tried: they are not held", cost: "nothing can be captured or held")
+      return Check(
+        name, .limited, "not tried: they are not held, or in a user namespace only",
+        cost: "nothing can be captured or held")
     }
     var failure: String?
     let error = Capability.withOnly([.bpf, .netAdmin]) {

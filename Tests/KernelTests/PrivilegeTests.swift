@@ -32,6 +32,15 @@ extension LiveKernel {
       #expect(output.contains("Test run with 1 test"))
     }
 
+    @Test func `capabilities of a user namespace are told from real ones`() throws {
+      let (status, output) = try run([
+        "env", "STORMFUSE_TEST_USER_NAMESPACE=1", "unshare", "--user", "--map-root-user", Self.executable,
+        "--testing-library", "swift-testing", "--filter", "^KernelTests[.]UserNamespaceTests",
+      ])
+      #expect(status == 0, "\(output.suffix(4000))")
+      #expect(output.contains("Test run with 1 test"))
+    }
+
     @Test func `processes are recognised from within another pid namespace`() throws {
       let (status, output) = try run([
         "env", "-u", "STORMFUSE_TEST_CGROUP", "unshare", "--pid", "--fork", "--mount-proc", Self.executable,
@@ -120,5 +129,26 @@ extension LiveKernel {
       #expect(
         checks.contains { $0.name == capability.name && $0.state == .missing && $0.remedy?.contains("setcap") == true })
     }
+  }
+}
+
+/// Run by `PrivilegeTests` as root of a user namespace, as in a rootless container.
+@Suite(.enabled(if: getenv("STORMFUSE_TEST_USER_NAMESPACE") != nil, "run by PrivilegeTests"))
+struct UserNamespaceTests {
+  @Test func `doctor and the error say where the capabilities are held`() {
+    let checks = Doctor.checks()
+    #expect(!Doctor.isAble(checks))
+    for capability in [Capability.bpf, .netAdmin] {
+      let check = checks.first { $0.name == capability.name }
+      #expect(check?.state == .missing && check?.finding.contains("in this user namespace only") == true)
+      #expect(check?.remedy?.contains("outside of this user namespace") == true)
+    }
+    for check in checks {
+      #expect(check.remedy?.contains("PERFMON") != true && check.remedy?.contains("setcap") != true, "\(check)")
+      #expect(!check.finding.contains("PERFMON") && !check.finding.contains("setcap"), "\(check)")
+    }
+    let error = #expect(throws: KernelError.self) { try Capture(target: Arena.target()) }
+    #expect(error?.kind == .permission)
+    #expect(error?.description.contains("outside of this user namespace") == true, "\(String(describing: error))")
   }
 }
