@@ -30,7 +30,7 @@ struct ControlGroups: Sendable {
   /// The cgroup that a process is in.
   func path(ofProcess process: Int32) throws(KernelError) -> String {
     guard let text = Files.read("/proc/\(process)/cgroup") else {
-      throw KernelError(.noSuchTarget, "there is no process \(process): it has ended, or lies in another pid namespace")
+      throw KernelError(.noSuchTarget, ProcessTable.isNotThere(process))
     }
     // Version 2 has the line "0::PATH".
     guard let line = text.split(separator: "\n").first(where: { $0.hasPrefix("0::") }) else {

@@ -32,6 +32,29 @@ enum ProcessTable {
       isMainThreadGone: isMainThreadGone)
   }
 
+  /// Why there may be no such process here, for people.
+  static func isNotThere(_ process: Int32) -> String {
+    let text = "there is no process \(process): it has ended, or lies in another pid namespace"
+    guard let mounts = Files.read("/proc/self/mountinfo"), let option = hiding(mounts) else { return text }
+    return "\(text), or is another user's: /proc is mounted with \(option), which hides those. Run as root or as its "
+      + "user, or with the group that the mount option gid= names"
+  }
+
+  /// The option with which /proc is mounted so that other users' processes are hidden; nil if they are not. `mounts` is
+  /// /proc/self/mountinfo (man 5 proc_pid_mountinfo, options in man 5 proc).
+  static func hiding(_ mounts: String) -> String? {
+    for line in mounts.split(separator: "\n") {
+      // id, parent, device, root, mount point, options, optional fields…, "-", type, source, super options
+      let fields = line.split(separator: " ")
+      guard fields.count > 5, fields[4] == "/proc", let dash = fields.firstIndex(of: "-"), dash + 3 < fields.count,
+        fields[dash + 1] == "proc"
+      else { continue }
+      return fields[dash + 3].split(separator: ",").map(String.init)
+        .first { $0.hasPrefix("hidepid=") && $0 != "hidepid=0" && $0 != "hidepid=off" }
+    }
+    return nil
+  }
+
   static func all() -> [Int32: Entry] {
     var entries = [Int32: Entry]()
     for name in Files.list("/proc").names {

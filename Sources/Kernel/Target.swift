@@ -25,9 +25,7 @@ package struct Target: Sendable, Equatable {
     for process in processes {
       guard process > 0, let entry = ProcessTable.entry(process) else {
         throw KernelError(
-          .noSuchTarget,
-          "there is no process \(process): it has ended, or lies in another pid namespace; see 'ps -e' for those there are"
-        )
+          .noSuchTarget, "\(ProcessTable.isNotThere(process)); see 'ps -e' for those there are")
       }
       names.append("\(process) (\(entry.name))")
     }
