@@ -31,9 +31,10 @@ extension Capture {
     }
 
     /// What bounds of the capture dropped, by what it was: for the report's `capture.dropped`. Bytes that were lost are in
-    /// its `losses` by themselves.
+    /// its `losses`; segments are told here, since a lost SYN has none.
     package var dropped: [String: UInt64] {
       [
+        "lost_segments": (lost[.ringFull]?.segments ?? 0) &+ (lost[.copyFailed]?.segments ?? 0),
         "undecided_segments": undecided, "untracked_segments": untracked,
         // Each is a connection that was made and has no entry.
         "unentered_connections": lost[.tableFull]?.segments ?? 0,

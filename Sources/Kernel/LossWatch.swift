@@ -21,7 +21,7 @@ package struct LossWatch {
 
     var words: String {
       switch self {
-      case .ringFull: "segments found no room in the ring buffer (capture.ring_bytes sets its size)"
+      case .ringFull: "segments found no room in the ring buffer (capture.ring sets its size)"
       case .tableFull: "new connections found no room in the kernel's table"
       case .copyFailed: "segments could not be copied"
       case .undecided: "segments were not handed on, since the process of their connection was not found in time"
