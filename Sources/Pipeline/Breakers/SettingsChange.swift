@@ -33,8 +33,11 @@ extension Settings {
       ("conventional_names", destinations.conventional == other.destinations.conventional),
       ("hold_limit", holding.limit_ns == other.holding.limit_ns),
       ("shared_connections", holding.sharedConnections == other.holding.sharedConnections),
+      ("shared_connections_age", holding.sharedAge_ns == other.holding.sharedAge_ns),
       ("groups", groups == other.groups),
     ]
-    return all.filter { !$0.1 }.map(\.0)
+    let named = all.filter { !$0.1 }.map(\.0)
+    // One that has no name here is replaced all the same.
+    return named.isEmpty && self != other ? ["settings"] : named
   }
 }

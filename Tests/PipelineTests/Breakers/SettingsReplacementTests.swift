@@ -35,6 +35,13 @@ import Testing
     #expect(try bench.group("rabbitmq:%2F:q") == before)
   }
 
+  @Test func `how long a publish makes a connection a shared one can be replaced alone`() {
+    let (bench, _) = bench()
+    let change = bench.engine.replace(settings: with { $0.holding.sharedAge_ns = .seconds(5) })
+    #expect(change.replaced == ["shared_connections_age"])
+    #expect(bench.engine.ledger.settings.holding.sharedAge_ns == .seconds(5))
+  }
+
   @Test func `a breaker that a rule opened keeps its open time and its openings`() throws {
     let (bench, _) = bench {
       $0.rules.deadLetterFlood.minSettlements = 20
