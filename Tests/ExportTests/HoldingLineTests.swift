@@ -35,8 +35,8 @@ import Testing
   }
 
   @Test func `what is held is told by its action, without a connection too`() throws {
-    #expect(try line("held", why: "pause") == "held, 2 connections: pause; 4 delivered already will run")
+    #expect(try line("held", why: "pause") == "held, 2 connections: pause; 4 will still run")
     #expect(
-      try line("held", why: "block", connections: 0) == "held: block; 4 delivered already will run")
+      try line("held", why: "block", connections: 0) == "held: block; 4 will still run")
   }
 }

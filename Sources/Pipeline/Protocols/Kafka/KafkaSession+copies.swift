@@ -23,10 +23,10 @@ extension KafkaSession {
   private func equal(_ record: KafkaRecord, to destination: String) -> KafkaSource? {
     EqualCopy.source(
       among: EqualCopy.sources(of: EqualCopy.contents(record), for: process),
-      isCalledAfter: { source in
+      topicNameExtends: { source in
         let name = state.topics[source.partition.place].name
         return destination.utf8.count > name.utf8.count && destination.hasPrefix(name)
-      }, isInFlight: isInFlight, isKept: isKept)
+      }, isInFlight: isInFlight, isAcknowledgedLately: isAcknowledgedLately)
   }
 
   /// A copy was written: within a transaction it is one only once that has committed.
@@ -71,11 +71,11 @@ extension KafkaSession {
     return !ledger.isPaired(id)
   }
 
-  private func isKept(_ source: KafkaSource) -> Bool {
+  private func isAcknowledgedLately(_ source: KafkaSource) -> Bool {
     source.partition.recent[source.offset] != nil
   }
 
-  private func isOpen(_ source: KafkaSource) -> Bool { isInFlight(source) || isKept(source) }
+  private func isOpen(_ source: KafkaSource) -> Bool { isInFlight(source) || isAcknowledgedLately(source) }
 
   /// A dead letter is made of that record: its returns were retries. Answers with how many.
   private func returnsEnded(_ source: KafkaSource, at: Timestamp) -> Int32 {

@@ -1,10 +1,11 @@
 /// `counted_copy`
 ///
-/// - Concludes: one of the group's acknowledgements was a dead letter's (or a retry's). Which record it was stays unknown: no
-///   delivery ends with the copy, and nothing is named.
-/// - Evidence: none but that the copy was published, by a process that consumes for this group alone. The third tier. Where a
-///   process consumes for several groups, such a copy counts for none of them (`dropped.pairs`).
-/// - For: compressed dead letters, of which the batch's header tells how many there are, and contents that were changed.
+/// - Concludes: one record of the group that counts as acknowledged was dead-lettered (or retried). Which one is not known:
+///   the latest acknowledgement is counted otherwise, and no record is named to people.
+/// - Evidence: a copy was published by a process that consumes for this group alone; nothing else. The third tier. If the
+///   process consumes for several groups, the copy counts for none of them and is added to `dropped.pairs`.
+/// - For: compressed dead letters, whose batch header gives only their number, and copies with changed contents.
+/// - Wrong if: the process also produces to that topic what it has not consumed.
 /// - Tests: `KafkaCopyTests`; recordings `kafka_codec_*`, `kafka_go_zstd`, `kafka_sarama150_zstd`, `kafka_storm_gzip`.
 enum CountedCopy {
   /// The only group that the process consumes for; nil: there are several, or none.
@@ -19,7 +20,8 @@ enum CountedCopy {
 }
 
 extension KafkaState {
-  /// Copies that wait are counted in place of the group's latest acknowledgements.
+  /// Each copy without a known source replaces one of the group's latest acknowledgements in the counts. Its attempt is not
+  /// known: at least the first.
   func countCopies(of process: KafkaProcess, at: Timestamp) {
     guard !process.copies.isEmpty, let group = CountedCopy.group(of: process) else { return }
     while let copy = process.copies.last, let partition = group.latestAcknowledged, isFiled(partition),

@@ -1,14 +1,16 @@
 /// `dead_lettered_seek`
 ///
-/// - Concludes: returns to a record's offset were failed attempts, and that record's.
-/// - Evidence: a dead letter made of the record follows (`NamedCopy`, `EqualCopy`).
-/// - For: applications that retry by seeking and give up: a record that was sought once, and the records that a framework
-///   took along in rounds of several partitions.
+/// - Concludes: each return to a record's offset was a failed attempt of that record.
+/// - Evidence: a dead letter is made of the record later (`NamedCopy`, `EqualCopy`).
+/// - For: applications that retry by seeking and then give up. It finds a single seek, and it finds which partition's record
+///   had failed where a framework seeks several partitions after one failure.
+/// - Wrong if: one of the returns was a pause.
 /// - Tests: `KafkaSeekBackTests`; the recordings of storms.
 enum DeadLetteredSeek {
-  /// Whether a round's return to that offset was this record's failure. Not where the round is known to have been
-  /// another's, or, where nothing told whose, may have been of a record that is acknowledged by now: a framework takes
-  /// along what did not fail. `isEach`: each partition of the round returned for a reason of its own.
+  /// Whether a round's return to that offset was a failure of this record. It was not if another record is known to have
+  /// caused the round. If nothing of the round is confirmed, it was. If something is, without a name, it was unless
+  /// another partition's record that returned is acknowledged by now: a framework takes along records that did not fail.
+  /// `isEach`: the round's partitions returned independently of each other. `isDone`: the group has acknowledged that offset.
   static func tells(
     _ round: KafkaRound, _ place: KafkaPlace, _ offset: Int64, _ isEach: Bool, isDone: (KafkaPlace, Int64) -> Bool
   ) -> Bool {

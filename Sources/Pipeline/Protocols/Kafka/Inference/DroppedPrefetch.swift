@@ -1,17 +1,21 @@
 /// `dropped_prefetch`
 ///
-/// - Concludes: a round that repeats an earlier one is no failure: the client dropped what it had fetched ahead.
-/// - Evidence: the consumer takes several partitions back at once, and in one of them it got ahead in between. To where a
-///   position returned, to there it has read; before, it had read at most to where it asked for more.
+/// - Concludes: a round that repeats an earlier one is no failure: the client dropped what it had prefetched, and fetches it
+///   again.
+/// - Evidence: between the two rounds the consumer made progress. A partition returned further on than before; or, for a
+///   consumer whose partitions return together, one that did not return is fetched further on, or one that had returned
+///   is acknowledged by now.
 /// - For: pauses of librdkafka before 2.1, which refetch every partition from where the application stands.
+/// - Wrong if: one partition is really retried while another makes progress: that failure is missed.
 /// - Tests: `KafkaSeekBackTests`; recording `kafka_rdkafka_pause_old`.
 enum DroppedPrefetch {
-  /// `takesAllBack`: see `SeparateSeeks`; `hasPassed`: whether the consumer is known to be done with that offset.
-  static func gotAhead(
-    from earlier: KafkaRound, to later: KafkaRound, _ takesAllBack: Bool, hasPassed: (KafkaPlace, Int64) -> Bool
+  /// An offset that a partition returned to is where the application stands; a fetch offset is only its upper limit.
+  /// `returnsTogether`: see `KafkaSeeks.close`. `hasPassed`: the group has acknowledged that offset.
+  static func madeProgress(
+    from earlier: KafkaRound, to later: KafkaRound, _ returnsTogether: Bool, hasPassed: (KafkaPlace, Int64) -> Bool
   ) -> Bool {
     if later.returns.contains(where: { $0.value > earlier.offset(of: $0.key) }) { return true }
-    guard takesAllBack else { return false }
+    guard returnsTogether else { return false }
     return later.others.contains { $0.value > max(earlier.offset(of: $0.key), earlier.others[$0.key] ?? .min) }
       || earlier.returns.contains { later.returns[$0.key] == nil && hasPassed($0.key, $0.value) }
   }

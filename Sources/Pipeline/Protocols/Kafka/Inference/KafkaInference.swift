@@ -1,7 +1,7 @@
-/// What is concluded of Kafka's traffic where the wire does not say it. The raw value is the rule's name in the report
+/// Conclusions about Kafka's traffic that the protocol does not state. The raw value is the rule's name in the report
 /// (`inferences` of a group), which counts how often it decided something.
 ///
-/// One type beside this file stands for each rule and says what it concludes, from which evidence, for which clients, and
+/// Each rule is one type in this folder. It says what it concludes, from which evidence, for which clients, and
 /// where it is tested. A rule that changes no real recording has no place here: `Tests/RESULTS.md` has the table.
 enum KafkaInference: String, CaseIterable, Sendable {
   case repeatedSeek = "repeated_seek"
@@ -19,7 +19,7 @@ enum KafkaInference: String, CaseIterable, Sendable {
   case groupByClient = "group_by_client"
 }
 
-/// The rules that apply: all of them, but in tests, which switch single ones off to see what they are needed for.
+/// The rules that apply: all of them, except in tests that turn some off to see what they are needed for.
 struct KafkaInferences: Sendable {
   private var off: Set<KafkaInference> = []
 

@@ -1,24 +1,25 @@
-/// Positions of one consumer that went back between two hand-overs of records: what the rules about seeks look at.
+/// The partitions of one consumer that returned between two deliveries of records: what the rules about seeks look at.
 struct KafkaRound {
   var began: Timestamp
   var returns: [KafkaPlace: Int64]
-  /// Where the consumer's other partitions were read when it ended.
+  /// The fetch offsets of the consumer's other partitions when the round was closed.
   var others: [KafkaPlace: Int64] = [:]
+  /// Records have been delivered since: nothing more is added to it, but see `KafkaSeeks.returned`.
   var isHandedOver = false
-  /// Places whose return was confirmed; of a round that is one attempt at most one.
+  /// Partitions whose return was confirmed as a failed attempt. At most one, if the round is a single attempt.
   var confirmed: Set<KafkaPlace> = []
-  /// Partitions that had deliveries in flight and did not return; nil: only one was in flight.
+  /// Partitions that had deliveries in flight and did not return; nil: fewer than two had any, or the round is still open.
   var missing: Set<KafkaPlace>?
-  /// A transaction had been aborted.
+  /// It follows an aborted transaction (`AbortedTransaction`).
   var isAborted = false
-  /// The dead letter that was published last, since the round before.
+  /// The latest dead letter since the previous round.
   var deadLetter: DeadLetter?
-  /// `NextAfterDeadLetter`: it is no attempt.
+  /// `NextAfterDeadLetter`: it is no failed attempt.
   var isNoAttempt = false
-  /// The record whose failure it was, as its dead letter told.
+  /// The record whose failure it was, known by its dead letter.
   var record: (place: KafkaPlace, offset: Int64)?
 
-  /// `end`: behind what had been handed over of the partition by then.
+  /// `end`: the offset after the last that had been delivered of the partition by then.
   struct DeadLetter {
     var place: KafkaPlace
     var offset: Int64
@@ -31,6 +32,6 @@ struct KafkaRound {
     self.deadLetter = deadLetter
   }
 
-  /// The partition's offset: where it returned to, or else was read; `.max`: not known.
+  /// The offset that the partition returned to, else its fetch offset; `.max`: not known.
   func offset(of place: KafkaPlace) -> Int64 { returns[place] ?? others[place] ?? .max }
 }

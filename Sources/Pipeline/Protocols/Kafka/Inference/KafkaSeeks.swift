@@ -1,23 +1,28 @@
-/// Which of one consumer's positions that went back were failed attempts: the rules about seeks, in their order.
+/// Which fetches of one consumer that went back were failed attempts: the rules about seeks.
+///
+/// Words. A *return* is a fetch at an offset below what the partition's consumer was delivered already. A record is *delivered*
+/// when a fetch response brings it, and *in flight* until it is acknowledged by a commit. An *attempt* is one delivery that the
+/// application tried to process. A *place* is a topic partition. Returns between two deliveries of records are one *round*.
 ///
 /// A client fetches again for many reasons: after a pause, when it drops what it had prefetched, when a framework seeks
-/// every partition after one failure. So a return below what was delivered is only a *candidate*, and the rules confirm it
-/// (`RepeatedSeek`, `DeadLetteredSeek`, `AbortedTransaction`) or set it aside (`DroppedPrefetch`, `NextAfterDeadLetter`).
+/// every partition after one failure. So a return is only a candidate, and the rules confirm it or set it aside. When a round
+/// is closed they are asked in this order: `AbortedTransaction`, `NextAfterDeadLetter`, `SeparateSeeks`, `RepeatedSeek` (but
+/// for `DroppedPrefetch`). `DeadLetteredSeek` is asked when a dead letter was published, `RenewedSession` before a fetch counts
+/// as a return at all.
 ///
-/// Returns between two hand-overs of records are one *round*. A consumer that takes all its partitions back has failed
-/// once in a round at most; nothing tells in which partition, until a dead letter does. One that seeks partition by
-/// partition (`SeparateSeeks`) may have failed in each.
+/// If a consumer's partitions return together, a round is at most one failed attempt, and only a dead letter tells in which
+/// partition. If it seeks partition by partition (`SeparateSeeks`), each may have failed.
 ///
-/// Memory: `roundBound` rounds and `totalBound` returns in them; the oldest rounds are forgotten. Cost: a look-up in each
-/// round for every return.
+/// Memory: `roundBound` rounds and `totalBound` returns in them; the oldest rounds are forgotten. Cost: each return costs one
+/// look-up for each round.
 struct KafkaSeeks {
   /// A return that turned out to be a failed attempt.
   struct Confirmed: Equatable {
     var place: KafkaPlace
     var offset: Int64
-    /// It is known to have been this record.
+    /// The record that failed is known to be this one.
     var isNamed: Bool
-    /// What was asked for has come since.
+    /// The fetch has been answered with records since.
     var isHandedOver: Bool
     var rule: KafkaInference
   }
@@ -42,16 +47,17 @@ struct KafkaSeeks {
     var answeredAt: Timestamp?
   }
 
-  /// A position returned, by a request that was sent at `at`. `before`: the request before that, on the same connection. If
-  /// its answer came after the latest round had begun, or the same request began it, this return could not show any sooner:
-  /// it was due to the same cause. `isAborted`: `AbortedTransaction` tells.
+  /// A partition returned, by a request that was sent at `at`. `before`: the request before that, on the same connection. If
+  /// that was still unanswered when the latest round began, this connection could not show its return earlier; so the return
+  /// belongs to that round, as do all of one request. One that is never answered says nothing about that. `isAborted`:
+  /// `AbortedTransaction` applies.
   mutating func returned(
     _ place: KafkaPlace, to offset: Int64, before: Request, isAborted: Bool = false, at: Timestamp
   ) {
-    let hadToWait = rounds.last.map { last in
+    let belongsToLatest = rounds.last.map { last in
       at == last.began || before.sentAt < last.began && before.answeredAt.map { $0 >= last.began } ?? false
     }
-    if let last = rounds.last, !last.isHandedOver || (last.returns[place] == nil && hadToWait == true) {
+    if let last = rounds.last, !last.isHandedOver || (last.returns[place] == nil && belongsToLatest == true) {
       guard last.returns[place] != nil || last.returns.count < Self.totalBound else { return }
       if last.returns[place] == nil { count += 1 }
       rounds[rounds.count - 1].returns[place] = offset
@@ -87,8 +93,8 @@ struct KafkaSeeks {
     if rounds[current].isAborted {
       return Conclusion(confirmed: confirmEach(current, .abortedTransaction) { _, _ in [] })
     }
-    let takesAllBack = !seeksSeparately && rounds.contains { $0.returns.count > 1 }
-    if takesAllBack, rules.has(.nextAfterDeadLetter),
+    let returnsTogether = !seeksSeparately && rounds.contains { $0.returns.count > 1 }
+    if returnsTogether, rules.has(.nextAfterDeadLetter),
       NextAfterDeadLetter.tells(rounds[current], before: current > 0 ? rounds[current - 1] : nil)
     {
       rounds[current].isNoAttempt = true
@@ -96,15 +102,17 @@ struct KafkaSeeks {
     }
     guard rules.has(.repeatedSeek) else { return Conclusion() }
     let earlier = rounds.dropLast()
-    func visits(_ place: KafkaPlace, _ offset: Int64) -> [Int] { RepeatedSeek.visits(place, offset, in: earlier) }
-    if seeksSeparately, returns.count > 1, returns.allSatisfy({ !visits($0.key, $0.value).isEmpty }) {
-      return Conclusion(confirmed: confirmEach(current, .separateSeeks, visits))
+    func earlierReturns(_ place: KafkaPlace, _ offset: Int64) -> [Int] {
+      RepeatedSeek.earlierReturns(place, offset, in: earlier)
     }
-    return closeAsOne(current, takesAllBack, hasPassed)
+    if seeksSeparately, returns.count > 1, returns.allSatisfy({ !earlierReturns($0.key, $0.value).isEmpty }) {
+      return Conclusion(confirmed: confirmEach(current, .separateSeeks, earlierReturns))
+    }
+    return closeAsOne(current, returnsTogether, hasPassed)
   }
 
-  /// As far as its rounds tell by now.
-  private var seeksSeparately: Bool { rules.has(.separateSeeks) && SeparateSeeks.balance(rounds) > 0 }
+  /// Judged by the rounds so far.
+  private var seeksSeparately: Bool { rules.has(.separateSeeks) && SeparateSeeks.separateMinusTogether(rounds) > 0 }
 
   private mutating func confirmEach(
     _ current: Int, _ rule: KafkaInference, _ earlier: (KafkaPlace, Int64) -> [Int]
@@ -114,16 +122,16 @@ struct KafkaSeeks {
     }
   }
 
-  /// The round is one attempt, if it repeats an earlier one and the consumer got nowhere in between.
+  /// The round is one attempt, if it repeats an earlier one and the consumer made no progress in between.
   private mutating func closeAsOne(
-    _ current: Int, _ takesAllBack: Bool, _ hasPassed: (KafkaPlace, Int64) -> Bool
+    _ current: Int, _ returnsTogether: Bool, _ hasPassed: (KafkaPlace, Int64) -> Bool
   ) -> Conclusion {
     var conclusion = Conclusion()
     var common: KafkaPlace?
     let earlier = rounds.indices.dropLast().filter { i in
-      guard let place = RepeatedSeek.common(rounds[i], rounds[current]) else { return false }
+      guard let place = RepeatedSeek.commonPartition(rounds[i], rounds[current]) else { return false }
       if rules.has(.droppedPrefetch),
-        DroppedPrefetch.gotAhead(from: rounds[i], to: rounds[current], takesAllBack, hasPassed: hasPassed)
+        DroppedPrefetch.madeProgress(from: rounds[i], to: rounds[current], returnsTogether, hasPassed: hasPassed)
       {
         conclusion.setAside = .droppedPrefetch
         return false
@@ -152,7 +160,7 @@ struct KafkaSeeks {
     return (confirm(mine, place, offset, isNamed: true, .deadLetteredSeek), mine.count)
   }
 
-  /// Another generation or assignment: positions moved for other reasons.
+  /// A rebalance moves positions: all rounds are forgotten.
   mutating func cancel() {
     rounds.removeAll()
     deadLetter = nil
@@ -165,9 +173,14 @@ struct KafkaSeeks {
     rounds.removeAll { $0.returns.isEmpty }
   }
 
+  /// What was filed under a topic's id is known by its name from now on.
   mutating func rename(_ place: KafkaPlace, to other: KafkaPlace) {
     if deadLetter?.place == place { deadLetter?.place = other }
     for i in rounds.indices {
+      if rounds[i].deadLetter?.place == place { rounds[i].deadLetter?.place = other }
+      if rounds[i].record?.place == place { rounds[i].record?.place = other }
+      if rounds[i].missing?.remove(place) != nil { rounds[i].missing?.insert(other) }
+      if let offset = rounds[i].others.removeValue(forKey: place) { rounds[i].others[other] = offset }
       guard let offset = rounds[i].returns.removeValue(forKey: place) else { continue }
       if rounds[i].confirmed.remove(place) != nil { rounds[i].confirmed.insert(other) }
       if rounds[i].returns.updateValue(offset, forKey: other) != nil { count -= 1 }
@@ -189,7 +202,7 @@ struct KafkaSeeks {
     return confirmed
   }
 
-  /// Of the consumer's other partitions so many are looked at.
+  /// At most so many of the consumer's other partitions are looked at.
   static let othersBound = 64
   private static let roundBound = 64
   static let totalBound = 16_384

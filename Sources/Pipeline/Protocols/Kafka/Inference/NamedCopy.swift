@@ -1,15 +1,16 @@
 /// `named_copy`
 ///
-/// - Concludes: a record that is published to a dead-letter or retry topic is a copy of a certain delivery, which ends
-///   with it.
-/// - Evidence: the copy's headers name topic, partition and offset of its source, and perhaps the group (`KafkaRecordMarks`:
-///   Spring's, Connect's, share groups'). The strongest of the three tiers.
-/// - For: Spring Kafka, Kafka Connect, KIP-1191, and applications that take over their headers.
+/// - Concludes: a record that is published to a dead-letter or retry topic (a *copy*) was made of a certain delivery. The copy
+///   ends that delivery.
+/// - Evidence: the copy's headers name topic, partition and offset of its source, and perhaps the group: those of Spring,
+///   Connect and share groups (`KafkaRecordMarks`). The strongest of the three tiers.
+/// - For: Spring Kafka, Kafka Connect, KIP-1191, and applications that use their headers.
+/// - Wrong if: the headers were inherited from an earlier copy; what they name has ended then, and nothing is concluded.
 /// - Tests: `KafkaCopyTests`; recordings of storms.
 enum NamedCopy {
   enum Origin {
     case found(KafkaSource)
-    /// It names nothing, or something that is not consumed here, or that several groups have.
+    /// It names nothing, or something that is not consumed here, or a partition that several groups of the process consume.
     case unknown
   }
 
@@ -27,7 +28,7 @@ enum NamedCopy {
   }
 }
 
-/// Where a record was handed over.
+/// The record that a copy was made of.
 struct KafkaSource {
   var partition: KafkaPartition
   var offset: Int64
