@@ -354,11 +354,6 @@ CAPTURE(egress_listed, "cgroup_skb/egress", DIRECTION_EGRESS, 1, 0)
 CAPTURE(hold_all, "cgroup_skb/egress", DIRECTION_EGRESS, 0, 1)
 CAPTURE(hold_listed, "cgroup_skb/egress", DIRECTION_EGRESS, 1, 1)
 
-#define CONNECTING(name, hook, listed, is_v4, translates)              \
-	SEC(hook) int name(struct bpf_sock_addr *context)              \
-	{                                                              \
-		return connecting(context, listed, is_v4, translates); \
-	}
 CONNECTING(connect4_all, "cgroup/connect4", 0, 1, 0)
 CONNECTING(connect6_all, "cgroup/connect6", 0, 0, 0)
 CONNECTING(connect4_listed, "cgroup/connect4", 1, 1, 0)

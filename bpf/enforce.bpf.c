@@ -51,11 +51,6 @@ static __always_inline int connecting(struct bpf_sock_addr *context, _Bool liste
 	return !is_refused(context, state.lease_ns, is_v4);
 }
 
-#define CONNECTING(name, hook, listed, is_v4, translates)              \
-	SEC(hook) int name(struct bpf_sock_addr *context)              \
-	{                                                              \
-		return connecting(context, listed, is_v4, translates); \
-	}
 CONNECTING(refuse4_all, "cgroup/connect4", 0, 1, 0)
 CONNECTING(refuse6_all, "cgroup/connect6", 0, 0, 0)
 CONNECTING(refuse4_members, "cgroup/connect4", 1, 1, 0)

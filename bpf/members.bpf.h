@@ -42,4 +42,11 @@ static __always_inline __u64 current_process(_Bool translates)
 	return outer | (settings.pid_namespace_inode ? PROCESS_OUTER : 0);
 }
 
+/* A program for a connect hook: `connecting` decides, which each file has of its own. */
+#define CONNECTING(name, hook, listed, is_v4, translates)              \
+	SEC(hook) int name(struct bpf_sock_addr *context)              \
+	{                                                              \
+		return connecting(context, listed, is_v4, translates); \
+	}
+
 #endif

@@ -13,7 +13,7 @@ internal import Synchronization
 ///
 /// The socket is bound inside a new directory of mode 0700, gets its mode there, and is renamed to its path: neither the
 /// umask, which belongs to the whole process, nor a window between bind and chmod matters. What lies at the path before
-/// is replaced only if it is a socket on which nobody listens; two sidecars that start at once are kept apart by a
+/// is replaced only if it is a socket without a listener; two sidecars that start at once are kept apart by a
 /// `StartLock`, held from `prepare` to `publish`.
 final class UnixSocket: Sendable {
   /// Where to bind.

@@ -11,7 +11,7 @@ extension Capture {
     /// Segments of connections for which there was no room in the tables. They were handed on, but without being told
     /// from their mirrors.
     package var untracked: UInt64 = 0
-    /// Segments of connections whose process was not found in time, or that found no room to wait for that: they were not
+    /// Segments of connections of which the process was not found in time, or that found no room to wait for that: they were not
     /// handed on. Whether they were the target's is not known.
     package var undecided: UInt64 = 0
     package var lost: [CaptureLoss.Cause: Loss] = [:]

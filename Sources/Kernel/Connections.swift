@@ -78,7 +78,7 @@ struct Connections {
   struct Entry {
     var cookie: UInt64
     var isIgnored: Bool
-    /// Of a shared cgroup, and nobody has decided yet whose it is.
+    /// Of a shared cgroup, and whether it is the target's is not decided yet.
     var isUndecided = false
     /// Of the sweep before its last packet.
     var epoch: UInt32

@@ -1,7 +1,7 @@
 /// Which processes are the target's: those named and all their descendants, including those whose parent has ended since.
 /// A value without locks; `Discovery` guards it.
 ///
-/// A descendant is known by its parent, or, if that has ended before anybody looked, by its session: where a process of the
+/// A descendant is known by its parent, or, if its parent ended before a look, by its session: where a process of the
 /// target began the session, all in it descend from that one, since a session is inherited and can't be joined. A process
 /// group tells nothing: `orders | tee log` is one.
 ///
@@ -9,7 +9,7 @@
 /// is not known. In a cgroup of the target's own it is, since there all are the target's; so it is with `--cgroup`.
 struct Membership {
   private var starts = [Int32: UInt64]()
-  /// Those that processes of the target have begun, as long as anybody is in them: until then their number stays taken.
+  /// Those that processes of the target have begun, as long as a process is in them: until then their number stays taken.
   private var sessions = Set<Int32>()
   /// Processes that `adopt` has found to be strangers since the last update. A neighbour that connects thousands of times a
   /// second must not cost a walk through /proc each time. Within that tenth of a second no number is used twice.

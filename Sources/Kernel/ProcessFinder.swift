@@ -76,7 +76,7 @@ final class ProcessFinder: Sendable {
     }
   }
 
-  /// Answers what was asked for. A process whose /proc/PID/fd may not be read is not found, nor is one that has closed the
+  /// Gives the processes of the connections that were asked for. A process with a /proc/PID/fd that may not be read is not found, nor is one that has closed the
   /// connection by then.
   func answer(_ asked: [UInt64: UInt32], _ programs: Programs, processes: () -> [Int32]) {
     guard !asked.isEmpty else { return }

@@ -29,8 +29,7 @@ final class Programs: Sendable {
   /// Whether the kernel numbers processes as we do; else those that connect come with `PROCESS_OUTER`.
   let numbersProcesses: Bool
   private let handle: Mutex<Handle>
-  // Unchecked, since it has a pointer and objects of its own: they are only touched with the lock held.
-  private struct Handle: @unchecked Sendable {
+  private struct Handle {
     var capture: OpaquePointer?
     var places = [Int32: Place]()
     var isHolding = false

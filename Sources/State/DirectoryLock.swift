@@ -22,7 +22,7 @@ final class DirectoryLock: Sendable {
       if file < 0, errno == ENOENT { errno = EROFS }
     }
     guard file >= 0 else { throw StateError("\(path) can't be locked", FileFailure(step: "opening lock", code: errno)) }
-    // Made so by us; one that was copied here may be open to others, who could lock it.
+    // Made so by us; one that was copied here may be open to other users, which could lock it.
     _ = fchmod(file, 0o600)
     while flock(file, LOCK_EX | LOCK_NB) != 0 {
       let code = errno

@@ -2,7 +2,7 @@
   import AdminAPI
   import Pipeline
 
-  /// What a recording has come to, for the person who made it.
+  /// What a recording has come to, for the terminal.
   struct RecordSummary {
     var path: String
     var bytes: UInt64

@@ -4,7 +4,7 @@ import Export
 import Pipeline
 import Synchronization
 
-/// What one engine has published last, for whoever asks: the seam between the engine's thread and all others.
+/// What one engine has published last, for all readers: the seam between the engine's thread and all others.
 final class ReportBox: ReportSource {
   private let state: Mutex<State>
 

@@ -1,4 +1,4 @@
-/// One consumer of a group: an AMQP consumer tag, or the gets of one queue on one channel.
+/// One consumer of a group, as its protocol tells consumers apart: a tag, the gets of one queue, a partition.
 struct Consumer: BitwiseCopyable {
   var process: UInt64
   /// Of which group's consumers it is one; nil once it gets nothing more.

@@ -11,10 +11,10 @@ extension Ledger {
     var declarations: UInt64 = 0
     /// Topics that were not followed.
     var topics: UInt64 = 0
-    /// What belongs to a transaction and found no room in it: a Kafka offset that its end will not commit; a RabbitMQ
-    /// settlement or publish that counted at once; a commit or rollback of RabbitMQ's.
+    /// What belongs to a transaction and found no room in it: an offset that its end will not commit; a settlement or publish
+    /// that counted at once; a commit or rollback.
     var transactions: UInt64 = 0
-    /// RabbitMQ's requests (declare, consume, get) whose answer will not be matched.
+    /// Requests (declare, consume, get) that found no room, so that their answers will not be matched.
     var requests: UInt64 = 0
     /// Acknowledgements of deliveries that were not seen.
     var unmatchedSettlements: UInt64 = 0

@@ -11,8 +11,8 @@ struct Totals {
   var abandoned: UInt64 = 0
   var expired: UInt64 = 0
   var exhausted: UInt64 = 0
-  /// Copies of records that came once more although nobody had failed with them (Kafka: fetched again after a pause, a
-  /// seek): neither delivered again nor settled.
+  /// Messages that came once more although their consumer had not failed with them (fetched again after a pause, a seek):
+  /// neither delivered again nor settled.
   var refetched: UInt64 = 0
   var duplicates: UInt64 = 0
   /// Offset commits that the broker refused for good.

@@ -21,7 +21,7 @@ struct ConnectionSample {
   static let most = 4
 }
 
-/// How many connections were decoded, by system: for people who ask what a recording holds.
+/// How many connections were decoded, by system: for the summary of a recording.
 package struct DecodedConnections: EmptyValue {
   package var bySystem: [MessagingSystem: Int] = [:]
   package init() {}

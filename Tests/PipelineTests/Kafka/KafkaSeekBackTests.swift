@@ -112,14 +112,17 @@ import Testing
     #expect(try bench.failures() == failures)
   }
 
+  /// Three partitions are asked for to their ends, then sought.
+  private func seek(_ consumer: KafkaConsumer, _ seeks: [String]) {
+    consumer.fetcher.fetch("orders-0@10", "orders-1@10", "orders-2@10")
+    consumer.fetcher.answer()
+    consumer.fetcher.fetch(seeks)
+    consumer.fetcher.answer(seeks.map { KafkaGot($0 + "...9") })
+  }
+
   @Test func `a consumer that seeks partition by partition has failed in each partition of a round`() throws {
     let consumer = bench.consumer("g", "m", ["orders-0", "orders-1", "orders-2"])
-    func go(_ seeks: String...) {
-      consumer.fetcher.fetch("orders-0@10", "orders-1@10", "orders-2@10")
-      consumer.fetcher.answer()
-      consumer.fetcher.fetch(seeks)
-      consumer.fetcher.answer(seeks.map { KafkaGot($0 + "...9") })
-    }
+    func go(_ seeks: String...) { seek(consumer, seeks) }
     consumer.poll("orders-0@0...9", "orders-1@0...9", "orders-2@0...9")
     for _ in 0..<2 { go("orders-0@3") }
     for _ in 0..<2 { go("orders-1@4") }
@@ -131,12 +134,7 @@ import Testing
 
   @Test func `of partitions that were sought in one call each dead letter names its own attempts`() throws {
     let consumer = bench.consumer("g", "m", ["orders-0", "orders-1", "orders-2"])
-    func go(_ seeks: String...) {
-      consumer.fetcher.fetch("orders-0@10", "orders-1@10", "orders-2@10")
-      consumer.fetcher.answer()
-      consumer.fetcher.fetch(seeks)
-      consumer.fetcher.answer(seeks.map { KafkaGot($0 + "...9") })
-    }
+    func go(_ seeks: String...) { seek(consumer, seeks) }
     consumer.poll("orders-0@0...9", "orders-1@0...9", "orders-2@0...9")
     go("orders-0@3", "orders-1@4", "orders-2@5")
     go("orders-0@3", "orders-1@4")

@@ -3,7 +3,7 @@ final class KafkaPartition {
   let group: KafkaGroup
   var place: KafkaPlace
   var owner = KafkaOwner()
-  /// Who has it; nil: nobody in the target.
+  /// The member that has it; nil: none in the target.
   var member: KafkaMember? { owner.member }
   var serial: UInt32 { owner.serial }
   /// In the ledger: `Consumer`, and the serial of the group that it was made for.

@@ -76,7 +76,7 @@ struct KafkaOwner {
 /// Generations of a group, and which of them were rebalances.
 ///
 /// A classic group is assigned anew with each generation; the first that is seen is where it began, or we came in. Of a new one
-/// (KIP-848) each member hears for itself, in steps, and epochs count every change of anybody: a rebalance is what changes the
+/// (KIP-848) each member hears for itself, in steps, and epochs count every change of any member: a rebalance is what changes the
 /// partitions that a member had, at most one for an epoch.
 struct KafkaGenerations {
   private var latest: Int32 = -1

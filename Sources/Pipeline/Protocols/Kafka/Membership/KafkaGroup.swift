@@ -14,7 +14,7 @@ final class KafkaGroup {
   /// What OffsetFetch answered last (−1: nothing was committed yet), and what was committed last.
   private(set) var offsetsFetched: [KafkaPlace: Int64] = [:]
   private(set) var offsetsCommitted: [KafkaPlace: Int64] = [:]
-  /// Client ids, hashed, of those who were answered that nothing was committed yet.
+  /// Client ids, hashed, of clients that were answered that nothing was committed yet.
   private(set) var askedInVain: [KafkaPlace: UInt64] = [:]
   var generations = KafkaGenerations()
   /// Connect's workers and Schema Registry's: no consumers.
@@ -57,7 +57,7 @@ final class KafkaGroup {
     if latestAcknowledged === partition { latestAcknowledged = nil }
   }
 
-  /// Lets go of its members and partitions, which know it: somebody may hold one of them for longer than the group is there.
+  /// Lets go of its members and partitions, which refer to it: one of them may be kept for longer than the group is there.
   func dissolve() {
     members.removeAll()
     partitions.removeAll()
@@ -81,7 +81,7 @@ final class KafkaGroup {
     }
   }
 
-  /// Whether who begins to fetch there does it where this group's consumer would; nil: it may begin anywhere.
+  /// Whether a fetch that begins there begins where this group's consumer would; nil: it may begin anywhere.
   func begins(_ place: KafkaPlace, at offset: Int64) -> Bool? {
     let known = [offsetsFetched[place], offsetsCommitted[place]].compactMap { $0 }.filter { $0 >= 0 }
     return known.isEmpty ? nil : known.contains(offset)

@@ -1,4 +1,4 @@
-/// One consumer of a group: who has its partitions, and since when nobody has heard of it.
+/// One member of a group: its partitions, and since when nothing was seen of it.
 final class KafkaMember {
   let group: KafkaGroup
   let id: UInt64
