@@ -122,6 +122,8 @@ enum Metrics {
       ("paired_acks", \.acked_paired, "Acks that only end an own dead-letter or retry publish; in no rate."),
       ("exhausted", \.exhausted, "Messages given up by the broker at its delivery limit, as far as inferred."),
       ("refetched", \.refetched, "Records fetched again without a confirmed retry."),
+      ("returned", \.returned, "Acked messages that were published to their own place again, no failure."),
+      ("moved", \.moved, "Acked messages that waited here and were handed back to their group; in no rate."),
       ("duplicates", \.duplicates, "Messages delivered again after their ack."),
       ("commit_failures", \.commit_failures, "Offset commits that the broker refused."),
       ("rebalances", \.rebalances, "Changes of the group's assignment."),

@@ -82,6 +82,9 @@ struct ReportText {
         "  besides    acks of own copies \(totals.acked_paired)  given up at the delivery limit \(totals.exhausted)  wrong clocks \(totals.skewed)"
       )
     }
+    if totals.returned + totals.moved > 0 {
+      lines.append("  of acked   published again as they were \(totals.returned)  handed back \(totals.moved)")
+    }
     if totals.refetched + totals.rebalances + totals.commit_failures > 0 || group.lag != nil {
       lines.append(
         "  reading    \(group.lag.map { "\($0) more wait" } ?? "lag unknown")  fetched again \(totals.refetched)"

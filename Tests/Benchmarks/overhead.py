@@ -7,13 +7,15 @@ well; over a real network that part would be interrupts of the client's machine.
 
 import json
 import pathlib
+import select
+import subprocess
 import sys
 import tempfile
 import time
 
-from measure import Failure, paired, ratio
+from measure import Failure, Row, paired, ratio
 from processes import (
-    HERE, PYTHON, broker, cpu_s, finish, idle_sidecar, kafka, metered, publish, publish_kafka, redis, sidecar,
+    HERE, PYTHON, broker, cpu_s, finish, idle_sidecar, kafka, metered, publish, publish_kafka, redis, running, sidecar,
 )  # fmt: skip
 
 CLIENT_CPU = ("≤", 1.05)
@@ -25,6 +27,8 @@ PIKA = ((100, 12_000), (10_000, 6_000))
 KAFKA = ((100, 500_000, 1), (1_000, 200_000, 3), (10_000, 20_000, 8))
 # Of a traced run that loses something.
 TRIES = 3
+SIDECAR_RATE, SIDECAR_MESSAGES = 8_000, 40_000
+SIDECAR_START_S, SIDECAR_LONGEST_S = 1.5, 60
 # (pipeline, requests a run)
 REDIS = ((1, 300_000), (16, 1_500_000))
 
@@ -176,6 +180,32 @@ def confluent(runs):
 def redis_benchmark(runs):
     """redis-benchmark -t set -d 100, traced ÷ untraced. Its connections are ruled out by their first bytes."""
     return with_redis(runs, REDIS, "redis-benchmark -P {pipeline} -n {count}", CLIENT_CPU, targeted)
+
+
+def sidecar_cpu(runs):
+    """The sidecar's own CPU for each message of a pika consumer that acks 8,000 a second, from its first to its last."""
+    used = []
+    with broker() as (port, _), tempfile.TemporaryDirectory(prefix="stormfuse-bench-") as place:
+        usage, report = (pathlib.Path(place) / name for name in ("usage.json", "report.json"))
+        for _ in range(runs):
+            publish(port, "sidecar", SIDECAR_MESSAGES, 100)
+            consumer = [PYTHON, HERE / "consumer.py", port, "sidecar", SIDECAR_MESSAGES, usage, SIDECAR_RATE]
+            # The shell waits before the consumer and after it: the sidecar's start and end are not counted.
+            with running(
+                sidecar(["sh", "-c", 'read _; "$@"; echo done; read _', "sh", *consumer], "--report", report),
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            ) as process:
+                time.sleep(SIDECAR_START_S)
+                before = cpu_s(process.pid)
+                process.stdin.write(b"\n")
+                process.stdin.flush()
+                ready, _, _ = select.select([process.stdout], [], [], SIDECAR_LONGEST_S)
+                if not ready or b"done" not in process.stdout.readline():
+                    raise Failure(f"the consumer did not take its messages within {SIDECAR_LONGEST_S} s")
+                used.append((cpu_s(process.pid) - before) / SIDECAR_MESSAGES * 1e6)
+                process.communicate(b"\n", timeout=20)
+            check_report(report, SIDECAR_MESSAGES)
+    return [Row("pika, 100 B bodies, 8,000 messages/s", "sidecar's CPU per message", "µs", used, aim=("≤", 3))]
 
 
 def bystander(runs):

@@ -76,7 +76,7 @@ struct Replayed {
       "dead_lettered": totals.dead_lettered, "crashed": totals.crashed, "abandoned": totals.abandoned,
       "expired": totals.expired, "exhausted": totals.exhausted, "duplicates": totals.duplicates,
       "skewed": totals.skewed, "refetched": totals.refetched, "commit_failures": totals.commit_failures,
-      "rebalances": totals.rebalances,
+      "rebalances": totals.rebalances, "returned": totals.returned, "moved": totals.moved,
     ].mapValues(Int.init).merging(
       ["in_flight": group.in_flight, "attempts_max": group.attempts.max], uniquingKeysWith: { a, _ in a })
   }

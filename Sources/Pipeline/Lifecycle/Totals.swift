@@ -14,6 +14,10 @@ struct Totals {
   /// Messages that came once more although their consumer had not failed with them (fetched again after a pause, a seek):
   /// neither delivered again nor settled.
   var refetched: UInt64 = 0
+  /// Of `acked`: the consumer published an equal message to where this one came from, and nothing says that it failed.
+  var returned: UInt64 = 0
+  /// Of `acked`: the target handed the message back to the group that it waits for. In no rate.
+  var moved: UInt64 = 0
   var duplicates: UInt64 = 0
   /// Offset commits that the broker refused for good.
   var commitFailures: UInt64 = 0

@@ -103,6 +103,8 @@ package struct Report: Codable, Equatable, Sendable {
     package var expired: UInt64 = 0
     package var exhausted: UInt64 = 0
     package var refetched: UInt64 = 0
+    package var returned: UInt64 = 0
+    package var moved: UInt64 = 0
     package var duplicates: UInt64 = 0
     package var commit_failures: UInt64 = 0
     package var rebalances: UInt64 = 0

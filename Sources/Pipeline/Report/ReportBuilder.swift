@@ -48,9 +48,10 @@ struct ReportBuilder {
   func groupReport(_ group: Group) -> Report.Group {
     let context = group.context(deliveries: ledger.deliveries, consumers: ledger.consumers, at: to)
     let verdict = group.monitor.verdict(at: to, context: context)
-    let judged = group.totals.acked + group.totals.failures
+    let succeeded = group.totals.acked - group.totals.moved
+    let judged = succeeded + group.totals.failures
     let deadLettered = group.totals.rejected + group.totals.deadLettered
-    let ended = group.totals.acked + deadLettered
+    let ended = succeeded + deadLettered
     return Report.Group(
       key: group.key, href: GroupKey.href(group.key), cluster: ledger.clusters.name(of: group.cluster),
       system: group.system.rawValue, group: group.name, target: ledger.target,
@@ -170,6 +171,8 @@ extension Report.Totals {
     expired = totals.expired
     exhausted = totals.exhausted
     refetched = totals.refetched
+    returned = totals.returned
+    moved = totals.moved
     duplicates = totals.duplicates
     commit_failures = totals.commitFailures
     rebalances = totals.rebalances
