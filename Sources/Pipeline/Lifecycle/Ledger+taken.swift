@@ -40,6 +40,19 @@ extension Ledger {
     return delivery
   }
 
+  /// When a message that is delivered now was first delivered here. One that was acknowledged since has begun anew: so
+  /// have all messages that look like it.
+  @inline(__always) func firstDelivery(of delivery: Delivery, isRepeat: Bool, _ expired: Delivery?) -> Timestamp {
+    isRepeat ? earlierDelivery(of: delivery, expired) : delivery.at
+  }
+
+  @inline(never) private func earlierDelivery(of delivery: Delivery, _ expired: Delivery?) -> Timestamp {
+    if let expired { return expired.first }
+    let salt = groups[Int(delivery.group)].salt
+    let index = messages.find(delivery.message &+ salt, lastAt: delivery.record)
+    return index != 0 && messages[index].acked == 0 ? messages[index].firstSeen : delivery.at
+  }
+
   /// A delivery that had expired has come to this target again: it was a failed try.
   func requeueExpired(_ delivery: Delivery, at: Timestamp) {
     let at = advance(to: at)

@@ -181,6 +181,7 @@ final class Ledger {
     delivery.process = consumers[arrival.consumer].process
     delivery.attempt = attempt
     delivery.record = index
+    delivery.first = firstDelivery(of: delivery, isRepeat: isRepeat || expired != nil, expired)
     if arrival.isLastAttempt { delivery.flags.insert(.lastAttempt) }
     if isStream { delivery.flags.insert(.credit) }
     if arrival.isSelfTracked { delivery.flags.insert(.selfTracked) }
@@ -228,11 +229,13 @@ final class Ledger {
     let group = groups[Int(delivery.group)]
     group.lastActive = at
     group.unlink(id, in: &deliveries)
+    if group.inFlight == 0 { group.emptySince = at }
     let partition = consumers[delivery.consumer].partition
     group.count(partition) { $0.count(settlement) }
     let latencyFrom = max(delivery.at, consumers[delivery.consumer].lastSettled)
     let latency_ns = max(0, at - latencyFrom)
     consumers[delivery.consumer].lastSettled = at
+    if settlement == .acked { consumers[delivery.consumer].lastAcked = at }
     consumers[delivery.consumer].inFlight -= 1
 
     let tried = settlement == .acked || settlement.isFailure
@@ -277,6 +280,7 @@ final class Ledger {
     }
     let delivery = deliveries[id]
     dropPaired(id)
+    consumers[delivery.consumer].lastAcked = at
     group.count(consumers[delivery.consumer].partition) { $0.ackedPaired += 1 }
     group.lastActive = at
     var outcome = Outcome(
@@ -305,6 +309,7 @@ final class Ledger {
     var index = messages.find(delivery.message &+ group.salt, lastAt: delivery.record)
     if index == 0, delivery.flags.contains(.selfTracked), settlement.isFailure || delivery.attempt > 1 {
       index = messages.touch(delivery.message &+ group.salt, at: at)
+      messages[index].firstSeen = min(messages[index].firstSeen, delivery.first)
     }
     guard index != 0 else { return }
     if messages[index].inFlight == id { messages[index].inFlight = 0 }

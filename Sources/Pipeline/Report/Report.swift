@@ -72,6 +72,8 @@ package struct Report: Codable, Equatable, Sendable {
     package var verdict: VerdictReport
     package var episodes: [Episode]
     package var poison_messages: [PoisonMessage]
+    /// The latest series of crashes that followed one another with hardly an ack between; nil if nothing crashed.
+    @NullEncoded package var crashes: Crashes?
     package var breaker: Breaker
     package var partitions: [Partition]
     @NotInJSON package var counters = GroupCounters()
@@ -162,6 +164,25 @@ package struct Report: Codable, Equatable, Sendable {
     package var text: String
     package var count: UInt64
     package var last: RFC3339
+  }
+
+  package struct Crashes: Codable, Equatable, Sendable {
+    package var count: Int
+    package var last: RFC3339
+    /// Messages that were in flight at every one of them; of one crash alone nothing is suspected.
+    package var suspects: [String]
+    /// Messages that were in flight at the crashes and come nearest to the queue's delivery limit, nearest first, at most
+    /// 16. Those that succeeded since are left out.
+    package var victims: [Victim]
+  }
+
+  package struct Victim: Codable, Equatable, Sendable {
+    /// As in `PoisonMessage`.
+    package var message: String
+    /// Returns that it survives.
+    package var returns_left: Int
+    /// It had none left: the broker has given it up.
+    package var given_up: Bool
   }
 
   package struct Breaker: Codable, Equatable, Sendable {

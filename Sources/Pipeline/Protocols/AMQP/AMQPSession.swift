@@ -97,9 +97,9 @@ final class AMQPSession: ProtocolSession {
     guard !isClosed, end != .forgotten else { return }
     isClosed = true
     let crashed = client && (end == .finished || end == .reset)
-    for channel in channels.values.sorted(by: { $0.number < $1.number }) {
-      endChannel(channel, crashed ? .crashed : .inOrder, at: at)
-    }
+    let open = channels.values.sorted { $0.number < $1.number }
+    if crashed { ledger.crashes(open.flatMap(\.tags.outstanding), at: at) }
+    for channel in open { endChannel(channel, crashed ? .crashed : .inOrder, at: at) }
     channels.removeAll()
     current = nil
   }
@@ -170,6 +170,7 @@ final class AMQPSession: ProtocolSession {
     let group = ledger.group(AMQPProtocol.self, key: key, name: queue.name, destination: queue.name, cluster: cluster)
     queue.group = group
     ledger.setDeadLetterTarget(queue.deadLetterTarget, of: group)
+    ledger.setDeliveryLimit(queue.declaration?.deliveryLimit, of: group)
     topology.learned()
     serve(group)
     return group
