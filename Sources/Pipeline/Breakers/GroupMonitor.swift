@@ -23,7 +23,7 @@ package struct GroupMonitor {
   package private(set) var transitionCounts: [Transition.Cause: UInt64] = [:]
   /// As it was judged last.
   package private(set) var judgement = Judgement(.insufficient)
-  /// Counts the changes of the verdict's kind: whoever alerts on `poison`, `stalled` or `incomplete` compares it.
+  /// Counts the changes of the verdict's kind.
   package private(set) var verdictRevision: UInt64 = 0
   package private(set) var episodes: Episodes
   package private(set) var poison = PoisonMessages()

@@ -31,6 +31,7 @@ final class Group {
   var delaySource: DelaySource?
   /// Who gets its deliveries now.
   var consumers = GroupConsumers()
+  var alerts = Alerts()
   /// What of it is held.
   var hold = HoldStatus()
   var lastActive = Timestamp.zero

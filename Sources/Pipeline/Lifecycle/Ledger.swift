@@ -24,6 +24,8 @@ final class Ledger {
   var producers: ProducerTable
   /// Transitions since they were last taken, oldest first.
   var transitions: [(group: Group, transition: Transition)] = []
+  /// Alerts since they were last taken.
+  private var alerts: [(group: Group, alert: Alert)] = []
   /// Deliveries that fit no group, or several, by destination.
   var unattributed = DestinationCounts()
   /// Deliveries outside of every group, by destination.
@@ -37,7 +39,6 @@ final class Ledger {
   var isPlanDue = false
   /// Why nothing can be held here; nil if it can.
   var whyCannotHold: String?
-  private var unholdable: [(group: Group, why: NotHeld)] = []
   private var groupIndex: [GroupName: Int32] = [:]
   private var groupsMade: UInt32 = 0
 
@@ -109,21 +110,13 @@ final class Ledger {
   func enter(_ index: Int32, _ id: GroupID?) {
     if let old = consumers[index].group, isCurrent(old) {
       groups[Int(old.index)].consumers.leave(consumers[index])
+      groups[Int(old.index)].quietUntil = .zero
     }
     consumers[index].group = id
     guard let id else { return }
     let group = groups[Int(id.index)]
-    let wasHoldable = group.unholdable == nil
     group.consumers.enter(consumers[index])
-    if wasHoldable, let why = group.unholdable { unholdable.append((group, why)) }
-  }
-
-  /// Groups of which a consumer was seen, since the last call, that `pause` could not hold.
-  func takeUnholdable(at: Timestamp) -> [(group: Group, event: HoldEvent)] {
-    defer { unholdable = [] }
-    return unholdable.map {
-      ($0.group, HoldEvent(at: at, kind: .unholdable, why: .not($0.why), connections: 1, exposure: $0.group.exposure))
-    }
+    group.quietUntil = .zero
   }
 
   private func leastRecentlyActiveGroup() -> Int32 {
@@ -358,7 +351,12 @@ final class Ledger {
     lapsePairs(of: group, at: at)
     let context = context(of: group, at: at)
     while let transition = group.monitor.tick(at: at, context: context) { transitions.append((group, transition)) }
-    group.quietUntil = group.isEarliestKnown ? group.monitor.unchangedUntil(context: context, at: at) : .zero
+    for alert in group.alerts.update(
+      verdict: group.monitor.judgement.kind, unholdable: group.unholdable, at: at)
+    { alerts.append((group, alert)) }
+    group.quietUntil =
+      group.isEarliestKnown
+      ? min(group.monitor.unchangedUntil(context: context, at: at), group.alerts.nextDeadline) : .zero
   }
 
   private func context(of group: Group, at: Timestamp) -> JudgeContext {
@@ -384,6 +382,20 @@ final class Ledger {
       transitions[i].group.keep(transitions[i].transition)
     }
     return transitions
+  }
+
+  var hasAlerts: Bool { !alerts.isEmpty }
+
+  /// Alerts since the last call, in moments of the wall clock.
+  func takeAlerts() -> [(group: Group, alert: Alert)] {
+    defer { alerts.removeAll(keepingCapacity: true) }
+    return alerts.map { group, alert in
+      var alert = alert
+      alert.at = wall(alert.at)
+      alert.since = wall(alert.since)
+      alert.until = alert.until.map(wall)
+      return (group, alert)
+    }
   }
 
   /// Bytes of a connection that serves this group, understood or lost.
