@@ -29,7 +29,7 @@ extension Ledger {
   }
 
   /// A message has come to this target. If a delivery of it had expired, that was a failed try: answers it.
-  func returned(_ message: UInt64, record index: UInt32, to group: Group, at: Timestamp) -> Delivery? {
+  func endExpired(_ message: UInt64, record index: UInt32, to group: Group, at: Timestamp) -> Delivery? {
     guard let delivery = group.expired.take(message) else { return nil }
     if index != 0 {
       if messages[index].abandoned > 0 { messages[index].abandoned -= 1 }
