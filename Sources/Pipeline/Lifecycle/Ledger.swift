@@ -33,6 +33,8 @@ final class Ledger {
   var markedDeliveriesLeft = Ledger.markedAtFirst
   /// Transitions since they were last taken, oldest first.
   var transitions: [(group: Group, transition: Transition)] = []
+  /// Alerts since they were last taken.
+  var alerts: [(group: Group, alert: Alert)] = []
   /// Deliveries that fit no group, or several, by destination.
   var unattributed = DestinationCounts()
   /// Deliveries outside of every group, by destination.
@@ -46,7 +48,6 @@ final class Ledger {
   var isPlanDue = false
   /// Why nothing can be held here; nil if it can.
   var whyCannotHold: String?
-  private var unholdable: [(group: Group, why: NotHeld)] = []
   private var groupIndex: [GroupName: Int32] = [:]
   private var groupsMade: UInt32 = 0
 
@@ -120,21 +121,13 @@ final class Ledger {
   func enter(_ index: Int32, _ id: GroupID?) {
     if let old = consumers[index].group, isCurrent(old) {
       groups[Int(old.index)].consumers.leave(consumers[index])
+      groups[Int(old.index)].quietUntil = .zero
     }
     consumers[index].group = id
     guard let id else { return }
     let group = groups[Int(id.index)]
-    let wasHoldable = group.unholdable == nil
     group.consumers.enter(consumers[index])
-    if wasHoldable, let why = group.unholdable { unholdable.append((group, why)) }
-  }
-
-  /// Groups of which a consumer was seen, since the last call, that `pause` could not hold.
-  func takeUnholdable(at: Timestamp) -> [(group: Group, event: HoldEvent)] {
-    defer { unholdable = [] }
-    return unholdable.map {
-      ($0.group, HoldEvent(at: at, kind: .unholdable, why: .not($0.why), connections: 1, exposure: $0.group.exposure))
-    }
+    group.quietUntil = .zero
   }
 
   private func leastRecentlyActiveGroup() -> Int32 {
@@ -172,12 +165,16 @@ final class Ledger {
       arrival.isSelfTracked
       ? arrival.isDuplicate
       : arrival.redelivered && messages[index].acked > 0 && messages[index].acked >= messages[index].first
+    let expired =
+      group.expired.isEmpty || !(isRepeat || arrival.isSelfTracked)
+      ? nil : endExpired(arrival.message, record: index, to: group, at: at)
     group.count(partition) { totals in
       totals.delivered += 1
       if isRepeat { totals.redelivered += 1 }
       if isDuplicate { totals.duplicates += 1 }
     }
     var (attempt, source) = attempt(arrival, messages[index])
+    if let expired, attempt <= expired.attempt { (attempt, source) = (expired.attempt + 1, .ownTable) }
     if isDescribed { raise(&attempt, &source, returned) }
     // Even a repeat is of a message, whose first delivery was not seen.
     if index != 0, !arrival.redelivered || messages[index].first == 0 { messages[index].first &+= 1 }
@@ -193,6 +190,7 @@ final class Ledger {
     delivery.process = consumers[arrival.consumer].process
     delivery.attempt = attempt
     delivery.record = index
+    delivery.first = firstDelivery(of: delivery, isRepeat: isRepeat || attempt > 1, expired)
     if arrival.isLastAttempt { delivery.flags.insert(.lastAttempt) }
     if isStream { delivery.flags.insert(.credit) }
     if arrival.isSelfTracked { delivery.flags.insert(.selfTracked) }
@@ -240,6 +238,7 @@ final class Ledger {
     let group = groups[Int(delivery.group)]
     group.lastActive = at
     group.unlink(id, in: &deliveries)
+    if group.inFlight == 0 { group.emptySince = at }
     let partition = consumers[delivery.consumer].partition
     group.count(partition) { $0.count(settlement) }
     let isMoved =
@@ -250,6 +249,7 @@ final class Ledger {
     let latencyFrom = max(delivery.at, consumers[delivery.consumer].lastSettled)
     let latency_ns = max(0, at - latencyFrom)
     consumers[delivery.consumer].lastSettled = at
+    if settlement == .acked { consumers[delivery.consumer].lastAcked = at }
     consumers[delivery.consumer].inFlight -= 1
 
     let tried = settlement == .acked || settlement.isFailure
@@ -289,6 +289,7 @@ final class Ledger {
     var index = messages.find(delivery.message &+ group.salt, lastAt: delivery.record)
     if index == 0, delivery.flags.contains(.selfTracked), settlement.isFailure || delivery.attempt > 1 {
       index = messages.touch(delivery.message &+ group.salt, at: at)
+      messages[index].firstSeen = min(messages[index].firstSeen, delivery.first)
     }
     guard index != 0 else { return }
     switch settlement {
@@ -336,32 +337,22 @@ final class Ledger {
     lapsePairs(of: group, at: at)
     let context = context(of: group, at: at)
     while let transition = group.monitor.tick(at: at, context: context) { transitions.append((group, transition)) }
-    group.quietUntil = group.isEarliestKnown ? group.monitor.unchangedUntil(context: context, at: at) : .zero
+    for alert in group.alerts.update(
+      verdict: group.monitor.judgement.kind, unholdable: group.unholdable, at: at)
+    { alerts.append((group, alert)) }
+    group.quietUntil =
+      group.isEarliestKnown
+      ? min(group.monitor.unchangedUntil(context: context, at: at), group.alerts.nextDeadline) : .zero
   }
 
   private func context(of group: Group, at: Timestamp) -> JudgeContext {
     group.context(deliveries: deliveries, consumers: consumers, at: at)
   }
 
-  var hasTransitions: Bool { !transitions.isEmpty }
-
   /// Breakers' timers that are due by then.
   func runTimers(by at: Timestamp) {
     let at = advance(to: at)
     for index in groups.indices where groups[index].monitor.nextDeadline <= at { tick(Int32(index), at: at) }
-  }
-
-  /// Transitions since the last call, in the order of their time; from here on they bear the wall clock's, as it was then.
-  func takeTransitions() -> [(group: Group, transition: Transition)] {
-    guard hasTransitions else { return [] }
-    defer { transitions.removeAll(keepingCapacity: true) }
-    // Those of one group are in order.
-    transitions.sort { ($0.transition.at, $0.transition.revision) < ($1.transition.at, $1.transition.revision) }
-    for i in transitions.indices {
-      transitions[i].transition.at = wall(transitions[i].transition.at)
-      transitions[i].group.keep(transitions[i].transition)
-    }
-    return transitions
   }
 
   /// Bytes of a connection that serves this group, understood or lost.

@@ -69,7 +69,7 @@ final class AMQPBench {
       "delivered": totals.delivered, "redelivered": totals.redelivered, "acked": totals.acked,
       "acked_paired": totals.acked_paired, "requeued": totals.requeued, "rejected": totals.rejected,
       "dead_lettered": totals.dead_lettered, "crashed": totals.crashed, "abandoned": totals.abandoned,
-      "exhausted": totals.exhausted, "returned": totals.returned, "moved": totals.moved,
+      "exhausted": totals.exhausted, "expired": totals.expired, "returned": totals.returned, "moved": totals.moved,
       "duplicates": totals.duplicates, "skewed": totals.skewed,
       "in_flight": UInt64(group.in_flight),
     ]
