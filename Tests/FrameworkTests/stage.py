@@ -1,0 +1,172 @@
+"""Runs the workers of one case, and says what their frameworks' hooks counted. Shared by the recorder and the live run."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+LIVE = ROOT / "Tests" / "LiveTests"
+PYTHON = ROOT / ".venv-frameworks" / "bin" / "python"
+# Its dependencies and FastStream's exclude each other.
+PROPAN_PYTHON = ROOT / ".venv-frameworks-propan" / "bin" / "python"
+BROKER_PYTHON = ROOT / ".venv" / "bin" / "python"
+# Ends of a message in the journal, as the hooks name them.
+ENDS = ("success", "failure")
+
+
+class Failure(Exception):
+    """What happened, why, and what to do, in one line."""
+
+
+class Counts(dict):
+    """How often each event stands in the journal; `attempts` is the greatest number of tries of one message."""
+
+    def __missing__(self, key):
+        return 0
+
+
+class Case:
+    """One framework with one setting.
+
+    `truth` takes the counts of the journal and returns the report's terms for each group, by key. `ends` is the number of
+    ends that the journal must have before the workers are stopped, for a number of published messages. `during` publishes
+    the second half while the workers run. `outcome` is what the report must say besides totals.
+    """
+
+    def __init__(self, name, program, truth, why, *, prefetch=1, workers=1, options=None, during=False, ends=lambda m: m,
+                 messages=60, broker="rabbitmq", outcome=None, live=True, partitions=1, topics=(), seconds=90, settle_s=1.0):
+        self.name, self.program, self.truth, self.why = name, program, truth, why
+        self.prefetch, self.workers, self.options, self.during = prefetch, workers, options or {}, during
+        self.ends, self.messages, self.broker, self.live = ends, messages, broker, live
+        self.outcome = outcome or {"verdict_not": ["healthy"]}
+        self.partitions, self.topics, self.seconds, self.settle_s = partitions, topics, seconds, settle_s
+
+    @property
+    def command(self):
+        program = str(HERE / "workers" / self.program)
+        if program.endswith(".php"):
+            return ["php", program]
+        if program.endswith(".rb"):
+            return ["ruby", program]
+        return [str(PROPAN_PYTHON if self.program == "propan_worker.py" else PYTHON), program]
+
+
+class Play:
+    """One run of a case: `publish`, `start`, `wait`, `stop`, `counts`, `close`."""
+
+    def __init__(self, case, port, messages=None, bootstrap=None, queue=None):
+        self.case, self.port, self.bootstrap = case, port, bootstrap
+        self.messages = messages or case.messages
+        self.queue = queue or case.name
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="stormfuse-framework-", dir="/tmp"))
+        self.running = []
+
+    def environment(self, messages, first=0, options=None):
+        told = {
+            "port": self.port, "bootstrap": self.bootstrap, "queue": self.queue, "messages": messages, "first": first,
+            "prefetch": self.case.prefetch, "directory": str(self.directory),
+            "options": {**self.case.options, **(options or {})},
+        }
+        return {**os.environ, "FRAMEWORK": json.dumps(told), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONWARNINGS": "ignore"}
+
+    def publish(self, share="all"):
+        """All messages, or the first or the second half of them."""
+        half = self.messages // 2
+        first, count = {"all": (0, self.messages), "first": (0, half), "second": (half, self.messages - half)}[share]
+        done = subprocess.run(
+            [*self.case.command, "publish"], env=self.environment(count, first), capture_output=True, text=True, timeout=120
+        )
+        if done.returncode:
+            raise Failure(f"{self.case.name}: publishing failed: {done.stderr[-1500:]}")
+
+    def start(self, under=()):
+        """Starts the workers, each with the words of `under` before its command."""
+        for index in range(self.case.workers):
+            log = open(self.directory / f"log-{index}", "wb")
+            process = subprocess.Popen(
+                [*under, *self.case.command, "work"], env=self.environment(self.messages, options={"name": "ab"[index]}),
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            )
+            self.running.append(process)
+
+    def counts(self):
+        counts, tries = Counts(), {}
+        journal = self.directory / "journal"
+        for line in journal.read_text().splitlines() if journal.exists() else []:
+            event, number = line.split()
+            counts[event] += 1
+            if event == "try":
+                tries[number] = tries.get(number, 0) + 1
+        counts["attempts"] = max(tries.values(), default=0)
+        return counts
+
+    def wait(self):
+        """Until the journal has all ends, and a moment more for what follows on the wire."""
+        wanted, deadline = self.case.ends(self.messages), time.monotonic() + self.case.seconds
+        while True:
+            counts = self.counts()
+            if sum(counts[end] for end in ENDS) >= wanted:
+                break
+            ended = [process for process in self.running if process.poll() is not None]
+            if ended or time.monotonic() > deadline:
+                why = f"a worker ended with status {ended[0].returncode}" if ended else "not done in time"
+                raise Failure(f"{self.case.name}: {why}: {dict(counts)}; its words: {self.words()}")
+            time.sleep(0.1)
+        time.sleep(self.case.settle_s)
+
+    def words(self):
+        return " / ".join(path.read_text(errors="replace")[-1500:] for path in sorted(self.directory.glob("log-*")))
+
+    def stop(self):
+        for process in self.running:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self.running:
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+    def close(self):
+        for process in self.running:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        for path in self.directory.iterdir():
+            path.unlink() if path.is_file() else None
+        self.directory.rmdir()
+
+
+def start_rabbitmq(folder):
+    """A broker of its own with everything in `folder`; returns its port."""
+    started = subprocess.run(
+        [sys.executable, LIVE / "broker", "start", folder, "0", "--owner", str(os.getpid()), "--cluster", "recorded"],
+        stdout=subprocess.PIPE,
+    )
+    if started.returncode:
+        raise Failure("the broker did not start; its reason is above")
+    return json.loads(started.stdout)["port"]
+
+
+def stop_rabbitmq(folder):
+    subprocess.run([sys.executable, LIVE / "broker", "stop", folder])
+
+
+def start_kafka(topics):
+    """librdkafka's mock cluster with one broker; returns its process, bootstrap and port."""
+    command = [BROKER_PYTHON, LIVE / "kafka_broker", "--owner", str(os.getpid())]
+    for topic in topics:
+        command += ["--topic", topic]
+    process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True)
+    line = process.stdout.readline()
+    if not line:
+        raise Failure("the mock broker did not start; its reason is above")
+    told = json.loads(line)
+    return process, told["bootstrap"], told["port"]
