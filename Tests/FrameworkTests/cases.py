@@ -22,7 +22,31 @@ def cases():
 
 
 def rabbitmq_cases():
-    return [*celery(), *dramatiq()]
+    return [
+        *celery(), *dramatiq(), *remoulade(), *taskiq(), *kombu(), *nameko(), *faststream(), *eventiq(), *propan(), *oslo(),
+    ]
+
+
+def plain(queue, *, hidden=False, paired=False):
+    """A retry goes back to the broker as `requeued`; a final failure is acked (hidden) or rejected. `paired`: both are the
+    settlement of a copy."""
+
+    def truth(counts):
+        return only(
+            queue, delivered=counts["try"], acked=counts["success"] + (counts["failure"] if hidden else 0),
+            acked_paired=counts["retry"] if paired else 0, requeued=counts["retry"],
+            rejected=0 if hidden else counts["failure"], attempts_max=counts["attempts"],
+        )
+
+    return truth
+
+
+def copied(queue):
+    """A retry and a dead letter are copies; what was given is acked."""
+    return lambda counts: only(
+        queue, delivered=counts["try"], acked=counts["success"], acked_paired=counts["retry"] + counts["failure"],
+        requeued=counts["retry"], dead_lettered=counts["failure"], attempts_max=counts["attempts"],
+    )
 
 
 # --- Celery -------------------------------------------------------------------------------------------------------
@@ -31,18 +55,6 @@ def rabbitmq_cases():
 def celery():
     """A retry is published to the own queue with the same id and `retries` + 1, then (late) or before (early) the message
     is acked. A final failure is acked as a success is, unless the worker rejects what failed."""
-
-    def hidden(queue):
-        return lambda counts: only(
-            queue, delivered=counts["try"], acked=counts["success"] + counts["failure"], acked_paired=counts["retry"],
-            requeued=counts["retry"], attempts_max=counts["attempts"],
-        )
-
-    def shown(queue):
-        return lambda counts: only(
-            queue, delivered=counts["try"], acked=counts["success"], acked_paired=counts["retry"],
-            requeued=counts["retry"], rejected=counts["failure"], attempts_max=counts["attempts"],
-        )
 
     why = "Celery: a retry is a publish to the own queue with the same id and retries + 1; a final failure is acked"
     rows = [
@@ -53,15 +65,15 @@ def celery():
         ("celery_two_workers", dict(prefetch=4, workers=2), {"late": True}, why + "; late acks, two workers"),
         ("celery_countdown", dict(prefetch=4), {"late": True, "countdown": 1},
          why + "; late acks; a retry is due after 1 s, until then the worker keeps it unacked"),
-        ("celery_talk", dict(prefetch=4), {"talk": True},
+        ("celery_talk", dict(prefetch=4, messages=30), {"talk": True},
          why + "; early acks; gossip, mingle and events as by default"),
     ]
     found = [
-        Case(name, "celery_worker.py", hidden(name), text, options=options, **settings)
+        Case(name, "celery_worker.py", plain(name, hidden=True, paired=True), text, options=options, **settings)
         for name, settings, options, text in rows
     ]
     found.append(Case(
-        "celery_late_reject", "celery_worker.py", shown("celery_late_reject"),
+        "celery_late_reject", "celery_worker.py", plain("celery_late_reject", paired=True),
         "Celery with acks_late and task_acks_on_failure_or_timeout=False: a final failure is a reject without requeue",
         options={"late": True, "reject": True}, prefetch=4,
     ))
@@ -91,5 +103,113 @@ def dramatiq():
         Case("dramatiq_prefetch_50", "dramatiq_worker.py", dramatiq_truth("dramatiq_prefetch_50"), why + "; prefetch 50",
              prefetch=50, during=True),
         Case("dramatiq_two_workers", "dramatiq_worker.py", dramatiq_truth("dramatiq_two_workers"), why + "; two workers",
-             workers=2, prefetch=4),
+             workers=2, prefetch=4, messages=50),
+    ]
+
+
+def remoulade():
+    why = "remoulade: as dramatiq, whose fork it is, with another client library (amqpstorm)"
+    return [
+        Case("remoulade_prefetch_1", "remoulade_worker.py", dramatiq_truth("remoulade_prefetch_1"), why),
+        Case("remoulade_two_workers", "remoulade_worker.py", dramatiq_truth("remoulade_two_workers"), why, workers=2, prefetch=4),
+    ]
+
+
+# --- taskiq -------------------------------------------------------------------------------------------------------
+
+
+def taskiq():
+    simple = (
+        "taskiq, SimpleRetryMiddleware: a retry is a new message with the same task_id and _retries + 1 in the own queue;"
+        " everything is acked, a final failure too"
+    )
+    smart = (
+        "taskiq, SmartRetryMiddleware with a delay queue: a retry has the same task_id and _retries + 1 and an expiration; the"
+        " queue's dead-letter exchange returns it; a final failure is acked"
+    )
+    rows = [
+        ("taskiq_simple", simple, dict(), {}),
+        ("taskiq_simple_early", simple + "; acknowledged when received", dict(prefetch=50, during=True), {"early": True}),
+        ("taskiq_simple_two_workers", simple + "; two workers", dict(prefetch=10, workers=2), {}),
+        ("taskiq_smart", smart, dict(), {"smart": True}),
+        ("taskiq_smart_50", smart + "; prefetch 50", dict(prefetch=50), {"smart": True}),
+    ]
+    return [
+        Case(name, "taskiq_worker.py", plain(name, hidden=True, paired=True), why, options=options, **settings)
+        for name, why, settings, options in rows
+    ]
+
+
+# --- kombu and nameko ---------------------------------------------------------------------------------------------
+
+
+def kombu():
+    return [
+        Case("kombu_copy", "kombu_worker.py", copied("kombu_copy"),
+             "kombu by hand: a retry is published to the own exchange with the same message id and x-retries + 1, a final"
+             " failure to Q.error with x-exception; then an ack", options={"how": "copy"}, prefetch=10),
+        Case("kombu_counter", "kombu_worker.py", plain("kombu_counter", hidden=True, paired=True),
+             "kombu by hand: a retry is published to the own exchange, equal but for x-retries + 1, without any id; a final"
+             " failure is acked", options={"how": "counter"}, prefetch=10),
+        Case("kombu_waiting", "kombu_worker.py", plain("kombu_waiting", paired=True),
+             "kombu by hand: a retry is published to Q.wait (TTL, returns) with the same message id; a final failure is a"
+             " reject", options={"how": "waiting"}, prefetch=10),
+        Case("kombu_requeue", "kombu_worker.py", plain("kombu_requeue"),
+             "kombu by hand: a failure is a reject with requeue, the fourth one without", options={"how": "requeue"}),
+    ]
+
+
+def nameko():
+    return [
+        Case("nameko_requeue", "nameko_worker.py", plain("nameko_requeue", hidden=True),
+             "nameko, requeue_on_error: a failure is a reject with requeue; the handler swallows the fourth one, which is acked",
+             prefetch=4),
+    ]
+
+
+# --- FastStream, eventiq, Propan, oslo.messaging ------------------------------------------------------------------
+
+
+def faststream():
+    return [
+        Case("faststream_reject", "faststream_worker.py", plain("faststream_reject"),
+             "FastStream by default: whatever raises is rejected without requeue, at its first try", options={"how": "reject"},
+             prefetch=10),
+        Case("faststream_nack", "faststream_worker.py", plain("faststream_nack"),
+             "FastStream, NACK_ON_ERROR: a failure is a nack with requeue; the fourth raises RejectMessage",
+             options={"how": "nack"}, prefetch=10),
+        Case("faststream_copies", "faststream_worker.py", copied("faststream_copies"),
+             "FastStream, ACK: the handler publishes a retry to Q.retry (TTL, returns to Q) and a final failure to Q.dead, each"
+             " with the message id and x-retry-count", options={"how": "copies"}, prefetch=10),
+        Case("faststream_first", "faststream_worker.py", copied("faststream_first"),
+             "FastStream, ACK_FIRST: acknowledged on receipt; the handler publishes what failed to Q.dead afterwards",
+             options={"how": "first"}, prefetch=10),
+    ]
+
+
+def eventiq():
+    def truth(counts):
+        return {key("eventiq_requeue%3Aupdate"): plain("x", hidden=True)(counts)[key("x")]}
+
+    return [
+        Case("eventiq_requeue", "eventiq_worker.py", truth,
+             "eventiq: a failure is a reject with requeue; what the strategy gives up is acked", prefetch=4),
+    ]
+
+
+def propan():
+    return [
+        Case("propan_retry", "propan_worker.py", plain("propan_retry"),
+             "Propan, retry=3: a failure is a nack with requeue, the fourth a reject", prefetch=4),
+    ]
+
+
+def oslo():
+    def truth(counts):
+        return {key("oslo_requeue.info"): plain("x", hidden=True)(counts)[key("x")]}
+
+    return [
+        Case("oslo_requeue", "oslo_worker.py", truth,
+             "oslo.messaging, a notification listener with allow_requeue: a failure is a reject with requeue; what the listener"
+             " gives up is acked", prefetch=4),
     ]

@@ -8,6 +8,19 @@ def key(queue):
 
 
 QUIET = {"quiet": True, "verdict_not": ["storm", "poison", "failing"]}
+# What is acked, by the end of the queue's name, as the worker notes it.
+HAND = {
+    "pipeline": ("messages are passed from A to B to C in one process, each with its ids and headers", ["", ".enriched", ".priced"]),
+    "saga": ("an orchestrator and two services in one process share a correlation id per saga", ["", ".payment", ".stock"]),
+    "pages": ("a job publishes its next page into its own queue: the same job id in the body, page + 1, no message id", [""]),
+    "pages_id": ("the same with a new message id for each page", [""]),
+    "again": ("a job publishes itself again, three times in all, with an equal body: returned, no failure", [""]),
+    "later": ("a job publishes itself again through a waiting queue (TTL) with an equal body: returned, no failure", [""]),
+    "events": ("every second message leads to an event payment.failed with an error field, and to a line in `errors`", [""]),
+    "mirror": ("a queue is copied into another with ids, headers and bodies", [""]),
+    "replay": ("a dead-letter queue is moved back into the queue it came from, with ids, headers and x-death", [".dlq"]),
+    "replay_work": ("the same in one process with that queue's worker, which acks all", ["", ".dlq"]),
+}
 
 
 def cases():
@@ -18,6 +31,18 @@ def cases():
 
     def all_acked(name):
         return lambda counts: {key(name): {"delivered": counts["success"], "acked": counts["success"], "attempts_max": 1}}
+
+    def by_hand(kind, name, queues):
+        def truth(counts):
+            groups = {}
+            for queue in queues:
+                acked = counts[f"acked:{queue}"]
+                groups[key(name + queue)] = {"delivered": acked, "acked": acked}
+                if kind in ("again", "later"):
+                    groups[key(name + queue)]["returned"] = acked - counts["success"]
+            return groups
+
+        return truth
 
     control(
         "control_celery_chain", "celery_worker.py",
@@ -35,6 +60,40 @@ def cases():
         "control_dramatiq_follow", "dramatiq_worker.py",
         "dramatiq: 30 actors enqueue one follow-up job each into their own queue, every third delayed through Q.DQ",
         all_acked("control_dramatiq_follow"), options={"follow": True, "healthy": True}, prefetch=4,
-        messages=60, ends=lambda messages: messages // 2 * 2,
+        messages=60, first_messages=30,
+    )
+    control(
+        "control_taskiq_follow", "taskiq_worker.py",
+        "taskiq: 30 tasks enqueue one follow-up task each into their own queue",
+        all_acked("control_taskiq_follow"), options={"follow": True, "healthy": True}, prefetch=4,
+        messages=60, first_messages=30,
+    )
+    for kind, (why, queues) in HAND.items():
+        name = f"control_{kind}"
+        control(
+            name, "control_worker.py", f"pika by hand: {why}", by_hand(kind, name, queues),
+            options={"kind": kind}, prefetch=4, messages=20 if kind in ("pages", "pages_id", "again", "later") else 40,
+        )
+    control(
+        "control_errors", "control_worker.py", "pika by hand: a consumer of a queue of errors acks them all",
+        lambda counts: {key("errors.payment_failed"): {"delivered": 40, "acked": 40, "attempts_max": 1}},
+        options={"kind": "errors"}, prefetch=4, messages=40, queue="errors.payment_failed",
+    )
+    control(
+        "control_rpc", "control_worker.py",
+        "pika by hand: an RPC server answers with the correlation id, every fifth time with an error field and header",
+        by_hand("rpc", "control_rpc", [""]), options={"kind": "rpc"}, prefetch=1, messages=40, during="all",
+        publisher={"call": True, "host": "::1"},
+    )
+    control(
+        "control_nameko_rpc", "nameko_worker.py",
+        "nameko: an RPC service answers with the correlation id, every fifth time with an error",
+        lambda counts: {key("rpc-control_nameko_rpc"): {"delivered": 40, "acked": 40, "attempts_max": 1}},
+        options={"rpc": True, "healthy": True}, prefetch=4, messages=40, during="all",
+    )
+    control(
+        "control_oslo_rpc", "oslo_worker.py",
+        "oslo.messaging: an RPC server answers with the correlation id, every fifth time with an exception",
+        all_acked("control_oslo_rpc"), options={"rpc": True, "healthy": True}, prefetch=4, messages=40, during="all",
     )
     return found

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Records real frameworks at work, with the truth from their own hooks, into Tests/ReplayTests/frameworks.
 
-    .venv-frameworks/bin/python Tests/FrameworkTests/record_frameworks.py [NAME…]     root, or a user who may run dumpcap
-    .venv-frameworks/bin/python Tests/FrameworkTests/record_frameworks.py --list
+    .venv-frameworks/main/bin/python Tests/FrameworkTests/record_frameworks.py [NAME…]   root, or a user who may run dumpcap
+    .venv-frameworks/main/bin/python Tests/FrameworkTests/record_frameworks.py --list
 
 `scripts/setup --for frameworks` installs what it needs. `cases.py` and `controls.py` name what there is, `workers/` has the
 programs. Each recording is NAME.pcapng and NAME.json:
@@ -24,6 +24,7 @@ import pathlib
 import shutil
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "ReplayTests"))
 
@@ -34,16 +35,21 @@ from stage import Failure, Play, start_kafka, start_rabbitmq, stop_rabbitmq  # n
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "ReplayTests" / "frameworks"
 LIMIT_BYTES = 400_000
+# So long until a worker has declared what its callers need.
+WORKERS_READY_S = 4
 
 
 def record(case, port, bootstrap, raw):
     play = Play(case, port, bootstrap=bootstrap)
     try:
-        play.publish("first" if case.during else "all")
+        if case.during != "all":
+            play.publish("first" if case.during else "all")
         stop = capture(port, raw)
         play.start()
+        if case.during == "all":
+            time.sleep(WORKERS_READY_S)
         if case.during:
-            play.publish("second")
+            play.publish("all" if case.during == "all" else "second")
         play.wait()
         play.stop()
         stop()

@@ -12,9 +12,9 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 LIVE = ROOT / "Tests" / "LiveTests"
-PYTHON = ROOT / ".venv-frameworks" / "bin" / "python"
-# Its dependencies and FastStream's exclude each other.
-PROPAN_PYTHON = ROOT / ".venv-frameworks-propan" / "bin" / "python"
+ENVIRONMENTS = ROOT / ".venv-frameworks"
+# Frameworks whose dependencies exclude those of the others.
+APART = ("eventiq", "propan", "remoulade")
 BROKER_PYTHON = ROOT / ".venv" / "bin" / "python"
 # Ends of a message in the journal, as the hooks name them.
 ENDS = ("success", "failure")
@@ -36,14 +36,17 @@ class Case:
 
     `truth` takes the counts of the journal and returns the report's terms for each group, by key. `ends` is the number of
     ends that the journal must have before the workers are stopped, for a number of published messages. `during` publishes
-    the second half while the workers run. `outcome` is what the report must say besides totals.
+    the second half, or "all", while the workers run. `first_messages` is how many are published if not all; the handlers
+    publish the others. `publisher` are options for publishing only. `outcome` is what the report must say besides totals.
     """
 
     def __init__(self, name, program, truth, why, *, prefetch=1, workers=1, options=None, during=False, ends=lambda m: m,
-                 messages=60, broker="rabbitmq", outcome=None, live=True, partitions=1, topics=(), seconds=90, settle_s=1.0):
+                 messages=60, broker="rabbitmq", outcome=None, queue=None, first_messages=None, publisher=None, partitions=1,
+                 topics=(), seconds=90, settle_s=1.0):
         self.name, self.program, self.truth, self.why = name, program, truth, why
         self.prefetch, self.workers, self.options, self.during = prefetch, workers, options or {}, during
-        self.ends, self.messages, self.broker, self.live = ends, messages, broker, live
+        self.ends, self.messages, self.broker = ends, messages, broker
+        self.queue, self.first_messages, self.publisher = queue or name, first_messages, publisher or {}
         self.outcome = outcome or {"verdict_not": ["healthy"]}
         self.partitions, self.topics, self.seconds, self.settle_s = partitions, topics, seconds, settle_s
 
@@ -54,22 +57,22 @@ class Case:
             return ["php", program]
         if program.endswith(".rb"):
             return ["ruby", program]
-        return [str(PROPAN_PYTHON if self.program == "propan_worker.py" else PYTHON), program]
+        framework = self.program.removesuffix("_worker.py")
+        return [str(ENVIRONMENTS / (framework if framework in APART else "main") / "bin" / "python"), program]
 
 
 class Play:
     """One run of a case: `publish`, `start`, `wait`, `stop`, `counts`, `close`."""
 
-    def __init__(self, case, port, messages=None, bootstrap=None, queue=None):
+    def __init__(self, case, port, messages=None, bootstrap=None):
         self.case, self.port, self.bootstrap = case, port, bootstrap
         self.messages = messages or case.messages
-        self.queue = queue or case.name
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="stormfuse-framework-", dir="/tmp"))
         self.running = []
 
     def environment(self, messages, first=0, options=None):
         told = {
-            "port": self.port, "bootstrap": self.bootstrap, "queue": self.queue, "messages": messages, "first": first,
+            "port": self.port, "bootstrap": self.bootstrap, "queue": self.case.queue, "messages": messages, "first": first,
             "prefetch": self.case.prefetch, "directory": str(self.directory),
             "options": {**self.case.options, **(options or {})},
         }
@@ -77,10 +80,12 @@ class Play:
 
     def publish(self, share="all"):
         """All messages, or the first or the second half of them."""
-        half = self.messages // 2
-        first, count = {"all": (0, self.messages), "first": (0, half), "second": (half, self.messages - half)}[share]
+        messages = self.case.first_messages or self.messages
+        half = messages // 2
+        first, count = {"all": (0, messages), "first": (0, half), "second": (half, messages - half)}[share]
         done = subprocess.run(
-            [*self.case.command, "publish"], env=self.environment(count, first), capture_output=True, text=True, timeout=120
+            [*self.case.command, "publish"], env=self.environment(count, first, self.case.publisher), capture_output=True,
+            text=True, timeout=120,
         )
         if done.returncode:
             raise Failure(f"{self.case.name}: publishing failed: {done.stderr[-1500:]}")
