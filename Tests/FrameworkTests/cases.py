@@ -24,6 +24,7 @@ def cases():
 def rabbitmq_cases():
     return [
         *celery(), *dramatiq(), *remoulade(), *taskiq(), *kombu(), *nameko(), *faststream(), *eventiq(), *propan(), *oslo(),
+        *symfony(), *by_hand(),
     ]
 
 
@@ -212,4 +213,43 @@ def oslo():
         Case("oslo_requeue", "oslo_worker.py", truth,
              "oslo.messaging, a notification listener with allow_requeue: a failure is a reject with requeue; what the listener"
              " gives up is acked", prefetch=4),
+    ]
+
+
+# --- PHP and Ruby -------------------------------------------------------------------------------------------------
+
+
+def symfony():
+    """basic.get; a retry is a copy in an exchange for delays, whose queue (TTL) returns it; then a nack without requeue."""
+    why = "Symfony Messenger: a retry is published to an exchange for delays, whose queue returns it; then a nack without requeue"
+    failed = {"failed": True}
+    return [
+        Case("symfony_failed", "symfony_worker.php", copied("symfony_failed"),
+             why + "; a final failure is published to the failure transport", options=failed, messages=40),
+        Case("symfony_no_failed", "symfony_worker.php", plain("symfony_no_failed", paired=True),
+             why + "; without a failure transport a final failure is a nack without requeue", messages=40),
+        Case("symfony_two_workers", "symfony_worker.php", copied("symfony_two_workers"),
+             why + "; a failure transport, two workers", options=failed, workers=2, messages=40),
+        Case("symfony_json", "symfony_worker.php", copied("symfony_json"),
+             why + "; JSON bodies with the stamps as headers, a failure transport", options={**failed, "json": True}, messages=40),
+    ]
+
+
+def by_hand():
+    def returned_by_reject(queue):
+        return lambda counts: only(
+            queue, delivered=counts["try"], acked=counts["success"], acked_paired=counts["failure"],
+            requeued=counts["retry"], dead_lettered=counts["failure"], attempts_max=counts["attempts"],
+        )
+
+    return [
+        Case("amqplib_retry", "amqplib_worker.php", copied("amqplib_retry"),
+             "php-amqplib by hand: a retry is published to Q.retry (TTL, returns) with x-retry-count + 1, a final failure to"
+             " Q.failed, each with its message id; then an ack", prefetch=10),
+        Case("bunny_copy", "bunny_worker.rb", plain("bunny_copy", paired=True),
+             "Bunny by hand: a retry is published to the own queue with the same message id and x-retries + 1, then acked; a"
+             " final failure is a reject without requeue", options={"how": "copy"}, prefetch=10),
+        Case("bunny_maxretry", "bunny_worker.rb", returned_by_reject("bunny_maxretry"),
+             "Sneakers' Maxretry, imitated with Bunny: a retry is a reject into an exchange whose queue (TTL) returns it; a final"
+             " failure is published to Q-error, then acked", options={"how": "maxretry"}, prefetch=10),
     ]

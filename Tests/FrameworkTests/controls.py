@@ -68,6 +68,11 @@ def cases():
         all_acked("control_taskiq_follow"), options={"follow": True, "healthy": True}, prefetch=4,
         messages=60, first_messages=30,
     )
+    control(
+        "control_symfony_follow", "symfony_worker.php",
+        "Symfony Messenger: 20 handlers enqueue one follow-up job each into their own queue, every third delayed",
+        all_acked("control_symfony_follow"), options={"follow": True, "healthy": True}, messages=40, first_messages=20,
+    )
     for kind, (why, queues) in HAND.items():
         name = f"control_{kind}"
         control(
