@@ -17,7 +17,7 @@ def only(queue, **terms):
 
 
 def cases():
-    found = [*rabbitmq_cases(), *controls.cases()]
+    found = [*rabbitmq_cases(), *kafka_cases(), *controls.cases()]
     return {case.name: case for case in found}
 
 
@@ -253,3 +253,50 @@ def by_hand():
              "Sneakers' Maxretry, imitated with Bunny: a retry is a reject into an exchange whose queue (TTL) returns it; a final"
              " failure is published to Q-error, then acked", options={"how": "maxretry"}, prefetch=10),
     ]
+
+
+# --- Kafka --------------------------------------------------------------------------------------------------------
+
+
+def kafka_cases():
+    def group(name, truth):
+        return lambda counts: {f"kafka:{name}": next(iter(truth(counts).values()))}
+
+    def seeks(counts):
+        terms = copied("x")(counts)[key("x")]
+        return {"x": {**terms, "acked_paired": counts["failure"]}}
+
+    def returned(counts):
+        return only("x", delivered=counts["try"], acked=counts["success"] + counts["retry"], returned=counts["retry"],
+                    acked_paired=counts["failure"], dead_lettered=counts["failure"])
+
+    found = []
+
+    def case(name, program, truth, why, topics=(), **settings):
+        found.append(Case(name, program, group(name, truth), why, broker="kafka", topics=[f"{name}{topic}" for topic in topics],
+                          settle_s=2.5, **settings))
+
+    # On confluent-kafka FastStream commits all partitions at once, failed records of others too: one partition.
+    for client, partitions, messages in (("aiokafka", 2, 60), ("confluent", 1, 50)):
+        case(f"kafka_faststream_{client}_seek", "faststream_kafka_worker.py", seeks,
+             f"FastStream on {client}, NACK_ON_ERROR: a failure seeks back; the fourth is published to Q.DLT, with key and value",
+             [".DLT"], options={"how": "seek", "client": client}, partitions=partitions, messages=messages)
+    case("kafka_faststream_copies", "faststream_kafka_worker.py", copied("x"),
+         "FastStream on confluent-kafka, ACK: a failure is published to Q.retry, which the same group consumes, with x-attempt"
+         " + 1; the fourth to Q.DLT", [".DLT", ".retry"], options={"how": "copies", "client": "confluent"})
+    case("kafka_faust_dead", "faust_worker.py", copied("x"),
+         "Faust: the agent sends what failed to Q.dead with its key and value; commits happen in the background", [".dead"],
+         partitions=2)
+    found.append(Case(
+        "kafka_repid_reject", "repid_worker.py", group("kafka_repid_reject", returned),
+        "repid: a retry is produced to the same topic, equal and without a count: returned; what is given up goes to repid_Q_dlq"
+        " with x-original-topic and x-original-offset", broker="kafka", topics=["repid_kafka_repid_reject_dlq"], settle_s=2.5,
+    ))
+    case("kafka_retryable_topic", "kafka_worker.py", copied("x"),
+         "Spring Kafka's RetryableTopic, imitated with confluent-kafka: a failure is produced to Q-retry-N, which the same group"
+         " consumes, in the end to Q-dlt, with retry_topic-attempts and kafka_original-* headers",
+         ["-retry-0", "-retry-1", "-retry-2", "-dlt"], options={"kind": "retryable"})
+    case("kafka_same_topic", "kafka_worker.py", copied("x"),
+         "confluent-kafka by hand: a failure is produced to its own topic with its key and value and x-retry-count + 1, the"
+         " fourth to Q.DLT", [".DLT"], options={"kind": "same_topic"}, partitions=2)
+    return found

@@ -22,6 +22,15 @@ HAND = {
     "replay_work": ("the same in one process with that queue's worker, which acks all", ["", ".dlq"]),
 }
 
+KAFKA = {
+    "mirror": ("a topic is copied into another with keys, headers and values", [".mirror"], 1),
+    "pipeline": ("records are passed from A to B to C in one process, with keys and headers", [".enriched", ".priced"], 3),
+    "replay": ("a dead-letter topic is produced into the topic it came from, with keys, headers and values", [".DLT"], 1),
+    "pages": ("a record leads to the next page in its own topic: the same key and job id, page + 1", [], 3),
+    "again": ("a record is produced again into its own topic, three times in all, equal: returned, no failure", [], 3),
+    "events": ("every second record leads to an event in payment.failed with an error field, and to one in errors", [], 1),
+}
+
 
 def cases():
     found = []
@@ -101,4 +110,17 @@ def cases():
         "oslo.messaging: an RPC server answers with the correlation id, every fifth time with an exception",
         all_acked("control_oslo_rpc"), options={"rpc": True, "healthy": True}, prefetch=4, messages=40, during="all",
     )
+    for kind, (why, topics, runs) in KAFKA.items():
+        name = f"control_kafka_{kind}"
+
+        def truth(counts, name=name, kind=kind):
+            terms = {"delivered": counts["acked"], "acked": counts["acked"]}
+            if kind == "again":
+                terms["returned"] = counts["acked"] - counts["success"]
+            return {f"kafka:{name}": terms}
+
+        control(
+            name, "kafka_worker.py", f"confluent-kafka by hand: {why}", truth, options={"kind": kind}, broker="kafka",
+            topics=[f"{name}{topic}" for topic in topics] + ["payment.failed", "errors"], messages=60 // runs,
+        )
     return found

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -144,9 +145,7 @@ class Play:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-        for path in self.directory.iterdir():
-            path.unlink() if path.is_file() else None
-        self.directory.rmdir()
+        shutil.rmtree(self.directory)
 
 
 def start_rabbitmq(folder):
