@@ -24,7 +24,7 @@ import Traces
       "wild_error_queue", "wild_waiting_queue", "wild_x_death_republished",
     ],
     "a copy that a Kafka consumer produces, or a plain dead letter of it, is not understood": [
-      "kafka_faststream_aiokafka", "kafka_faststream_aiokafka_seek", "kafka_faststream_confluent_seek",
+      "kafka_faststream_aiokafka", "kafka_faststream_aiokafka_seek",
       "kafka_faststream_copies", "kafka_faust_dead", "kafka_repid", "kafka_repid_reject", "kafka_same_topic",
       "wild_kafka_same_topic",
     ],
