@@ -19,6 +19,7 @@ APART = ("eventiq", "propan", "remoulade")
 BROKER_PYTHON = ROOT / ".venv" / "bin" / "python"
 # Ends of a message in the journal, as the hooks name them.
 ENDS = ("success", "failure")
+ENDING_S = 20
 
 
 class Failure(Exception):
@@ -37,17 +38,17 @@ class Case:
 
     `truth` takes the counts of the journal and returns the report's terms for each group, by key. `ends` is the number of
     ends that the journal must have before the workers are stopped, for a number of published messages. `during` publishes
-    the second half, or "all", while the workers run. `first_messages` is how many are published if not all; the handlers
-    publish the others. `publisher` are options for publishing only. `outcome` is what the report must say besides totals.
+    the second half, or "all", while the workers run. `published` is the share of messages that is published; the
+    handlers publish the others. `publisher` are options for publishing only. `outcome` is what the report must say besides totals.
     """
 
     def __init__(self, name, program, truth, why, *, prefetch=1, workers=1, options=None, during=False, ends=lambda m: m,
-                 messages=60, broker="rabbitmq", outcome=None, queue=None, first_messages=None, publisher=None, partitions=1,
+                 messages=60, broker="rabbitmq", outcome=None, queue=None, published=1.0, publisher=None, partitions=1,
                  topics=(), seconds=90, settle_s=1.0):
         self.name, self.program, self.truth, self.why = name, program, truth, why
         self.prefetch, self.workers, self.options, self.during = prefetch, workers, options or {}, during
         self.ends, self.messages, self.broker = ends, messages, broker
-        self.queue, self.first_messages, self.publisher = queue or name, first_messages, publisher or {}
+        self.queue, self.published, self.publisher = queue or name, published, publisher or {}
         self.outcome = outcome or {"verdict_not": ["healthy"]}
         self.partitions, self.topics, self.seconds, self.settle_s = partitions, topics, seconds, settle_s
 
@@ -65,11 +66,11 @@ class Case:
 class Play:
     """One run of a case: `publish`, `start`, `wait`, `stop`, `counts`, `close`."""
 
-    def __init__(self, case, port, messages=None, bootstrap=None):
+    def __init__(self, case, port, messages=None, bootstrap=None, seconds=None):
         self.case, self.port, self.bootstrap = case, port, bootstrap
-        self.messages = messages or case.messages
+        self.messages, self.seconds = messages or case.messages, seconds or case.seconds
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="stormfuse-framework-", dir="/tmp"))
-        self.running = []
+        self.process = None
 
     def environment(self, messages, first=0, options=None):
         told = {
@@ -81,7 +82,7 @@ class Play:
 
     def publish(self, share="all"):
         """All messages, or the first or the second half of them."""
-        messages = self.case.first_messages or self.messages
+        messages = round(self.messages * self.case.published)
         half = messages // 2
         first, count = {"all": (0, messages), "first": (0, half), "second": (half, messages - half)}[share]
         done = subprocess.run(
@@ -92,14 +93,13 @@ class Play:
             raise Failure(f"{self.case.name}: publishing failed: {done.stderr[-1500:]}")
 
     def start(self, under=()):
-        """Starts the workers, each with the words of `under` before its command."""
-        for index in range(self.case.workers):
-            log = open(self.directory / f"log-{index}", "wb")
-            process = subprocess.Popen(
-                [*under, *self.case.command, "work"], env=self.environment(self.messages, options={"name": "ab"[index]}),
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+        """Starts the workers, as one process with children, with the words of `under` before its command."""
+        command = [*under, sys.executable, HERE / "together.py", self.case.workers, *self.case.command, "work"]
+        with open(self.directory / "log", "wb") as log:
+            self.process = subprocess.Popen(
+                [str(word) for word in command], env=self.environment(self.messages), stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, start_new_session=True,
             )
-            self.running.append(process)
 
     def counts(self):
         counts, tries = Counts(), {}
@@ -114,37 +114,37 @@ class Play:
 
     def wait(self):
         """Until the journal has all ends, and a moment more for what follows on the wire."""
-        wanted, deadline = self.case.ends(self.messages), time.monotonic() + self.case.seconds
+        wanted, deadline = self.case.ends(self.messages), time.monotonic() + self.seconds
         while True:
             counts = self.counts()
             if sum(counts[end] for end in ENDS) >= wanted:
                 break
-            ended = [process for process in self.running if process.poll() is not None]
-            if ended or time.monotonic() > deadline:
-                why = f"a worker ended with status {ended[0].returncode}" if ended else "not done in time"
+            status = self.process.poll()
+            if status is not None or time.monotonic() > deadline:
+                why = "not done in time" if status is None else f"a worker ended with status {status}"
                 raise Failure(f"{self.case.name}: {why}: {dict(counts)}; its words: {self.words()}")
             time.sleep(0.1)
         time.sleep(self.case.settle_s)
 
     def words(self):
-        return " / ".join(path.read_text(errors="replace")[-1500:] for path in sorted(self.directory.glob("log-*")))
+        return (self.directory / "log").read_text(errors="replace")[-1500:]
 
     def stop(self):
-        for process in self.running:
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-        for process in self.running:
+        """Ends the workers in good order, with SIGKILL after a while."""
+        if self.process.poll() is None:
+            self.process.terminate()
             try:
-                process.wait(20)
+                self.process.wait(ENDING_S)
             except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+                self.kill()
+
+    def kill(self):
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
     def close(self):
-        for process in self.running:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
         shutil.rmtree(self.directory)
 
 
