@@ -80,6 +80,12 @@ package struct Engine: ~Copyable {
     set { capture.dropped = newValue }
   }
 
+  /// Packets of capture files that gave no segment so far, by reason: the report's `capture.not_read`.
+  package var packetsNotRead: [String: UInt64] {
+    get { capture.notRead }
+    set { capture.notRead = newValue }
+  }
+
   /// How far the wall clock is ahead of the engine's time. Live, that time begins where the wall clock stands and then runs
   /// evenly: whoever sets the clock moves no timer. Times of the wall clock on the wire (when a message was enqueued) are
   /// taken back by this much, moments that are told or remembered are told with it. 0 in a replay.
@@ -225,6 +231,7 @@ struct CaptureCounters {
   var unattributedLosses: [CaptureLoss.Cause: UInt64] = [:]
   /// By what it was.
   var dropped: [String: UInt64] = [:]
+  var notRead: [String: UInt64] = [:]
 
   mutating func count(_ loss: CaptureLoss) {
     if loss.cookie == 0 { unattributedLosses[loss.cause, default: 0] &+= loss.bytes }

@@ -29,7 +29,8 @@ struct ReportBuilder {
       undecoded: connections.undecoded.sorted { $0.key < $1.key }.map {
         .init(reason: $0.key, connections: $0.value.count, addresses: $0.value.ends.map(\.description))
       },
-      losses: losses.filter { $0.value > 0 }, dropped: dropped(), decoded: connections.decoded)
+      losses: losses.filter { $0.value > 0 }, dropped: dropped(),
+      not_read: capture.notRead.isEmpty ? nil : capture.notRead, decoded: connections.decoded)
   }
 
   private func dropped() -> [String: UInt64] {
