@@ -54,6 +54,7 @@ package struct Engine: ~Copyable {
     capture.segments &+= 1
     capture.bytes &+= UInt64(max(0, segment.length))
     let connection = connections.connection(of: segment)
+    ledger.journal?.look(at: connection, to)
     connection.ingest(segment, payload)
     if connection.hasNews {
       connections.note(connection, into: &effects)

@@ -36,6 +36,7 @@ extension Ledger {
     let group = groups[Int(deliveries[id].group)]
     group.copies[producer, default: 0] += 1
     group.attempts.raise(to: Int(deliveries[id].attempt))
+    journal?.copied(deliveries[id], of: group, to: producers[producer], at: advance(to: at))
     settle(id, as: settlement, at: at, keep: true)
   }
 
@@ -48,6 +49,7 @@ extension Ledger {
     guard group.totals.acked > 0 else { return }
     group.copies[producer, default: 0] += 1
     group.attempts.raise(to: Int(attempt))
+    journal?.copied(ack.delivery, of: group, to: producers[producer], at: advance(to: at))
     group.count(consumers[ack.delivery.consumer].partition) { $0.ackedPaired += 1 }
     revoke(ack, of: group, as: settlement, attempt: max(attempt, ack.delivery.attempt), at: at)
   }
@@ -60,6 +62,7 @@ extension Ledger {
     let at = advance(to: at)
     group.lastActive = at
     let partition = consumers[delivery.consumer].partition
+    journal?.revised(delivery, of: group, from: .acked, to: settlement, at: at)
     group.count(partition) {
       $0.acked -= 1
       $0.count(settlement)
@@ -80,6 +83,7 @@ extension Ledger {
     guard group.totals.expired > 0 else { return }
     group.lastActive = at
     let partition = consumers[delivery.consumer].partition
+    journal?.revised(delivery, of: group, from: .expired, to: .requeued, at: at)
     group.count(partition) {
       $0.expired -= 1
       $0.count(.requeued)

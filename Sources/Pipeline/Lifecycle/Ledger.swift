@@ -22,6 +22,8 @@ final class Ledger {
   var deliveries: DeliveryTable
   var messages: MessageTable
   var producers: ProducerTable
+  /// What is booked of each message, for `stormfuse explain`; nil in a live run and a replay.
+  var journal: Journal?
   /// Transitions since they were last taken, oldest first.
   var transitions: [(group: Group, transition: Transition)] = []
   /// Deliveries that fit no group, or several, by destination.
@@ -186,6 +188,9 @@ final class Ledger {
     if index != 0 { messages[index].inFlight = id }
     group.link(id, in: &deliveries)
     consumers[arrival.consumer].inFlight += 1
+    journal?.delivered(
+      delivery, source, isRepeat: isRepeat, isDuplicate: isDuplicate, isCopy: false,
+      hasID: arrival.hasOwnID || arrival.isSelfTracked, to: group)
     if noAck {
       settle(id, as: .acked, at: at)
       return 0
@@ -231,6 +236,8 @@ final class Ledger {
     consumers[delivery.consumer].lastSettled = at
     consumers[delivery.consumer].inFlight -= 1
 
+    journal?.settled(delivery, of: group, as: settlement, at: at)
+
     let tried = settlement == .acked || settlement.isFailure
     let delay_ns = tried ? max(0, at.ns &- delivery.enqueued_ns &- delivery.deliberate_ns) : nil
     remember(delivery, id, settlement, at, group)
@@ -275,6 +282,7 @@ final class Ledger {
     dropPaired(id)
     group.count(consumers[delivery.consumer].partition) { $0.ackedPaired += 1 }
     group.lastActive = at
+    journal?.acknowledged(delivery, of: group, at: at)
     var outcome = Outcome(
       settlement: .acked, paired: true, attempt: delivery.attempt, delay_ns: nil, settleLatency_ns: 0,
       message: delivery.message, deliveredAt: delivery.at)

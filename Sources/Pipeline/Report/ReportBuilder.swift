@@ -74,7 +74,7 @@ struct ReportBuilder {
         .init(kind: $0.kind, rule: $0.rule, from: wall($0.from), to: $0.to.map(wall), evidence: $0.evidence)
       },
       poison_messages: group.monitor.poison.list.map {
-        .init(message: group.labels[$0.message] ?? "hash:" + hex($0.message), failures: Int(clamping: $0.failures))
+        .init(message: group.labels[$0.message] ?? Group.unnamed($0.message), failures: Int(clamping: $0.failures))
       },
       breaker: breakerReport(group),
       partitions: group.partitions.map {
@@ -140,11 +140,6 @@ struct ReportBuilder {
   private func wall(_ at: Timestamp) -> RFC3339 { RFC3339(ledger.wall(at)) }
 
   private func seconds(_ ns: Int64) -> Double { Double(ns) / 1e9 }
-
-  private func hex(_ number: UInt64) -> String {
-    let digits = String(number, radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits
-  }
 }
 
 extension Report.TransitionReport {

@@ -56,7 +56,9 @@ extension AMQPSession {
     identify(&channel.inbound, header, in: frame)
     count(&channel.inbound.arrival, headers, history, queue)
     date(&channel.inbound.arrival, header, headers, history)
-    if !header.messageID.isEmpty, channel.inbound.arrival.redelivered || channel.inbound.arrival.attempt ?? 1 > 1 {
+    if !header.messageID.isEmpty,
+      channel.inbound.arrival.redelivered || channel.inbound.arrival.attempt ?? 1 > 1 || ledger.tellsMessages
+    {
       ledger.label(
         channel.inbound.arrival.message, of: channel.inbound.consumer.group, header.messageID.string(in: frame))
     }
