@@ -38,7 +38,7 @@ package struct Engine: ~Copyable {
     protocols: [any BrokerProtocol.Type]
   ) {
     self.origin = origin
-    ledger = Ledger(settings: settings, target: target)
+    ledger = Ledger(settings: settings, target: target, hashKey: KeyedHash.Key(hashKey.0, hashKey.1))
     self.protocols = TargetProtocols(protocols, key: KeyedHash.Key(hashKey.0, hashKey.1), ledger: ledger)
     connections = ConnectionTable(bound: settings.limits.connections, protocols: self.protocols)
   }

@@ -87,9 +87,11 @@ package struct GroupMonitor {
     return probe(outcome, at: now)
   }
 
-  /// An ack that was recorded at that moment was no success; record the failure next.
-  package mutating func revokeAck(recordedAt at: Timestamp, partition: Int? = nil) {
-    windows.revokeAck(countedAt: at, partition: partition)
+  /// What was recorded at that moment has ended otherwise; record that next.
+  package mutating func revoke(
+    _ settlement: Settlement, causeUnknown: Bool = false, recordedAt at: Timestamp, partition: Int? = nil
+  ) {
+    windows.revoke(settlement, causeUnknown: causeUnknown, countedAt: at, partition: partition)
   }
 
   /// How a delivery will be settled is known, but it is not settled yet: the answer is being held. Half-open listens to

@@ -93,10 +93,12 @@ package struct GroupWindows {
     }
   }
 
-  mutating func revokeAck(countedAt at: Timestamp, partition: Int?) {
-    main.revokeAck(countedAt: at)
-    if !own.isEmpty { own[0].revokeAck(countedAt: at) }
-    if let partition, partitions.indices.contains(partition) { partitions[partition].window.revokeAck(countedAt: at) }
+  mutating func revoke(_ settlement: Settlement, causeUnknown: Bool, countedAt at: Timestamp, partition: Int?) {
+    main.revoke(settlement, causeUnknown: causeUnknown, countedAt: at)
+    if !own.isEmpty { own[0].revoke(settlement, causeUnknown: causeUnknown, countedAt: at) }
+    if let partition, partitions.indices.contains(partition) {
+      partitions[partition].window.revoke(settlement, causeUnknown: causeUnknown, countedAt: at)
+    }
   }
 
   @inline(__always) mutating func record(understood_bytes: UInt64, lost_bytes: UInt64, at now: Timestamp) {

@@ -63,6 +63,7 @@ final class Journal {
   /// The connection whose segment is looked at, and when that came.
   private weak var connection: Connection?
   private var now = Timestamp.zero
+  private var roots: [UInt64: UInt64] = [:]
   private var groupPlaces: [UInt32: UInt32] = [:]
   private var namePlaces: [String: UInt32] = [:]
   private var connectionPlaces: [Endpoint: UInt32] = [:]
@@ -113,15 +114,16 @@ final class Journal {
   func inferred(_ rule: String, _ message: UInt64, of group: Group) {
     guard entries.count < limit else { return drop() }
     entries.append(
-      Entry(at: now, message: message, group: place(of: group), what: .inferred(rule: place(of: rule))))
+      Entry(at: now, message: root(of: message), group: place(of: group), what: .inferred(rule: place(of: rule))))
   }
 
-  func noted(_ what: What, _ delivery: Delivery, of group: Group, at: Timestamp) {
-    add(delivery, group, at: at, what)
+  func noted(_ what: What, _ delivery: Delivery, of group: Group) {
+    add(delivery, group, at: now, what)
   }
 
   /// What people call that message.
   func name(_ message: UInt64, _ id: String) {
+    let message = root(of: message)
     guard !id.isEmpty, ids[message] != nil || ids.count < limit else { return }
     var known = ids[message, default: []]
     guard known.count < Self.mostIDs, !known.contains(id) else { return }
@@ -129,16 +131,20 @@ final class Journal {
     ids[message] = known
   }
 
-  /// The message `copy` turned out to be another try of `message`: its id is one more of that one's.
+  /// What the ledger keeps as the message `copy` is a copy of `message`: both are told as one from now on.
   func join(_ copy: UInt64, to message: UInt64) {
-    for id in ids.removeValue(forKey: copy) ?? [] { name(message, id) }
+    let message = root(of: message)
+    if copy != message, roots.count < limit { roots[copy] = message }
   }
+
+  /// The message that it is told as: the one that it is a copy of, if it is one.
+  private func root(of message: UInt64) -> UInt64 { roots.isEmpty ? message : roots[message] ?? message }
 
   // MARK: Places
 
   private func add(_ delivery: Delivery, _ group: Group, at: Timestamp, _ what: What) {
     guard entries.count < limit else { return drop() }
-    entries.append(Entry(at: at, message: delivery.message, group: place(of: group), what: what))
+    entries.append(Entry(at: at, message: root(of: delivery.message), group: place(of: group), what: what))
   }
 
   private func drop() { dropped &+= 1 }

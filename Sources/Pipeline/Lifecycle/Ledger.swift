@@ -22,6 +22,12 @@ final class Ledger {
   var deliveries: DeliveryTable
   var messages: MessageTable
   var producers: ProducerTable
+  /// Deliveries that copies may be made of, and copies that may come back.
+  var sources = SourceTable()
+  var passages = PassageTable()
+  var markReader: MarkReader
+  /// Deliveries that are still to be kept in `sources`; see `wantsMarks`.
+  var markedDeliveriesLeft = Ledger.markedAtFirst
   /// What is booked of each message, for `stormfuse explain`; nil in a live run and a replay.
   var journal: Journal?
   /// Transitions since they were last taken, oldest first.
@@ -48,7 +54,9 @@ final class Ledger {
     var cluster: ClusterID
   }
 
-  init(settings: Settings, target: String) {
+  /// `hashKey`: of the hashes that sessions give it.
+  init(settings: Settings, target: String, hashKey: KeyedHash.Key = .init(0, 0)) {
+    markReader = MarkReader(key: hashKey)
     self.settings = settings
     self.target = target
     clusters = ClusterTable(configured: settings.cluster)
@@ -143,8 +151,16 @@ final class Ledger {
   // MARK: Deliveries
 
   /// A message has reached its consumer. Returns the delivery, or 0 if it is settled already (`noAck`).
-  func deliver(_ arrival: Arrival, noAck: Bool, isStream: Bool) -> DeliveryID {
+  ///
+  /// `marks`: what copies of it can be known by, if `wantsMarks` asked for it.
+  /// `label`: what people call the message, asked for only if it is another try.
+  func deliver(
+    _ arrival: Arrival, noAck: Bool, isStream: Bool, marks: MessageMarks? = nil, label: @autoclosure () -> String = ""
+  ) -> DeliveryID {
     let at = advance(to: arrival.at)
+    var arrival = arrival
+    var returned = Returned()
+    if let marks { returned = arrived(&arrival, marks, at: at) }
     if deliveries.isFull { makeRoom() }
     let group = groups[Int(arrival.group)]
     group.lastActive = at
@@ -164,11 +180,16 @@ final class Ledger {
       if isRepeat { totals.redelivered += 1 }
       if isDuplicate { totals.duplicates += 1 }
     }
-    let (attempt, source) = attempt(arrival, messages[index])
+    var (attempt, source) = attempt(arrival, messages[index])
+    if let marks { raise(&attempt, &source, returned, marks) }
     // Even a repeat is of a message, whose first delivery was not seen.
     if index != 0, !arrival.redelivered || messages[index].first == 0 { messages[index].first &+= 1 }
     group.attemptSources.insert(source)
     group.attempts.record(Int(attempt))
+    if attempt > 1 || isRepeat {
+      let text = label()
+      if !text.isEmpty { group.label(arrival.message, text) }
+    }
 
     var delivery = Delivery()
     delivery.group = arrival.group
@@ -185,12 +206,20 @@ final class Ledger {
     dateEnqueueing(of: &delivery, arrival, firstSeen: index == 0 ? at : messages[index].firstSeen, group)
 
     let id = deliveries.insert(delivery)
+    if let marks {
+      deliveries[id].source = keepSource(
+        id, delivery, marks, passage: returned.passage, groupSerial: group.serial)
+    }
     if index != 0 { messages[index].inFlight = id }
     group.link(id, in: &deliveries)
     consumers[arrival.consumer].inFlight += 1
-    journal?.delivered(
-      delivery, source, isRepeat: isRepeat, isDuplicate: isDuplicate, isCopy: false,
-      hasID: arrival.hasOwnID || arrival.isSelfTracked, to: group)
+    if let journal {
+      if returned.passage != 0 { journal.join(delivery.message, to: passages[returned.passage].message) }
+      journal.name(delivery.message, label())
+      journal.delivered(
+        delivery, source, isRepeat: isRepeat, isDuplicate: isDuplicate, isCopy: returned.passage != 0,
+        hasID: arrival.hasOwnID || arrival.isSelfTracked, to: group)
+    }
     if noAck {
       settle(id, as: .acked, at: at)
       return 0
@@ -230,7 +259,15 @@ final class Ledger {
     group.lastActive = at
     group.unlink(id, in: &deliveries)
     let partition = consumers[delivery.consumer].partition
-    group.count(partition) { $0.count(settlement) }
+    let isMoved = settlement == .acked && delivery.flags.contains(.moved)
+    group.count(partition) {
+      $0.count(settlement)
+      if isMoved { $0.moved += 1 }
+      if settlement == .acked, delivery.flags.contains(.returned) { $0.returned += 1 }
+    }
+    if delivery.source != 0, !keep {
+      sourceEnded(delivery, as: settlement, causeUnknown: causeUnknown, inBatch: inBatch, at: at)
+    }
     let latencyFrom = max(delivery.at, consumers[delivery.consumer].lastSettled)
     let latency_ns = max(0, at - latencyFrom)
     consumers[delivery.consumer].lastSettled = at
@@ -259,48 +296,14 @@ final class Ledger {
     }
     assert(group.totals.delivered == group.totals.settled + UInt64(group.inFlight), "the equation of \(group.key)")
     var outcome = Outcome(
-      settlement: settlement, causeUnknown: causeUnknown, attempt: delivery.attempt, delay_ns: delay_ns,
+      settlement: settlement, paired: isMoved, causeUnknown: causeUnknown, attempt: delivery.attempt,
+      delay_ns: delay_ns,
       delayIsLowerBound: delivery.flags.contains(.lowerBound), settleLatency_ns: latency_ns, message: delivery.message,
       deliveredAt: delivery.at)
     // An answer that was seen but never passed is none: a crash counts, whatever was foretold.
     outcome.isForetold = delivery.flags.contains(.foretold) && settlement != .crashed
     outcome.wasHeld = delivery.flags.contains(.answeredHeld) && settlement != .crashed
     record(outcome, group, delivery.group, partition: inBatch ? nil : group.window(of: partition), at: at)
-  }
-
-  /// The acknowledgement of a delivery that an own dead-letter or retry publish had settled. It says nothing any more if
-  /// that was longer ago than the group's window.
-  func acknowledgePaired(_ id: DeliveryID, at: Timestamp) {
-    let at = advance(to: at)
-    let group = groups[Int(deliveries[id].group)]
-    lapsePairs(of: group, at: at)
-    guard deliveries.isLive(id) else {
-      dropped.unmatchedSettlements += 1
-      return
-    }
-    let delivery = deliveries[id]
-    dropPaired(id)
-    group.count(consumers[delivery.consumer].partition) { $0.ackedPaired += 1 }
-    group.lastActive = at
-    journal?.acknowledged(delivery, of: group, at: at)
-    var outcome = Outcome(
-      settlement: .acked, paired: true, attempt: delivery.attempt, delay_ns: nil, settleLatency_ns: 0,
-      message: delivery.message, deliveredAt: delivery.at)
-    outcome.wasHeld = delivery.flags.contains(.answeredHeld)
-    record(outcome, group, delivery.group, partition: nil, at: at)
-  }
-
-  /// Forgets a paired delivery whose acknowledgement can't come any more.
-  func dropPaired(_ id: DeliveryID) {
-    groups[Int(deliveries[id].group)].unlinkPaired(id, in: &deliveries)
-    deliveries.remove(id)
-  }
-
-  /// A pair lapses with the window.
-  private func lapsePairs(of group: Group, at: Timestamp) {
-    while group.oldestPaired != 0, at - deliveries[group.oldestPaired].pairedAt > group.monitor.windows.main.span_ns {
-      dropPaired(group.oldestPaired)
-    }
   }
 
   private func remember(

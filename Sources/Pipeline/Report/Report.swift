@@ -210,8 +210,18 @@ package struct Report: Codable, Equatable, Sendable {
     package var system: String
     package var destination: String
     package var published: UInt64
-    /// `normal`, `retry` or `dead_letter`.
+    /// What it was taken for: `normal`, `retry` or `dead_letter`.
     package var kind: String
+    /// By what: `name`, `configured`, `dead_letter_target`, `consumed`, `declared`, `came_back`, `handed_back`
+    /// (`ProducerTable.Why`); nil where nothing was decided.
+    package var why: String?
+    /// Of those published, copies that ended a delivery.
+    package var copies: UInt64?
+
+    mutating func add(_ published: UInt64, copies: UInt64) {
+      self.published += published
+      if copies > 0 { self.copies = (self.copies ?? 0) + copies }
+    }
   }
 
   package struct Topology: Codable, Equatable, Sendable {

@@ -121,12 +121,14 @@ struct ReportBuilder {
   private func producers() -> [Report.Producer] {
     var sums: [String: Report.Producer] = [:]
     for entry in ledger.producers.entries where entry.published > 0 {
-      let id = "\(entry.system.rawValue) \(entry.destination) \(entry.kind.rawValue)"
+      let kind = entry.shownKind.rawValue
+      let id = "\(entry.system.rawValue) \(entry.destination) \(kind)"
       sums[
         id,
         default: .init(
-          system: entry.system.rawValue, destination: entry.destination, published: 0, kind: entry.kind.rawValue)
-      ].published += entry.published
+          system: entry.system.rawValue, destination: entry.destination, published: 0, kind: kind,
+          why: entry.shownWhy?.rawValue)
+      ].add(entry.published, copies: entry.copies)
     }
     return sums.values.sorted { ($0.system, $0.destination, $0.kind) < ($1.system, $1.destination, $1.kind) }
   }

@@ -211,7 +211,9 @@ extension AMQPSession: AMQPFactSink {
     case .channelOpen, .channelCloseOk: closeChannel(number, at: at)
     case .channelClose: closeChannel(number, as: .closedByClient, at: at)
     case .basicPublish, .basicRecoverAsync, .basicGet, .basicConsume, .basicCancel, .basicQos,
-      .queueDeclare, .queueBind, .queueUnbind, .queueDelete, .txSelect, .txCommit, .txRollback:
+      .queueDeclare, .queueBind, .queueUnbind, .queueDelete, .exchangeDeclare, .exchangeBind, .exchangeUnbind,
+      .txSelect,
+      .txCommit, .txRollback:
       // What a client still says on a channel that the server closed is void.
       guard let channel = channel(number), channel.phase == .open else { return }
       clientMethod(method, on: channel, in: frame, at: at)
@@ -238,6 +240,19 @@ extension AMQPSession: AMQPFactSink {
     case .queueUnbind(let bind):
       topology.unbind(
         queue: queueName(bind.queue, channel, in: frame), exchange: bind.exchange.string(in: frame),
+        key: bind.routingKey.string(in: frame))
+    case .exchangeDeclare(let declare):
+      if !declare.passive {
+        topology.declare(
+          exchange: declare.exchange.string(in: frame), type: AMQPTopology.ExchangeType(declare.type, in: frame))
+      }
+    case .exchangeBind(let bind):
+      topology.bind(
+        exchange: bind.destination.string(in: frame), to: bind.source.string(in: frame),
+        key: bind.routingKey.string(in: frame))
+    case .exchangeUnbind(let bind):
+      topology.unbind(
+        exchange: bind.destination.string(in: frame), from: bind.source.string(in: frame),
         key: bind.routingKey.string(in: frame))
     case .queueDelete(let queue, _, _, _): topology.delete(queue: queueName(queue, channel, in: frame))
     case .txSelect: channel.isTransactional = true
