@@ -54,6 +54,7 @@ package struct Engine: ~Copyable {
     capture.segments &+= 1
     capture.bytes &+= UInt64(max(0, segment.length))
     let connection = connections.connection(of: segment)
+    ledger.journal?.look(at: connection, to)
     connection.ingest(segment, payload)
     if connection.hasNews {
       connections.note(connection, into: &effects)
@@ -78,6 +79,12 @@ package struct Engine: ~Copyable {
   package var droppedByCapture: [String: UInt64] {
     get { capture.dropped }
     set { capture.dropped = newValue }
+  }
+
+  /// Packets of capture files that gave no segment so far, by reason: the report's `capture.not_read`.
+  package var packetsNotRead: [String: UInt64] {
+    get { capture.notRead }
+    set { capture.notRead = newValue }
   }
 
   /// How far the wall clock is ahead of the engine's time. Live, that time begins where the wall clock stands and then runs
@@ -234,6 +241,7 @@ struct CaptureCounters {
   var unattributedLosses: [CaptureLoss.Cause: UInt64] = [:]
   /// By what it was.
   var dropped: [String: UInt64] = [:]
+  var notRead: [String: UInt64] = [:]
 
   mutating func count(_ loss: CaptureLoss) {
     if loss.cookie == 0 { unattributedLosses[loss.cause, default: 0] &+= loss.bytes }

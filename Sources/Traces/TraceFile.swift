@@ -51,10 +51,13 @@ struct TraceFile {
     note(record)
     var goesOn = true
     let packet = ByteView(view.slice(record.offset, record.captured))
-    switch decode(record, packet) {
+    var decoded = decode(record, packet)
+    if case .other(let payload) = decoded { decoded = Tunnel.decode(packet, payload, time: record.at) }
+    switch decoded {
     case .segment(let found):
       statistics.segments &+= 1
       goesOn = body(found.segment, packet.slice(found.payloadAt, found.payloadCount).bytes)
+    case .other: noteUndecoded(.notTCP, record)
     case .undecoded(let reason):
       noteUndecoded(reason, record)
     }

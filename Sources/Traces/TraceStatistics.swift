@@ -28,45 +28,27 @@ package struct TraceStatistics: Sendable, Equatable {
     set { undecoded[Int(reason.rawValue)] = newValue }
   }
 
+  /// How many packets gave no segment, by reason as reports have it; without reasons that did not occur.
+  package var notRead: [String: UInt64] {
+    var counts: [String: UInt64] = [:]
+    for reason in Unreadable.allCases where self[reason] > 0 && reason != .linkType {
+      counts[reason.name] = self[reason]
+    }
+    for (number, packets) in unknownLinkTypes { counts["\(Unreadable.linkType.name)_\(number)"] = packets }
+    return counts
+  }
+
   /// One line for each reason that occurred, for people.
   package var undecodedLines: [String] {
     var lines: [String] = []
     for reason in Unreadable.allCases where self[reason] > 0 && reason != .linkType {
-      lines.append("\(self[reason]) packets: \(reason.explanation)")
+      lines.append("\(Self.packets(self[reason]))\(reason.explanation)")
     }
     for (number, packets) in unknownLinkTypes.sorted(by: { $0.key < $1.key }) {
-      lines.append("\(packets) packets: link type \(number) (\(LinkType.name(number))) is not read")
+      lines.append("\(Self.packets(packets)): link type \(number) (\(LinkType.name(number))) is not read")
     }
     return lines
   }
-}
 
-/// Why a packet gave no segment.
-package enum Unreadable: UInt8, Sendable, CaseIterable {
-  case linkType, notIP, notTCP, fragment, headersCut, malformed, unknownInterface
-
-  /// As it appears in reports and metrics.
-  package var name: String {
-    switch self {
-    case .linkType: "link_type"
-    case .notIP: "not_ip"
-    case .notTCP: "not_tcp"
-    case .fragment: "ip_fragment"
-    case .headersCut: "headers_cut"
-    case .malformed: "malformed"
-    case .unknownInterface: "unknown_interface"
-    }
-  }
-
-  package var explanation: String {
-    switch self {
-    case .linkType: "link type not read"
-    case .notIP: "neither IPv4 nor IPv6"
-    case .notTCP: "IP, but not TCP"
-    case .fragment: "IP fragment; fragments are not put together"
-    case .headersCut: "cut off before the end of the TCP header; capture with a larger snap length"
-    case .malformed: "header fields contradict each other"
-    case .unknownInterface: "names an interface that the file does not describe"
-    }
-  }
+  private static func packets(_ count: UInt64) -> String { count == 1 ? "1 packet" : "\(count) packets" }
 }

@@ -14,6 +14,10 @@ enum Captured {
   /// Two connections of NATS, two of Redis, and nothing else.
   static let nats = captures.appending(path: "nats_healthy_pull.pcapng").path
   static let redis = captures.appending(path: "redis_storm.pcapng").path
+  /// A consumer whose broker is reached through VXLAN.
+  static let tunnel = captures.appending(path: "amqp_vxlan.pcapng").path
+  /// Kafka: records that are tried three times, then produced to a dead-letter topic, compressed.
+  static let kafka = captures.appending(path: "kafka_storm_gzip.pcapng").path
 
   private static let captures = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .appending(path: "ReplayTests/captures")

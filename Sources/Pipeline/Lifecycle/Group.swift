@@ -99,6 +99,7 @@ final class Group {
 
   /// As the report writes them.
   var attemptSourceName: String { attemptSources.name(attemptNames) }
+  func name(of source: AttemptSource) -> String { source.name(attemptNames) }
   var delaySourceName: String? { delaySource?.name(delayNames) }
 
   func addDestination(_ destination: String) -> Int32 {
@@ -215,6 +216,12 @@ final class Group {
     guard labels[message] == nil else { return }
     if labels.count >= Self.labelBound { labels.removeAll(keepingCapacity: true) }
     labels[message] = id()
+  }
+
+  /// What a message without an id is called: `hash:` and 16 hexadecimal digits.
+  static func unnamed(_ message: UInt64) -> String {
+    let digits = String(message, radix: 16)
+    return "hash:" + String(repeating: "0", count: 16 - digits.count) + digits
   }
 
   /// Longer than clients take to connect again after a close.

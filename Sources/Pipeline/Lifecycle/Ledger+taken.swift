@@ -61,6 +61,7 @@ extension Ledger {
     group.lastActive = at
     group.requeueCauses[.ackTimeout, default: 0] += 1
     let partition = consumers[delivery.consumer].partition
+    journal?.revised(delivery, of: group, from: .expired, to: .requeued, at: at)
     group.count(partition) {
       $0.expired -= 1
       $0.count(.requeued)

@@ -31,6 +31,8 @@ final class Ledger {
   var isArrivalDescribed = false
   /// Deliveries that are still to be kept in `sources`; see `wantsMarks`.
   var markedDeliveriesLeft = Ledger.markedAtFirst
+  /// What is booked of each message, for `stormfuse explain`; nil in a live run and a replay.
+  var journal: Journal?
   /// Transitions since they were last taken, oldest first.
   var transitions: [(group: Group, transition: Transition)] = []
   /// Alerts since they were last taken.
@@ -200,6 +202,13 @@ final class Ledger {
     if isDescribed { keepSource(id, delivery, returned, of: group) }
     group.link(id, in: &deliveries)
     consumers[arrival.consumer].inFlight += 1
+    if let journal {
+      if returned.passage != 0 { journal.join(delivery.message, to: passages[returned.passage].message) }
+      if isDescribed { journal.name(delivery.message, String(decoding: described.label, as: UTF8.self)) }
+      journal.delivered(
+        delivery, source, isRepeat: isRepeat, isDuplicate: isDuplicate, isCopy: returned.passage != 0,
+        hasID: arrival.hasOwnID || arrival.isSelfTracked, to: group)
+    }
     if noAck {
       settle(id, as: .acked, at: at)
       return 0
@@ -251,6 +260,8 @@ final class Ledger {
     consumers[delivery.consumer].lastSettled = at
     if settlement == .acked { consumers[delivery.consumer].lastAcked = at }
     consumers[delivery.consumer].inFlight -= 1
+
+    journal?.settled(delivery, of: group, as: settlement, at: at)
 
     let tried = settlement == .acked || settlement.isFailure
     let delay_ns = tried ? max(0, at.ns &- delivery.enqueued_ns &- delivery.deliberate_ns) : nil

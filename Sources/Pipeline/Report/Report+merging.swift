@@ -59,6 +59,7 @@ extension Report.Capture {
     connections += other.connections
     losses.merge(other.losses, uniquingKeysWith: +)
     dropped.merge(other.dropped, uniquingKeysWith: +)
+    if let others = other.not_read { not_read = (not_read ?? [:]).merging(others, uniquingKeysWith: +) }
     decoded.bySystem.merge(other.decoded.bySystem, uniquingKeysWith: +)
     for reason in other.undecoded {
       if let place = undecoded.firstIndex(where: { $0.reason == reason.reason }) {

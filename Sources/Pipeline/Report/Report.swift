@@ -23,6 +23,9 @@ package struct Report: Codable, Equatable, Sendable {
     package var losses: [String: UInt64]
     /// What bounds of memory dropped, by what it was; without those that dropped nothing.
     package var dropped: [String: UInt64] = [:]
+    /// Packets of capture files that gave no segment, by reason: tunnels that are not read (`gtp_u`), other protocols
+    /// (`not_tcp`), `ip_fragment`, …. Left out where there are none, and live.
+    package var not_read: [String: UInt64]?
     @NotInJSON package var decoded = DecodedConnections()
   }
 

@@ -29,7 +29,8 @@ struct ReportBuilder {
       undecoded: connections.undecoded.sorted { $0.key < $1.key }.map {
         .init(reason: $0.key, connections: $0.value.count, addresses: $0.value.ends.map(\.description))
       },
-      losses: losses.filter { $0.value > 0 }, dropped: dropped(), decoded: connections.decoded)
+      losses: losses.filter { $0.value > 0 }, dropped: dropped(),
+      not_read: capture.notRead.isEmpty ? nil : capture.notRead, decoded: connections.decoded)
   }
 
   private func dropped() -> [String: UInt64] {
@@ -107,7 +108,7 @@ struct ReportBuilder {
   }
 
   /// What people call a message of the group.
-  private func name(_ message: UInt64, _ group: Group) -> String { group.labels[message] ?? "hash:" + hex(message) }
+  private func name(_ message: UInt64, _ group: Group) -> String { group.labels[message] ?? Group.unnamed(message) }
 
   private func counters(_ group: Group) -> GroupCounters {
     var counters = GroupCounters()
@@ -166,11 +167,6 @@ struct ReportBuilder {
   private func wall(_ at: Timestamp) -> RFC3339 { RFC3339(ledger.wall(at)) }
 
   private func seconds(_ ns: Int64) -> Double { Double(ns) / 1e9 }
-
-  private func hex(_ number: UInt64) -> String {
-    let digits = String(number, radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits
-  }
 }
 
 extension Report.TransitionReport {

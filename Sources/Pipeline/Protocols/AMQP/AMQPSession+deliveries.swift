@@ -64,7 +64,8 @@ extension AMQPSession {
     count(&channel.inbound.arrival, headers, history, queue)
     date(&channel.inbound.arrival, header, headers, history)
     channel.inbound.hasMarks = ledger.wantsMarks && !channel.inbound.isStream
-    if !header.messageID.isEmpty, channel.inbound.arrival.redelivered || channel.inbound.arrival.attempt ?? 1 > 1 {
+    let isRepeat = channel.inbound.arrival.redelivered || channel.inbound.arrival.attempt ?? 1 > 1
+    if !header.messageID.isEmpty, isRepeat || ledger.tellsMessages {
       ledger.label(
         channel.inbound.arrival.message, of: channel.inbound.consumer.group, header.messageID.string(in: frame))
     }
