@@ -13,9 +13,7 @@ import Traces
 
   /// Recordings whose report is not the truth yet, by the reason. A recording that begins to hold must leave this list.
   static let gaps: [String: [String]] = [
-    "a dead-letter queue called Q.failed is taken for a retry's": [
-      "amqplib_retry",
-    ],
+    "a dead-letter queue called Q.failed is taken for a retry's": ["amqplib_retry"],
     "a copy that a Kafka consumer produces, or a plain dead letter of it, is not understood": [
       "kafka_faststream_aiokafka", "kafka_faststream_aiokafka_seek", "kafka_faststream_copies", "kafka_repid",
       "kafka_repid_reject", "kafka_same_topic", "wild_kafka_same_topic",
