@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Sends tasks at a steady rate, as a web application would. On SIGTERM it ends and prints how many the broker has confirmed.
+"""Sends tasks at a steady rate, as a web application would. On SIGTERM it ends and prints how many the broker has
+confirmed.
 
-    celery_publisher.py PORT QUEUE PER_SECOND
+celery_publisher.py PORT QUEUE PER_SECOND
 """
 
 import signal

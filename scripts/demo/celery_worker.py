@@ -3,8 +3,8 @@
 
     celery_worker.py PORT QUEUE PREFETCH
 
-Between the moments OUTAGE_FROM and OUTAGE_TO (seconds since the epoch) the service that it asks for prices is down. When it
-ends, it prints what it did as a line of JSON.
+Between the moments OUTAGE_FROM and OUTAGE_TO (seconds since the epoch) the service that it asks for prices is down.
+When it ends, it prints what it did as a line of JSON.
 """
 
 import json
@@ -58,10 +58,20 @@ app.steps["consumer"].add(Connections)
 
 def main():
     try:
-        app.worker_main([
-            "worker", "--loglevel", "ERROR", "--concurrency", "1", "--without-gossip", "--without-mingle",
-            "--without-heartbeat", "--hostname", "shop@localhost",
-        ])
+        app.worker_main(
+            [
+                "worker",
+                "--loglevel",
+                "ERROR",
+                "--concurrency",
+                "1",
+                "--without-gossip",
+                "--without-mingle",
+                "--without-heartbeat",
+                "--hostname",
+                "shop@localhost",
+            ]
+        )
     finally:
         counts = {"acked": os.fstat(successes.fileno()).st_size, "connections_lost": len(connections) - 1}
         print("\n" + json.dumps(counts), flush=True)
