@@ -4,11 +4,11 @@
     live.py list
     live.py run [NAME…] [--messages N] [--seconds S] [--json FILE]
 
-Each case of cases.py and controls.py: --messages (1,000) are published, the workers run as one target under stormfuse with its
-default settings until the hooks have told the end of every message (--seconds at most, 300), then SIGTERM; the report must
-have exactly what the hooks counted, in the sense of record_frameworks.py. Exit status 0 if every case is so. The binary is
-$STORMFUSE_BINARY, else .build/release/stormfuse. Brokers are its own, on loopback, and gone when it ends. Needs what
-`stormfuse run` needs: CAP_BPF and CAP_NET_ADMIN.
+Each case of cases.py and controls.py: --messages (1,000) are published, the workers run as one target under stormfuse
+with its default settings until the hooks have told the end of every message (--seconds at most, 300), then SIGTERM;
+the report must have exactly what the hooks counted, in the sense of record_frameworks.py. Exit status 0 if every case
+is so. The binary is $STORMFUSE_BINARY, else .build/release/stormfuse. Brokers are its own, on loopback, and gone when
+it ends. Needs what `stormfuse run` needs: CAP_BPF and CAP_NET_ADMIN.
 """
 
 import argparse
@@ -43,7 +43,9 @@ def differences(report, truth, outcome):
         for term in dict.fromkeys([*terms, *FAILURES]):
             if actual.get(term) != terms.get(term, 0):
                 found.append(f"{term} is {actual.get(term)}, the hooks say {terms.get(term, 0)}")
-        if (is_quiet or any(terms.get(term) for term in FAILURES)) and group["verdict"]["kind"] in outcome["verdict_not"]:
+        if (is_quiet or any(terms.get(term) for term in FAILURES)) and group["verdict"]["kind"] in outcome[
+            "verdict_not"
+        ]:
             found.append(f"{key} is {group['verdict']['kind']}")
     for key, group in groups.items():
         if is_quiet or key not in truth:
@@ -98,7 +100,10 @@ def run(arguments):
         raise Failure(f"{binary} is not there: run scripts/setup, or set STORMFUSE_BINARY")
     directory = pathlib.Path(tempfile.mkdtemp(prefix="stormfuse-frameworks-", dir="/tmp"))
     results, rabbitmq = {}, None
-    print(f"{'case':32}" + "".join(f"{word:>14}" for word in (*SHOWN, "attempts", "verdict")) + f"{'s':>8}  outcome", flush=True)
+    print(
+        f"{'case':32}" + "".join(f"{word:>14}" for word in (*SHOWN, "attempts", "verdict")) + f"{'s':>8}  outcome",
+        flush=True,
+    )
     try:
         for name in names:
             case, kafka, bootstrap, began = known[name], None, None, time.monotonic()
@@ -126,12 +131,16 @@ def run(arguments):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Real frameworks under stormfuse, compared with what their own hooks say.")
+    parser = argparse.ArgumentParser(
+        description="Real frameworks under stormfuse, compared with what their own hooks say."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list")
     command = commands.add_parser("run")
     command.add_argument("names", nargs="*", metavar="NAME")
-    command.add_argument("--messages", type=int, default=1000, metavar="N", help="messages of each case, a multiple of 10")
+    command.add_argument(
+        "--messages", type=int, default=1000, metavar="N", help="messages of each case, a multiple of 10"
+    )
     command.add_argument("--seconds", type=float, default=300, metavar="S", help="at most, for each case")
     command.add_argument("--json", metavar="FILE", help="the groups and differences as JSON")
     arguments = parser.parse_args()

@@ -1,22 +1,27 @@
 #!/usr/bin/env python3
 """Records real frameworks at work, with the truth from their own hooks, into Tests/ReplayTests/frameworks.
 
-    .venv-frameworks/main/bin/python Tests/FrameworkTests/record_frameworks.py [NAME…]   root, or a user who may run dumpcap
+    .venv-frameworks/main/bin/python Tests/FrameworkTests/record_frameworks.py [NAME…]
     .venv-frameworks/main/bin/python Tests/FrameworkTests/record_frameworks.py --list
 
-`scripts/setup --for frameworks` installs what it needs. `cases.py` and `controls.py` name what there is, `workers/` has the
-programs. Each recording is NAME.pcapng and NAME.json:
+As root, or as a user who may run dumpcap. `scripts/frameworks record` does the same and installs first what is lacking.
+`cases.py` and `controls.py` name what there is, `workers/` has the programs. Each recording is NAME.pcapng and
+NAME.json:
 
   port      the broker's
   why       what the framework did, and what the wire therefore means
   groups    the report's terms by key, as the hooks counted them. A failure (requeued, rejected, dead_lettered, crashed,
             expired) that is not named is 0; other terms that are not named are not compared. attempts_max is the
-            greatest number of tries of one message
-  verdict   what the verdict must be in the end; verdict_not: what it must not be
+            greatest number of tries of one message (attempts_least, attempts_most: its bounds)
+  verdict_not   what the verdict of a group with failures must not be in the end; with `quiet`, that of every named
+                group
+  seen, rules   kinds of verdict and rules that must have been among the verdicts; rules_not: rules that must not
   quiet     true: no failure in any group, named or not, and no breaker moves
 
-Published is before the capture begins, but for the cases that say `during`. Times, names and ids are the recording's own.
-A file is below 400 kB; what identifies the machine is taken out of its header.
+Recordings called wild_*, rabbit_*, control_rabbit_* and some kafka_* are not made here.
+
+Published is before the capture begins, but for the cases that say `during`. Times, names and ids are the recording's
+own. A file is below 400 kB; what identifies the machine is taken out of its header.
 """
 
 import json

@@ -1,4 +1,5 @@
-"""Runs the workers of one case, and says what their frameworks' hooks counted. Shared by the recorder and the live run."""
+"""Runs the workers of one case, and says what their frameworks' hooks counted. Shared by the recorder and the live
+run."""
 
 import json
 import os
@@ -36,15 +37,36 @@ class Counts(dict):
 class Case:
     """One framework with one setting.
 
-    `truth` takes the counts of the journal and returns the report's terms for each group, by key. `ends` is the number of
-    ends that the journal must have before the workers are stopped, for a number of published messages. `during` publishes
-    the second half, or "all", while the workers run. `published` is the share of messages that is published; the
-    handlers publish the others. `publisher` are options for publishing only. `outcome` is what the report must say besides totals.
+    `truth` takes the counts of the journal and returns the report's terms for each group, by key. `ends` is the number
+    of ends that the journal must have before the workers are stopped, for a number of published messages. `during`
+    publishes the second half, or "all", while the workers run. `published` is the share of messages that is published;
+    the handlers publish the others. `publisher` are options for publishing only. `outcome` is what the report must say
+    besides totals.
     """
 
-    def __init__(self, name, program, truth, why, *, prefetch=1, workers=1, options=None, during=False, ends=lambda m: m,
-                 messages=60, broker="rabbitmq", outcome=None, queue=None, published=1.0, publisher=None, partitions=1,
-                 topics=(), seconds=90, settle_s=1.0):
+    def __init__(
+        self,
+        name,
+        program,
+        truth,
+        why,
+        *,
+        prefetch=1,
+        workers=1,
+        options=None,
+        during=False,
+        ends=lambda m: m,
+        messages=60,
+        broker="rabbitmq",
+        outcome=None,
+        queue=None,
+        published=1.0,
+        publisher=None,
+        partitions=1,
+        topics=(),
+        seconds=90,
+        settle_s=1.0,
+    ):
         self.name, self.program, self.truth, self.why = name, program, truth, why
         self.prefetch, self.workers, self.options, self.during = prefetch, workers, options or {}, during
         self.ends, self.messages, self.broker = ends, messages, broker
@@ -74,8 +96,13 @@ class Play:
 
     def environment(self, messages, first=0, options=None):
         told = {
-            "port": self.port, "bootstrap": self.bootstrap, "queue": self.case.queue, "messages": messages, "first": first,
-            "prefetch": self.case.prefetch, "directory": str(self.directory),
+            "port": self.port,
+            "bootstrap": self.bootstrap,
+            "queue": self.case.queue,
+            "messages": messages,
+            "first": first,
+            "prefetch": self.case.prefetch,
+            "directory": str(self.directory),
             "options": {**self.case.options, **(options or {})},
         }
         return {**os.environ, "FRAMEWORK": json.dumps(told), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONWARNINGS": "ignore"}
@@ -86,8 +113,11 @@ class Play:
         half = messages // 2
         first, count = {"all": (0, messages), "first": (0, half), "second": (half, messages - half)}[share]
         done = subprocess.run(
-            [*self.case.command, "publish"], env=self.environment(count, first, self.case.publisher), capture_output=True,
-            text=True, timeout=120,
+            [*self.case.command, "publish"],
+            env=self.environment(count, first, self.case.publisher),
+            capture_output=True,
+            text=True,
+            timeout=120,
         )
         if done.returncode:
             raise Failure(f"{self.case.name}: publishing failed: {done.stderr[-1500:]}")
@@ -97,8 +127,12 @@ class Play:
         command = [*under, sys.executable, HERE / "together.py", self.case.workers, *self.case.command, "work"]
         with open(self.directory / "log", "wb") as log:
             self.process = subprocess.Popen(
-                [str(word) for word in command], env=self.environment(self.messages), stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log, start_new_session=True,
+                [str(word) for word in command],
+                env=self.environment(self.messages),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
 
     def counts(self):

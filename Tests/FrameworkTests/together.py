@@ -1,7 +1,7 @@
 """Runs a worker's command several times at once, as one process with children: together.py COUNT COMMAND ARGS…
 
-Each child is told its name (a, b, …) in its options. SIGTERM goes to all; it ends when they have, with the first status that is
-not 0.
+Each child is told its name (a, b, …) in its options. SIGTERM goes to all; it ends when they have, with the first
+status that is not 0.
 """
 
 import json

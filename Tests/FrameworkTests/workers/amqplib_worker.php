@@ -22,16 +22,16 @@ $channel->queue_declare("$queue.retry", false, true, false, false, false, new AM
 
 if ('publish' === ($argv[1] ?? '')) {
     foreach ($plan->numbers() as $number) {
-        $properties = ['message_id' => bin2hex(random_bytes(16)), 'content_type' => 'application/json', 'delivery_mode' => 2];
-        $channel->basic_publish(new AMQPMessage(json_encode(['number' => $number]), $properties), '', $queue);
+        $properties = ['message_id' => bin2hex(random_bytes(16)), 'content_type' => 'application/json', 'delivery_mode'
+        => 2]; $channel->basic_publish(new AMQPMessage(json_encode(['number' => $number]), $properties), '', $queue);
     }
     $connection->close();
     exit(0);
 }
 
 $channel->basic_qos(null, $plan->prefetch, null);
-$channel->basic_consume($queue, '', false, false, false, false, function (AMQPMessage $message) use ($plan, $channel, $queue) {
-    $number = json_decode($message->getBody(), true)['number'];
+$channel->basic_consume($queue, '', false, false, false, false, function (AMQPMessage $message) use ($plan, $channel,
+    $queue) { $number = json_decode($message->getBody(), true)['number'];
     try {
         $plan->handle($number);
         $event = 'success';
@@ -42,8 +42,8 @@ $channel->basic_consume($queue, '', false, false, false, false, function (AMQPMe
         $event = $final ? 'failure' : 'retry';
         $extra = $final ? ['x-error' => $problem->getMessage()] : ['x-retry-count' => $retries + 1];
         $properties = ['application_headers' => new AMQPTable($extra)] + $message->get_properties();
-        $channel->basic_publish(new AMQPMessage($message->getBody(), $properties), '', $final ? "$queue.failed" : "$queue.retry");
-    }
+        $channel->basic_publish(new AMQPMessage($message->getBody(), $properties), '', $final ? "$queue.failed" :
+    "$queue.retry"); }
     $message->ack();
     $plan->note($event, $number);
 });

@@ -1,7 +1,7 @@
 # Bunny. Options: `how`:
 #
-#   copy     by hand: a failure is published to the own queue with the same message id and x-retries + 1, then acked; a final
-#            failure is rejected into the queue's dead-letter exchange
+#   copy     by hand: a failure is published to the own queue with the same message id and x-retries + 1, then acked; a
+#            final failure is rejected into the queue's dead-letter exchange
 #   maxretry after Sneakers' Maxretry handler (imitated): a failure is rejected into the exchange Q-retry, whose queue
 #            (TTL) returns it through Q-retry-requeue; when x-death counts three, it is published to Q-error and acked
 
@@ -64,8 +64,8 @@ consumer = queue.subscribe(manual_ack: true) do |delivery, properties, body|
       channel.reject(delivery.delivery_tag, false)
     else
       exchange.publish(
-        body, routing_key: queue_name, headers: headers.merge("x-retries" => count + 1), message_id: properties.message_id,
-        content_type: properties.content_type, persistent: true
+        body, routing_key: queue_name, headers: headers.merge("x-retries" => count + 1), message_id:
+        properties.message_id, content_type: properties.content_type, persistent: true
       )
       channel.ack(delivery.delivery_tag)
     end

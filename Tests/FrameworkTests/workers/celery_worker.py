@@ -1,6 +1,7 @@
-"""Celery. Options: late (acks_late), reject (a final failure rejects the message), countdown (s before a retry; 0 unless
-said), pool (prefork unless said), talk (gossip, mingle, heartbeat and events, as they are by default), chain (control: each
-task is a chain of three and a group), again (control: a task enqueues its next page with the same job id)."""
+"""Celery. Options: late (acks_late), reject (a final failure rejects the message), countdown (s before a retry; 0
+unless said), pool (prefork unless said), talk (gossip, mingle, heartbeat and events, as they are by default), chain
+(control: chains of two and a group of two), again (control: a task enqueues its next page with the same job
+id)."""
 
 from celery import Celery, chain, group, signals
 from kombu import Queue

@@ -1,17 +1,17 @@
 """Programs by hand in which nothing fails, though something of them looks as if. Options: `kind`, one of:
 
-  pipeline     three stages, A to B to C, in one process; each passes the message on with its ids and headers
-  rpc          answers to reply_to with the correlation id; every fifth answer carries an error field and header
-  saga         an orchestrator and two services in one process; all messages of a saga share a correlation id
-  pages        a job publishes its next page to its own queue: the same job id in the body, page + 1
-  pages_id     the same, and the message's own id is new each time
-  again        a job publishes itself again with an equal body until it is done
-  later        the same through a waiting queue (TTL) that returns it
-  events       a service that publishes events called payment.failed, with an error field, and lines to a queue `errors`
-  errors       a consumer of a queue called `errors`
-  mirror       copies a queue into another with ids, headers and bodies
-  replay       moves a dead-letter queue back into the queue that it came from
-  replay_work  the same, in one process with the worker of that queue
+pipeline     three stages, A to B to C, in one process; each passes the message on with its ids and headers
+rpc          answers to reply_to with the correlation id; every fifth answer carries an error field and header
+saga         an orchestrator and two services in one process; all messages of a saga share a correlation id
+pages        a job publishes its next page to its own queue: the same job id in the body, page + 1
+pages_id     the same, and the message's own id is new each time
+again        a job publishes itself again with an equal body until it is done
+later        the same through a waiting queue (TTL) that returns it
+events       a service that publishes events called payment.failed, with an error field, and lines to a queue `errors`
+errors       a consumer of a queue called `errors`
+mirror       copies a queue into another with ids, headers and bodies
+replay       moves a dead-letter queue back into the queue that it came from
+replay_work  the same, in one process with the worker of that queue
 """
 
 import json
@@ -61,7 +61,9 @@ def publish():
     for number in plan.numbers:
         body = {"number": number, "order": str(uuid.uuid4())}
         properties = pika.BasicProperties(
-            message_id=str(uuid.uuid4()), content_type="application/json", headers={"tenant": "north", "trace": uuid.uuid4().hex},
+            message_id=str(uuid.uuid4()),
+            content_type="application/json",
+            headers={"tenant": "north", "trace": uuid.uuid4().hex},
         )
         queue = Q
         if kind == "saga":
@@ -85,7 +87,9 @@ def call(connection, channel):
     """RPC calls, one after the other, from an address of their own."""
     answers = channel.queue_declare("", exclusive=True).method.queue
     got = []
-    channel.basic_consume(answers, lambda _, method, properties, body: got.append(properties.correlation_id), auto_ack=True)
+    channel.basic_consume(
+        answers, lambda _, method, properties, body: got.append(properties.correlation_id), auto_ack=True
+    )
     for number in plan.numbers:
         wanted = str(uuid.uuid4())
         properties = pika.BasicProperties(correlation_id=wanted, reply_to=answers, message_id=str(uuid.uuid4()))
@@ -106,7 +110,8 @@ class Work:
             queues = [f"{Q}.dlq"] + ([Q] if kind == "replay_work" else [])
         for queue in queues:
             self.channel.basic_consume(
-                queue, lambda channel, method, properties, body, queue=queue: self.handle(queue, method, properties, body)
+                queue,
+                lambda channel, method, properties, body, queue=queue: self.handle(queue, method, properties, body),
             )
 
     def handle(self, queue, method, properties, body):
@@ -148,7 +153,9 @@ class Work:
         self.send(properties.reply_to, content, answer)
 
     def saga(self, queue, properties, body, message):
-        following = {"begun": ("pay", 1), "pay": ("paid", 0), "paid": ("stock", 2), "stock": ("stocked", 0)}.get(message["step"])
+        following = {"begun": ("pay", 1), "pay": ("paid", 0), "paid": ("stock", 2), "stock": ("stocked", 0)}.get(
+            message["step"]
+        )
         if following:
             fresh = pika.BasicProperties(message_id=str(uuid.uuid4()), correlation_id=properties.correlation_id)
             self.send(STAGES["saga"][following[1]], {**message, "step": following[0]}, fresh)
@@ -175,7 +182,11 @@ class Work:
             event = {"event": "payment.failed", "order": message["order"], "error": "card declined"}
             fresh = pika.BasicProperties(message_id=str(uuid.uuid4()), type="payment.failed")
             self.send("payment.failed", event, fresh, exchange=f"{Q}.events")
-            self.send("errors", {"level": "warning", "message": "card declined", "order": message["order"]}, pika.BasicProperties())
+            self.send(
+                "errors",
+                {"level": "warning", "message": "card declined", "order": message["order"]},
+                pika.BasicProperties(),
+            )
 
     def errors(self, queue, properties, body, message):
         pass

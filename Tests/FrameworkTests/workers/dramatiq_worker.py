@@ -1,5 +1,5 @@
-"""dramatiq. Options: delay_ms before a retry (200 unless said), follow (control: every actor enqueues a follow-up job, every
-third one delayed)."""
+"""dramatiq. Options: delay_ms before a retry (200 unless said), follow (control: every actor enqueues a follow-up job,
+every third one delayed)."""
 
 import os
 import signal

@@ -13,7 +13,7 @@ from plan import Plan, TRIES
 plan = Plan()
 tries = {}
 service = Service(
-    name=plan.queue, broker=RabbitmqBroker(url=plan.url, exchange_name=f"{plan.queue}.events"), title=plan.queue,
+    name=plan.queue, broker=RabbitmqBroker(url=plan.url, exchange_name=f"{plan.queue}.events"), title=plan.queue
 )
 
 
@@ -33,7 +33,7 @@ service.add_middleware(Hooks)
 service.add_middleware(
     RetryMiddleware,
     retry_strategy=RetryWhen(
-        retry_when=lambda message, exc: tries[message.data["number"]] < TRIES, delay_generator=constant(0), min_delay=0,
+        retry_when=lambda message, exc: tries[message.data["number"]] < TRIES, delay_generator=constant(0), min_delay=0
     ),
 )
 

@@ -1,9 +1,9 @@
 """FastStream with Kafka. Options: `client` (aiokafka, confluent), `how`:
 
-  seek    AckPolicy.NACK_ON_ERROR: a failure seeks back to the record; the fourth is published to Q.DLT, with key and value,
-          and committed
-  copies  AckPolicy.ACK: a failure is published to Q.retry, which the same group consumes, with x-attempt + 1 and the
-          correlation id; the fourth to Q.DLT
+seek    AckPolicy.NACK_ON_ERROR: a failure seeks back to the record; the fourth is published to Q.DLT, with key and
+        value, and committed
+copies  AckPolicy.ACK: a failure is published to Q.retry, which the same group consumes, with x-attempt + 1 and the
+        correlation id; the fourth to Q.DLT
 """
 
 import asyncio
@@ -40,7 +40,7 @@ policy = AckPolicy.NACK_ON_ERROR if how == "seek" else AckPolicy.ACK
 
 
 @broker.subscriber(
-    Q, *([f"{Q}.retry"] if how == "copies" else []), group_id=Q, auto_offset_reset="earliest", ack_policy=policy,
+    Q, *([f"{Q}.retry"] if how == "copies" else []), group_id=Q, auto_offset_reset="earliest", ack_policy=policy
 )
 async def update(body: dict, message=Context("message")):
     number = body["number"]

@@ -1,10 +1,10 @@
 """FastStream with RabbitMQ. Options: `how`:
 
-  reject   the default, AckPolicy.REJECT_ON_ERROR: whatever raises is rejected without requeue
-  nack     AckPolicy.NACK_ON_ERROR; the fourth failure raises RejectMessage
-  copies   AckPolicy.ACK, and the handler publishes: a retry to Q.retry (TTL, returns to Q) with the same message id and
-           x-retry-count, a final failure to Q.dead
-  first    AckPolicy.ACK_FIRST: acknowledged on receipt, the handler publishes what failed to Q.dead
+reject   the default, AckPolicy.REJECT_ON_ERROR: whatever raises is rejected without requeue
+nack     AckPolicy.NACK_ON_ERROR; the fourth failure raises RejectMessage
+copies   AckPolicy.ACK, and the handler publishes: a retry to Q.retry (TTL, returns to Q) with the same message id and
+         x-retry-count, a final failure to Q.dead
+first    AckPolicy.ACK_FIRST: acknowledged on receipt, the handler publishes what failed to Q.dead
 """
 
 import asyncio
@@ -20,7 +20,10 @@ from plan import Failed, Plan, TRIES
 plan = Plan()
 how = plan.options["how"]
 policy = {
-    "reject": AckPolicy.REJECT_ON_ERROR, "nack": AckPolicy.NACK_ON_ERROR, "copies": AckPolicy.ACK, "first": AckPolicy.ACK_FIRST,
+    "reject": AckPolicy.REJECT_ON_ERROR,
+    "nack": AckPolicy.NACK_ON_ERROR,
+    "copies": AckPolicy.ACK,
+    "first": AckPolicy.ACK_FIRST,
 }[how]
 prices = RabbitQueue(plan.queue, durable=True)
 back = {"x-message-ttl": 300, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": plan.queue}
@@ -64,7 +67,11 @@ async def update(body: dict, message: RabbitMessage):
     if is_final:
         headers["x-error"] = f"message {number} failed"
     await broker.publish(
-        body, dead if is_final else retry, message_id=message.message_id, correlation_id=message.correlation_id, headers=headers
+        body,
+        dead if is_final else retry,
+        message_id=message.message_id,
+        correlation_id=message.correlation_id,
+        headers=headers,
     )
     return "failure" if is_final else "retry"
 

@@ -11,8 +11,15 @@ from plan import Failed, Plan
 plan = Plan()
 Q = plan.queue
 app = faust.App(
-    Q, broker=f"kafka://{plan.bootstrap}", store="memory://", web_enabled=False, topic_allow_declare=False,
-    topic_disable_leader=True, broker_commit_interval=0.5, datadir=f"{plan.directory}/faust", stream_wait_empty=False,
+    Q,
+    broker=f"kafka://{plan.bootstrap}",
+    store="memory://",
+    web_enabled=False,
+    topic_allow_declare=False,
+    topic_disable_leader=True,
+    broker_commit_interval=0.5,
+    datadir=f"{plan.directory}/faust",
+    stream_wait_empty=False,
     consumer_auto_offset_reset="earliest",
 )
 prices = app.topic(Q, value_serializer="raw", key_serializer="raw")

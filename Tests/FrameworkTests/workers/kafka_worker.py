@@ -1,15 +1,15 @@
 """confluent-kafka by hand. Options: `kind`, one of:
 
-  retryable   after Spring Kafka's RetryableTopic (imitated): a failure is produced to Q-retry-0, -1, -2, each consumed by the
-              same group, and after them to Q-dlt, with retry_topic-attempts and kafka_original-* headers
-  same_topic  a failure is produced to its own topic with its key and value and x-retry-count + 1; the fourth to Q.DLT
-  controls, in which nothing fails:
-  mirror      copies a topic into another with keys, headers and values
-  pipeline    three stages, A to B to C, in one process; each passes the record on with key and headers
-  replay      produces the records of Q.DLT to Q again, with key, value and headers
-  pages       a record leads to the next page in its own topic: the same key and job id, page + 1
-  again       a record is produced again to its own topic, equal, until it is done
-  events      every second record leads to an event in the topic payment.failed, with an error field, and one in `errors`
+retryable   after Spring Kafka's RetryableTopic (imitated): a failure is produced to Q-retry-0, -1, -2, each consumed
+            by the same group, and after them to Q-dlt, with retry_topic-attempts and kafka_original-* headers
+same_topic  a failure is produced to its own topic with its key and value and x-retry-count + 1; the fourth to Q.DLT
+controls, in which nothing fails:
+mirror      copies a topic into another with keys, headers and values
+pipeline    three stages, A to B to C, in one process; each passes the record on with key and headers
+replay      produces the records of Q.DLT to Q again, with key, value and headers
+pages       a record leads to the next page in its own topic: the same key and job id, page + 1
+again       a record is produced again to its own topic, equal, until it is done
+events      every second record leads to an event in the topic payment.failed, with an error field, and one in `errors`
 """
 
 import json
@@ -25,7 +25,8 @@ plan = Plan()
 kind, Q = plan.options["kind"], plan.queue
 PAGES = 3
 TOPICS = {
-    "retryable": [Q, f"{Q}-retry-0", f"{Q}-retry-1", f"{Q}-retry-2"], "pipeline": [Q, f"{Q}.enriched", f"{Q}.priced"],
+    "retryable": [Q, f"{Q}-retry-0", f"{Q}-retry-1", f"{Q}-retry-2"],
+    "pipeline": [Q, f"{Q}.enriched", f"{Q}.priced"],
     "replay": [f"{Q}.DLT"],
 }.get(kind, [Q])
 
@@ -47,9 +48,14 @@ def publish():
 
 class Work:
     def __init__(self):
-        self.consumer = Consumer({
-            "bootstrap.servers": plan.bootstrap, "group.id": Q, "auto.offset.reset": "earliest", "enable.auto.commit": False,
-        })
+        self.consumer = Consumer(
+            {
+                "bootstrap.servers": plan.bootstrap,
+                "group.id": Q,
+                "auto.offset.reset": "earliest",
+                "enable.auto.commit": False,
+            }
+        )
         self.producer = Producer({"bootstrap.servers": plan.bootstrap})
         self.runs, self.is_stopping = {}, False
 
@@ -69,7 +75,9 @@ class Work:
 
     def send(self, topic, record, value=None, headers=None):
         payload = record.value() if value is None else json.dumps(value).encode()
-        self.producer.produce(topic, payload, key=record.key(), headers=headers if headers is not None else record.headers())
+        self.producer.produce(
+            topic, payload, key=record.key(), headers=headers if headers is not None else record.headers()
+        )
 
     def success(self, value):
         plan.note("success", value["number"])
@@ -80,7 +88,9 @@ class Work:
             plan.handle(number)
         except Failed as problem:
             headers = dict(record.headers())
-            attempts = struct.unpack(">i", headers["retry_topic-attempts"])[0] if "retry_topic-attempts" in headers else 1
+            attempts = (
+                struct.unpack(">i", headers["retry_topic-attempts"])[0] if "retry_topic-attempts" in headers else 1
+            )
             headers.setdefault("kafka_original-topic", record.topic().encode())
             headers.setdefault("kafka_original-partition", struct.pack(">i", record.partition()))
             headers.setdefault("kafka_original-offset", struct.pack(">q", record.offset()))
@@ -136,7 +146,12 @@ class Work:
 
     def events(self, record, value):
         if value["number"] % 2:
-            self.send("payment.failed", record, {"event": "payment.failed", "order": value["order"], "error": "declined"}, headers=[])
+            self.send(
+                "payment.failed",
+                record,
+                {"event": "payment.failed", "order": value["order"], "error": "declined"},
+                headers=[],
+            )
             self.send("errors", record, {"level": "warning", "order": value["order"]}, headers=[])
         self.success(value)
 

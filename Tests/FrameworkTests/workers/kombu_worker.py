@@ -1,10 +1,10 @@
 """kombu's ConsumerMixin, with retries by hand as programs have them. Options: `how`:
 
-  copy      publishes to the own queue with the same message id and x-retries + 1, acks; a final failure is published to
-            Q.error with x-exception
-  counter   the same without message ids, and a final failure is acked after a line in the log
-  waiting   publishes to Q.wait, which has a TTL and returns to Q; a final failure is rejected without requeue
-  requeue   requeues; a final failure is rejected without requeue
+copy      publishes to the own queue with the same message id and x-retries + 1, acks; a final failure is published to
+          Q.error with x-exception
+counter   the same without message ids, and a final failure is acked after a line in the log
+waiting   publishes to Q.wait, which has a TTL and returns to Q; a final failure is rejected without requeue
+requeue   requeues; a final failure is rejected without requeue
 """
 
 import signal
@@ -19,9 +19,13 @@ plan = Plan()
 how = plan.options["how"]
 prices = Queue(plan.queue, Exchange(plan.queue, type="direct"), routing_key=plan.queue)
 waiting = Queue(
-    f"{plan.queue}.wait", Exchange(""), routing_key=f"{plan.queue}.wait",
+    f"{plan.queue}.wait",
+    Exchange(""),
+    routing_key=f"{plan.queue}.wait",
     queue_arguments={
-        "x-message-ttl": 300, "x-dead-letter-exchange": plan.queue, "x-dead-letter-routing-key": plan.queue,
+        "x-message-ttl": 300,
+        "x-dead-letter-exchange": plan.queue,
+        "x-dead-letter-routing-key": plan.queue,
     },
 )
 errors = Queue(f"{plan.queue}.error", Exchange(""), routing_key=f"{plan.queue}.error")

@@ -1,6 +1,6 @@
-"""nameko. Options: rpc (control: methods called by nameko's standalone proxy, every fifth answer is an error). Else: messages
-of a queue whose entrypoint has requeue_on_error, so that a failure is a requeue; the fourth failure is swallowed by the
-handler, as nameko itself never gives up."""
+"""nameko. Options: rpc (control: methods called by nameko's standalone proxy, every fifth answer is an error). Else:
+messages of a queue whose entrypoint has requeue_on_error, so that a failure is a requeue; the fourth failure is
+swallowed by the handler, as nameko itself never gives up."""
 
 import eventlet
 

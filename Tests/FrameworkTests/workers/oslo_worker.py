@@ -1,5 +1,5 @@
-"""oslo.messaging. Options: rpc (control: an RPC server, every fifth answer is an exception). Else a notification listener with
-allow_requeue: a failure is a requeue; what fails a fourth time is given up by returning HANDLED."""
+"""oslo.messaging. Options: rpc (control: an RPC server, every fifth answer is an exception). Else a notification
+listener with allow_requeue: a failure is a requeue; what fails a fourth time is given up by returning HANDLED."""
 
 import signal
 import threading
@@ -59,7 +59,10 @@ def publish():
                 assert "no price" in str(problem), problem
         return
     notifier = oslo_messaging.Notifier(
-        transport(oslo_messaging.get_notification_transport), driver="messaging", publisher_id="shop", topics=[plan.queue]
+        transport(oslo_messaging.get_notification_transport),
+        driver="messaging",
+        publisher_id="shop",
+        topics=[plan.queue],
     )
     for number in plan.numbers:
         notifier.info({}, "price.update", {"number": number})
@@ -73,8 +76,11 @@ def work():
         )
     else:
         server = oslo_messaging.get_notification_listener(
-            transport(oslo_messaging.get_notification_transport), [oslo_messaging.Target(topic=plan.queue)], [Notifications()],
-            executor="threading", allow_requeue=True,
+            transport(oslo_messaging.get_notification_transport),
+            [oslo_messaging.Target(topic=plan.queue)],
+            [Notifications()],
+            executor="threading",
+            allow_requeue=True,
         )
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())

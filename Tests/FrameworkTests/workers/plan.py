@@ -35,9 +35,7 @@ class Plan:
         self.options = told.get("options", {})
         self.first = told.get("first", 0)
         self.directory = told["directory"]
-        self.journal = os.open(
-            os.path.join(self.directory, "journal"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644
-        )
+        self.journal = os.open(os.path.join(self.directory, "journal"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
 
     @property
     def url(self):

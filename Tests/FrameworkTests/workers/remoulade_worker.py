@@ -33,7 +33,9 @@ class Hooks(Middleware):
 
 
 delay_ms = plan.options.get("delay_ms", 200)
-retries = Retries(max_retries=TRIES - 1, min_backoff=delay_ms, max_backoff=delay_ms, backoff_strategy="constant", jitter=False)
+retries = Retries(
+    max_retries=TRIES - 1, min_backoff=delay_ms, max_backoff=delay_ms, backoff_strategy="constant", jitter=False
+)
 broker = RabbitmqBroker(url=plan.url.rstrip("/"), middleware=[AgeLimit(), Hooks(), retries])
 remoulade.set_broker(broker)
 

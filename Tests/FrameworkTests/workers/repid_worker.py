@@ -1,5 +1,5 @@
-"""repid with Kafka: a retry (`reject`) is produced to the same topic, equal and without a count; what is given up (`nack`) goes
-to repid_Q_dlq with x-original-topic and x-original-offset."""
+"""repid with Kafka: a retry (`reject`) is produced to the same topic, equal and without a count; what is given up
+(`nack`) goes to repid_Q_dlq with x-original-topic and x-original-offset."""
 
 import asyncio
 import signal

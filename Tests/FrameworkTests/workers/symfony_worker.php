@@ -1,7 +1,7 @@
 <?php
-// Symfony Messenger with its AMQP transport. Options: failed (a failure transport; else a final failure is only rejected),
-// json (Symfony's serializer, with stamps as headers; else PHP's own, with stamps in the body), follow (control: a handler
-// enqueues a follow-up job, every third delayed).
+// Symfony Messenger with its AMQP transport. Options: failed (a failure transport; else a final failure is only
+// rejected), json (Symfony's serializer, with stamps as headers; else PHP's own, with stamps in the body), follow
+// (control: a handler enqueues a follow-up job, every third delayed).
 
 require_once __DIR__.'/plan.php';
 require_once '/usr/share/php/Symfony/Component/Messenger/autoload.php';

@@ -1,5 +1,5 @@
-"""taskiq with taskiq-aio-pika. Options: smart (SmartRetryMiddleware with a delay queue; else SimpleRetryMiddleware), early
-(acknowledged when received), follow (control: a task enqueues a follow-up task)."""
+"""taskiq with taskiq-aio-pika. Options: smart (SmartRetryMiddleware with a delay queue; else SimpleRetryMiddleware),
+early (acknowledged when received), follow (control: a task enqueues a follow-up task)."""
 
 import asyncio
 import signal
@@ -29,7 +29,10 @@ class Hooks(TaskiqMiddleware):
 def made_broker():
     delay = Queue(name=f"{plan.queue}.delay", type=QueueType.CLASSIC) if plan.options.get("smart") else None
     broker = AioPikaBroker(
-        plan.url, qos=plan.prefetch, delay_queue=delay, exchange=Exchange(name=f"{plan.queue}.exchange"),
+        plan.url,
+        qos=plan.prefetch,
+        delay_queue=delay,
+        exchange=Exchange(name=f"{plan.queue}.exchange"),
         task_queues=[Queue(name=plan.queue, type=QueueType.CLASSIC)],
         dead_letter_queue=Queue(name=f"{plan.queue}.dead_letter", type=QueueType.CLASSIC),
     )
@@ -58,10 +61,14 @@ async def publishing():
 
 
 async def working():
-    receiver = asyncio.create_task(run_receiver_task(
-        broker, run_startup=True, max_async_tasks=plan.prefetch,
-        ack_time=AcknowledgeType.WHEN_RECEIVED if plan.options.get("early") else None,
-    ))
+    receiver = asyncio.create_task(
+        run_receiver_task(
+            broker,
+            run_startup=True,
+            max_async_tasks=plan.prefetch,
+            ack_time=AcknowledgeType.WHEN_RECEIVED if plan.options.get("early") else None,
+        )
+    )
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, receiver.cancel)
     try:
         await receiver
