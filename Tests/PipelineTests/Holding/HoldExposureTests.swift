@@ -82,7 +82,8 @@ import Testing
     good.consume("q", prefetch: 20)
     let bad = hold.bench.connect(cookie: 8)
     bad.consume("q", noAck: true)
-    hold.settle()
+    // Alerts are looked at with the rules, every 100 ms.
+    hold.pass(0.2)
     #expect(try group(hold).unholdable == .noAck)
     let unlimited = hold.bench.connect(cookie: 9)
     unlimited.consume("q", prefetch: 0)
