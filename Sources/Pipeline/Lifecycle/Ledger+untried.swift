@@ -20,8 +20,6 @@ extension Ledger {
       if delivery.attempt > 1, $0.redelivered > 0 { $0.redelivered -= 1 }
     }
     consumers[delivery.consumer].inFlight -= 1
-    let index = messages.find(delivery.message &+ group.salt, lastAt: delivery.record)
-    if index != 0, messages[index].inFlight == id { messages[index].inFlight = 0 }
     deliveries.remove(id)
   }
 }

@@ -26,6 +26,9 @@ final class Ledger {
   var sources = SourceTable()
   var passages = PassageTable()
   var markReader: MarkReader
+  /// What the arrival that `deliver` is told of next looks like.
+  var described = MessageMarks()
+  var isArrivalDescribed = false
   /// Deliveries that are still to be kept in `sources`; see `wantsMarks`.
   var markedDeliveriesLeft = Ledger.markedAtFirst
   /// Transitions since they were last taken, oldest first.
@@ -142,16 +145,12 @@ final class Ledger {
   // MARK: Deliveries
 
   /// A message has reached its consumer. Returns the delivery, or 0 if it is settled already (`noAck`).
-  ///
-  /// `marks`: what copies of it can be known by, if `wantsMarks` asked for it.
-  /// `label`: what people call the message, asked for only if it is another try.
-  func deliver(
-    _ arrival: Arrival, noAck: Bool, isStream: Bool, marks: MessageMarks? = nil, label: @autoclosure () -> String = ""
-  ) -> DeliveryID {
+  /// What copies of it can be known by is `described` before.
+  func deliver(_ arrival: Arrival, noAck: Bool, isStream: Bool) -> DeliveryID {
     let at = advance(to: arrival.at)
     var arrival = arrival
-    var returned = Returned()
-    if let marks { returned = arrived(&arrival, marks, at: at) }
+    let isDescribed = isArrivalDescribed
+    let returned = isDescribed ? arrived(&arrival, at: at) : Returned()
     if deliveries.isFull { makeRoom() }
     let group = groups[Int(arrival.group)]
     group.lastActive = at
@@ -176,15 +175,11 @@ final class Ledger {
     }
     var (attempt, source) = attempt(arrival, messages[index])
     if let expired, attempt <= expired.attempt { (attempt, source) = (expired.attempt + 1, .ownTable) }
-    if let marks { raise(&attempt, &source, returned, marks) }
+    if isDescribed { raise(&attempt, &source, returned) }
     // Even a repeat is of a message, whose first delivery was not seen.
     if index != 0, !arrival.redelivered || messages[index].first == 0 { messages[index].first &+= 1 }
     group.attemptSources.insert(source)
     group.attempts.record(Int(attempt))
-    if attempt > 1 || isRepeat {
-      let text = label()
-      if !text.isEmpty { group.label(arrival.message, text) }
-    }
 
     var delivery = Delivery()
     delivery.group = arrival.group
@@ -202,11 +197,7 @@ final class Ledger {
     dateEnqueueing(of: &delivery, arrival, firstSeen: index == 0 ? at : messages[index].firstSeen, group)
 
     let id = deliveries.insert(delivery)
-    if let marks {
-      deliveries[id].source = keepSource(
-        id, delivery, marks, passage: returned.passage, groupSerial: group.serial)
-    }
-    if index != 0 { messages[index].inFlight = id }
+    if isDescribed { keepSource(id, delivery, returned, of: group) }
     group.link(id, in: &deliveries)
     consumers[arrival.consumer].inFlight += 1
     if noAck {
@@ -249,12 +240,9 @@ final class Ledger {
     group.unlink(id, in: &deliveries)
     if group.inFlight == 0 { group.emptySince = at }
     let partition = consumers[delivery.consumer].partition
-    let isMoved = settlement == .acked && delivery.flags.contains(.moved)
-    group.count(partition) {
-      $0.count(settlement)
-      if isMoved { $0.moved += 1 }
-      if settlement == .acked, delivery.flags.contains(.returned) { $0.returned += 1 }
-    }
+    group.count(partition) { $0.count(settlement) }
+    let isMoved =
+      !delivery.flags.isDisjoint(with: [.moved, .returned]) && countAside(delivery, settlement, group, partition)
     if delivery.source != 0, !keep {
       sourceEnded(delivery, as: settlement, causeUnknown: causeUnknown, inBatch: inBatch, at: at)
     }
@@ -266,7 +254,7 @@ final class Ledger {
 
     let tried = settlement == .acked || settlement.isFailure
     let delay_ns = tried ? max(0, at.ns &- delivery.enqueued_ns &- delivery.deliberate_ns) : nil
-    remember(delivery, id, settlement, at, group)
+    remember(delivery, settlement, at, group)
     if delivery.flags.contains(.lastAttempt),
       settlement == .requeued || settlement == .crashed || settlement == .abandoned
     {
@@ -296,7 +284,7 @@ final class Ledger {
   }
 
   private func remember(
-    _ delivery: Delivery, _ id: DeliveryID, _ settlement: Settlement, _ at: Timestamp, _ group: Group
+    _ delivery: Delivery, _ settlement: Settlement, _ at: Timestamp, _ group: Group
   ) {
     var index = messages.find(delivery.message &+ group.salt, lastAt: delivery.record)
     if index == 0, delivery.flags.contains(.selfTracked), settlement.isFailure || delivery.attempt > 1 {
@@ -304,7 +292,6 @@ final class Ledger {
       messages[index].firstSeen = min(messages[index].firstSeen, delivery.first)
     }
     guard index != 0 else { return }
-    if messages[index].inFlight == id { messages[index].inFlight = 0 }
     switch settlement {
     case .acked: messages[index].acked &+= 1
     case .abandoned, .expired: messages[index].abandoned &+= 1

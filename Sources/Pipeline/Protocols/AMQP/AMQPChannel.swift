@@ -113,8 +113,6 @@ final class AMQPChannel {
     var bodyHash = KeyedHash(KeyedHash.Key(0, 0))
     /// What copies of it can be known by; gathered if `hasMarks`.
     var marks = MessageMarks()
-    /// The message's id for people, of one that may be another try.
-    var label: ContiguousArray<UInt8> = []
     var hasMarks = false
     var isStream = false
 

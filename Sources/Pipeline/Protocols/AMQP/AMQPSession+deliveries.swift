@@ -64,11 +64,9 @@ extension AMQPSession {
     count(&channel.inbound.arrival, headers, history, queue)
     date(&channel.inbound.arrival, header, headers, history)
     channel.inbound.hasMarks = ledger.wantsMarks && !channel.inbound.isStream
-    channel.inbound.label.removeAll(keepingCapacity: true)
-    let isRepeat = channel.inbound.arrival.redelivered || channel.inbound.arrival.attempt ?? 1 > 1
-    if isRepeat || channel.inbound.hasMarks {
-      let id = header.messageID.isEmpty && !isRepeat ? header.correlationID : header.messageID
-      frame.extracting(id.range(in: frame)).withUnsafeBytes { channel.inbound.label.append(contentsOf: $0) }
+    if !header.messageID.isEmpty, channel.inbound.arrival.redelivered || channel.inbound.arrival.attempt ?? 1 > 1 {
+      ledger.label(
+        channel.inbound.arrival.message, of: channel.inbound.consumer.group, header.messageID.string(in: frame))
     }
     if channel.inbound.hasMarks {
       channel.inbound.marks.removeAll()
@@ -164,12 +162,13 @@ extension AMQPSession {
     }
     let tag = channel.inbound.tag
     if tag <= channel.tags.last { beginAnew(channel, at: at) }
-    if channel.inbound.hasMarks { mark(&channel.inbound.marks, content: channel.inbound.arrival.body) }
+    if channel.inbound.hasMarks {
+      channel.inbound.hasMarks = false
+      mark(&channel.inbound.marks, content: channel.inbound.arrival.body)
+      ledger.describe(&channel.inbound.marks)
+    }
     let id = ledger.deliver(
-      channel.inbound.arrival, noAck: channel.inbound.consumer.noAck, isStream: channel.inbound.isStream,
-      marks: channel.inbound.hasMarks ? channel.inbound.marks : nil,
-      label: String(decoding: channel.inbound.label, as: UTF8.self))
-    channel.inbound.hasMarks = false
+      channel.inbound.arrival, noAck: channel.inbound.consumer.noAck, isStream: channel.inbound.isStream)
     _ = channel.tags.insert(tag, id) { ledger.isLive($0) }
   }
 
