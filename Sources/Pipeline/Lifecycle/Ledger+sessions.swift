@@ -81,9 +81,10 @@ extension Ledger {
 
   func setProcess(_ process: UInt64, ofConsumer index: Int32) { consumers[index].process = process }
 
-  /// It gets nothing more: cancelled or closed in good order.
-  func cancel(consumer index: Int32) {
+  /// It gets nothing more: cancelled or closed in good order. `since`: when it began to leave.
+  func cancel(consumer index: Int32, since: Timestamp) {
     consumers[index].isCancelled = true
+    consumers[index].leftAt = min(consumers[index].leftAt, since)
     enter(index, nil)
   }
 

@@ -123,13 +123,13 @@ final class Ledger {
   func enter(_ index: Int32, _ id: GroupID?) {
     if let old = consumers[index].group, isCurrent(old) {
       groups[Int(old.index)].consumers.leave(consumers[index])
-      groups[Int(old.index)].quietUntil = .zero
+      tellHoldable(groups[Int(old.index)])
     }
     consumers[index].group = id
     guard let id else { return }
     let group = groups[Int(id.index)]
     group.consumers.enter(consumers[index])
-    group.quietUntil = .zero
+    tellHoldable(group)
   }
 
   private func leastRecentlyActiveGroup() -> Int32 {

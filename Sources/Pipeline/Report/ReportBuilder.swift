@@ -42,6 +42,7 @@ struct ReportBuilder {
       "clusters": ledger.clusters.overflowed, "transactions": ledger.dropped.transactions,
       "requests": ledger.dropped.requests,
       "unmatched_settlements": ledger.dropped.unmatchedSettlements, "expired": ledger.dropped.expired,
+      "revisions": ledger.dropped.revisions,
     ]
     return all.merging(capture.dropped) { $0 &+ $1 }.filter { $0.value > 0 }
   }

@@ -104,7 +104,7 @@ import Testing
     #expect(try hold.state().held && hold.state().why == nil)
     // The next one is said again.
     hold.bench.connect(cookie: 10).consume("q", noAck: true)
-    hold.pass(0.1)
+    hold.settle()
     #expect(hold.alerts.filter { $0.kind == .unholdable && $0.state == .began }.count == 2)
     #expect(try group(hold).unholdable == .noAck)
   }

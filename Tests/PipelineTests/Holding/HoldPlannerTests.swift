@@ -153,7 +153,7 @@ import Testing
     let hold = HoldBench()
     let link = hold.bench.connect(cookie: 7)
     link.consume("q", prefetch: noAck ? 100 : 0, noAck: noAck)
-    hold.pass(0.1)
+    hold.settle()
     #expect(hold.events.isEmpty)
     #expect(hold.alerts.map(\.kind) == [.unholdable])
     #expect(hold.alerts.first?.why == (noAck ? .noAck : .unlimitedPrefetch))
