@@ -73,6 +73,7 @@ struct ShowCommand: Command {
     }
     facts.append(("coverage", EvidenceText.quantity(group.coverage, "ratio")))
     for error in group.broker_errors { facts.append(("broker error", GroupText.line(error))) }
+    for copies in group.copies ?? [] { facts.append(("copies", GroupText.line(copies))) }
     for poison in group.poison_messages {
       facts.append(("poison", "\(plain(poison.message)) (\(poison.failures) failures)"))
     }

@@ -102,6 +102,7 @@ struct ReportText {
     if group.retry_latency_s.samples > 0 { lines.append("  retrying   \(quantiles(group.retry_latency_s))") }
     if group.coverage < 1 { lines.append("  coverage   " + style.paint(percent(group.coverage), .yellow)) }
     for error in group.broker_errors { lines.append("  broker     \(GroupText.line(error))") }
+    for copies in group.copies ?? [] { lines.append("  copies     \(GroupText.line(copies))") }
     for message in group.poison_messages {
       lines.append("  poison     \(printable(message.message))  failed \(message.failures) times")
     }

@@ -77,9 +77,21 @@ package struct Report: Codable, Equatable, Sendable {
     package var poison_messages: [PoisonMessage]
     /// The latest series of crashes that followed one another with hardly an ack between; nil if nothing crashed.
     @NullEncoded package var crashes: Crashes?
+    /// Where its consumers published copies of its messages to; nil if nowhere.
+    package var copies: [Copies]?
     package var breaker: Breaker
     package var partitions: [Partition]
     @NotInJSON package var counters = GroupCounters()
+  }
+
+  /// A destination of copies, and what it was taken for.
+  package struct Copies: Codable, Equatable, Sendable {
+    package var destination: String
+    /// `retry` or `dead_letter`.
+    package var kind: String
+    /// As `Producer.why`.
+    package var why: String?
+    package var count: UInt64
   }
 
   /// What the rules compare. Null without samples.

@@ -82,7 +82,7 @@ struct ReportBuilder {
       poison_messages: group.monitor.poison.list.map {
         .init(message: name($0.message, group), failures: Int(clamping: $0.failures))
       },
-      crashes: crashes(group),
+      crashes: crashes(group), copies: copies(group),
       breaker: breakerReport(group),
       partitions: group.partitions.map {
         .init(
@@ -90,6 +90,20 @@ struct ReportBuilder {
           lag: $0.lag.map { Int(clamping: $0) })
       }.sorted { ($0.destination, $0.partition) < ($1.destination, $1.partition) },
       counters: counters(group))
+  }
+
+  private func copies(_ group: Group) -> [Report.Copies]? {
+    guard !group.copies.isEmpty else { return nil }
+    var sums: [String: Report.Copies] = [:]
+    for (index, count) in group.copies {
+      let producer = ledger.producers[index]
+      let kind = producer.shownKind.rawValue
+      sums[
+        producer.destination + " " + kind,
+        default: .init(destination: producer.destination, kind: kind, why: producer.shownWhy?.rawValue, count: 0)
+      ].count += count
+    }
+    return sums.values.sorted { ($0.destination, $0.kind) < ($1.destination, $1.kind) }
   }
 
   private func crashes(_ group: Group) -> Report.Crashes? {
