@@ -88,6 +88,7 @@ struct ReplayCommand: AsyncParsableCommand {
     for problem in reader.problems { Terminal.say("stormfuse: \(problem.isWarning ? "warning: " : "")\(problem)") }
     for statistics in reader.statistics {
       for line in statistics.undecodedLines { Terminal.say("stormfuse: \(statistics.path): \(line)") }
+      if let line = statistics.lateLine { Terminal.say("stormfuse: warning: \(statistics.path): \(line)") }
     }
     switch format {
     case .json: Terminal.write(try JSON.encode(report, pretty: true) + [0x0a], to: 1)
