@@ -23,14 +23,19 @@ final class Announcer: Sendable {
     self.namesTargets = namesTargets
     // Transitions of one breaker are at least a tenth of a second apart; a queue this long is minutes of many storms.
     (events, queue) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(Self.queueBound))
-    log = try (eventsPath ?? configuration.events).map { try EventLog(path: $0) }
+    log = try (eventsPath ?? configuration.events).map {
+      try EventLog(path: $0) { Terminal.say("stormfuse: \($0)") }
+    }
     webhook = try configuration.webhook.map {
       try Webhook(
         url: $0.url, timeout_ns: $0.timeout_ns, retries: $0.retries, retryFor_ns: $0.retryFor_ns,
         headers: $0.headers.map { ($0.name, $0.value) }, version: Version.current,
         report: { Terminal.say("stormfuse: \($0)") })
     }
-    if let log { box.addExport { log.counters } }
+    if let log {
+      box.addExport { log.counters }
+      box.addCheck { .init(name: "events", ok: log.failing == nil, detail: log.failing ?? "written") }
+    }
     if let webhook { box.addExport { webhook.counters } }
   }
 
