@@ -212,7 +212,10 @@
         let target = try sleeper()
         defer { end(target) }
         let pid = "pid:\(target.processIdentifier)"
-        for (other, words) in [("pid:2147483647", "there is no process 2147483647"), (pid, "is given twice")] {
+        let twice = "\(pid),\(target.processIdentifier)"
+        for (other, words) in [
+          ("pid:2147483647", "there is no process 2147483647"), (pid, "is given twice"), (twice, "is given twice"),
+        ] {
           let binary = try Binary(["run", "--admin", "unix:\(directory)/s", "--target", pid, "--target", other])
           #expect(try await binary.end() == 1)
           #expect(binary.text.contains(words) && !binary.text.contains("admin API on"), "\(binary.text)")
