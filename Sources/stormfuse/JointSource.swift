@@ -7,7 +7,7 @@ struct JointSource: ReportSource {
   /// The first has what is the process's own: exports, and checks and families that belong to no target.
   let boxes: [ReportBox]
 
-  func report() -> Report { Report.merged(boxes.map { $0.report() }) }
+  func report() -> Report { Report.merged(boxes.map { $0.report() }).addressed() }
 
   func readiness() -> Readiness {
     let checks = boxes.flatMap { box in
