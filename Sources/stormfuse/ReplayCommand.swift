@@ -1,6 +1,7 @@
 import AdminAPI
 import ArgumentParser
 import ConfigurationFile
+import Foundation
 import Pipeline
 import Synchronization
 import Traces
@@ -65,7 +66,7 @@ struct ReplayCommand: AsyncParsableCommand {
     let announcing = Task { await announcer.run() }
     let isStopped = StopFlag()
     // The socket must go with us, so an interruption ends serving in good order.
-    let signals = serve ? SignalHandler.stop { isStopped.set() } : nil
+    let signals = serve ? SignalHandler(SIGINT, SIGTERM, SIGHUP) { isStopped.set() } : nil
     defer { signals?.cancel() }
     if let serving = serving?.task {
       // Without it nobody could say anything more to this run.
