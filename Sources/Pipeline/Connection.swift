@@ -48,11 +48,11 @@ final class Connection: ByteSink, ProtocolReader {
   /// The broker's end; meaningful once a protocol was detected.
   var server: Endpoint { clientSide == .first ? second : first }
 
-  /// The server's address as the client dialled it, where packets go to another one (a Kubernetes service's is translated
-  /// to a pod's); nil where it is the same, or not known.
-  var dialled: Endpoint? {
-    guard let sent = remote.outgoing, let heard = remote.incoming, server == second, sent != heard else { return nil }
-    return heard
+  /// Where the server's address is translated on the way (a Kubernetes service's to a pod's): the one that the client
+  /// dialled, and the one that packets go to. Nil where both are the same, or one is not known.
+  var translation: (dialled: Endpoint, server: Endpoint)? {
+    guard let sent = remote.outgoing, let heard = remote.incoming, clientSide == .first, sent != heard else { return nil }
+    return (heard, sent)
   }
 
   /// What it is used for; nil until a protocol was detected.
@@ -92,7 +92,7 @@ final class Connection: ByteSink, ProtocolReader {
 
   private func note(_ segment: Segment, from side: Side) {
     if side == .first { remote.outgoing = segment.destination } else { remote.incoming = segment.source }
-    if dialled != nil { hasNews = true }
+    if translation != nil { hasNews = true }
   }
 
   /// Nothing of it is wanted; but the kernel forgets that of a connection that is silent for a minute, and is told again.

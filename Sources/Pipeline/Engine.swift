@@ -57,12 +57,13 @@ package struct Engine: ~Copyable {
     connection.ingest(segment, payload)
     if connection.hasNews {
       connections.note(connection, into: &effects)
-      if let dialled = connection.dialled, connection.isDecoded {
-        ledger.clusters.note(dialled: dialled, for: connection.server)
+      if let translation = connection.translation, connection.isDecoded {
+        ledger.clusters.note(dialled: translation.dialled, for: translation.server)
       }
       // Its protocol is known by now, perhaps, and its broker may be blocked.
       if planner.isActive { ledger.isPlanDue = true }
     }
+    ledger.followClusters()
   }
 
   /// Takes a loss that the capture knows of.
