@@ -144,13 +144,17 @@ package struct Engine: ~Copyable {
           transition, reportBuilder(ConnectionCounters(), at: at ?? to).groupReport(group), owner: settings.owner,
           runbook: settings.runbook))
     }
+    tell(events, at: at ?? to)
+  }
+
+  mutating func tell(_ events: [HoldTelling.Told], at: Timestamp) {
     for (group, event) in events {
       var event = event
       event.at = ledger.wall(event.at)
       let settings = group.monitor.settings
       effects.append(
         .holding(
-          event, reportBuilder(ConnectionCounters(), at: at ?? to).groupReport(group), owner: settings.owner,
+          event, reportBuilder(ConnectionCounters(), at: at).groupReport(group), owner: settings.owner,
           runbook: settings.runbook))
     }
   }

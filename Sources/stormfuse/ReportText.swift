@@ -65,7 +65,8 @@ struct ReportText {
     let totals = group.totals
     var lines = [
       "",
-      style.paint(printable(group.key), .bold) + "  at \(printable(group.cluster)), target \(printable(group.target))",
+      style.paint(printable(group.key), .bold) + "  at \(printable(group.cluster)), target \(printable(group.target))"
+        + (group.target_ended == true ? " (ended)" : ""),
     ]
     lines.append(
       "  verdict    \(style.paint(group.verdict.kind.rawValue, .of(group.verdict.kind)))"

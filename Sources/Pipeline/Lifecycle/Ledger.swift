@@ -37,6 +37,9 @@ final class Ledger {
   var isPlanDue = false
   /// Why nothing can be held here; nil if it can.
   var whyCannotHold: String?
+  /// Nothing follows, and nothing is held any more.
+  var isOver = false
+  var isTargetGone = false
   private var unholdable: [(group: Group, why: NotHeld)] = []
   var groupIndex: [GroupName: Int32] = [:]
   var groupsMade: UInt32 = 0

@@ -43,6 +43,8 @@ package struct Report: Codable, Equatable, Sendable {
     package var destinations: [String]
     package var mode: String
     package var totals: Totals
+    /// True once the target has ended: the group stands as it was then. Else left out.
+    package var target_ended: Bool?
     /// What of this was not said on the wire but concluded: how often each rule decided something, by its name.
     package var inferences: [String: UInt64] = [:]
     package var in_flight: Int

@@ -56,6 +56,7 @@ struct ReportBuilder {
       key: group.key, href: GroupKey.href(group.key), cluster: ledger.clusters.name(of: group.cluster),
       system: group.system.rawValue, group: group.name, target: ledger.target,
       destinations: group.destinations.sorted(),
+      target_ended: ledger.isTargetGone ? true : nil,
       mode: group.monitor.settings.mode.rawValue, totals: Report.Totals(group.totals),
       inferences: group.inferences, in_flight: group.inFlight,
       oldest_in_flight_s: context.oldestInFlight_ns.map(seconds), lag: group.lag.map { Int(clamping: $0) },
@@ -108,6 +109,7 @@ struct ReportBuilder {
     case .open, .forcedOpen:
       if let why = group.monitor.whyNotWanted { return (why, nil) }
       return origin == .replay ? (.replay, nil) : group.whyNotHeld(ledger.whyCannotHold)
+      if ledger.isOver { return (.runOver, nil) }
     case .closed, .halfOpen, .forcedClosed: return nil
     }
   }
