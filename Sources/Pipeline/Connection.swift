@@ -27,6 +27,8 @@ final class Connection: ByteSink, ProtocolReader {
   /// The other end as packets name it: live, those that go out bear the address after a translation (NAT), those that come
   /// in the one before.
   private var remote: (outgoing: Endpoint?, incoming: Endpoint?)
+  /// What only acknowledgements show of a side that was never seen.
+  private(set) var unseen = UnseenSide()
   /// How it ended first, told to the session that may yet be made of what was kept.
   private var firstEnd: (side: Side, end: StreamEnd, at: Timestamp)?
   private var reassembler = Reassembler()
@@ -82,6 +84,7 @@ final class Connection: ByteSink, ProtocolReader {
     if isRuledOut { return passOver(segment) }
     if process == 0 { process = segment.process }
     let side: Side = segment.source == first ? .first : .second
+    if !unseen.isSettled { unseen.note(segment, from: side) }
     if cookie != 0, remote.outgoing == nil || remote.incoming == nil { note(segment, from: side) }
     if reassembler.ingest(segment, payload, from: side, into: self) == .beginsAnew {
       restart()
@@ -116,6 +119,7 @@ final class Connection: ByteSink, ProtocolReader {
     front = protocols.front(fromStart: true)
     openSides = 2
     firstEnd = nil
+    unseen.restart()
     session = nil
     state = .undecided
     restarts += 1
@@ -152,6 +156,7 @@ final class Connection: ByteSink, ProtocolReader {
 
   func ended(_ side: Side, _ end: StreamEnd, at: Timestamp) {
     openSides -= 1
+    if !isRuledOut, let (silent, bytes) = unseen.end() { front.lost(bytes, from: silent, at: at, into: self) }
     if firstEnd == nil { firstEnd = (side, end, at) }
     if !isRuledOut { front.ended(side, isLast: openSides <= 0 || end != .finished, at: at, into: self) }
     if let session, let firstEnd {

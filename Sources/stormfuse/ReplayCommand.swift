@@ -88,9 +88,10 @@ struct ReplayCommand: AsyncParsableCommand {
   private func show(_ reader: TraceReader, _ report: Report) throws {
     for problem in reader.problems { Terminal.say("stormfuse: \(problem.isWarning ? "warning: " : "")\(problem)") }
     for statistics in reader.statistics {
-      for line in statistics.undecodedLines { Terminal.say("stormfuse: \(statistics.path): \(line)") }
       if let line = statistics.lateLine { Terminal.say("stormfuse: warning: \(statistics.path): \(line)") }
+      for line in statistics.undecodedLines { Terminal.say("stormfuse: \(statistics.path): \(line)") }
     }
+    if let line = ReportText.oneSided(report.capture) { Terminal.say("stormfuse: warning: \(line)") }
     switch format {
     case .json: Terminal.write(try JSON.encode(report, pretty: true) + [0x0a], to: 1)
     case .text: Terminal.print(ReportText(report: report, style: Terminal.output).text)

@@ -55,6 +55,7 @@ extension Report.Capture {
     bytes += other.bytes
     lost_bytes += other.lost_bytes
     connections += other.connections
+    if let more = other.one_sided { one_sided = (one_sided ?? 0) + more }
     losses.merge(other.losses, uniquingKeysWith: +)
     dropped.merge(other.dropped, uniquingKeysWith: +)
     decoded.bySystem.merge(other.decoded.bySystem, uniquingKeysWith: +)

@@ -20,12 +20,13 @@ struct ReportBuilder {
     var losses: [String: UInt64] = [
       "hole": lost.lost_hole_bytes, "snap_length": lost.lost_snap_length_bytes, "bound": lost.lost_bound_bytes,
       "ring_full": lost.lost_ring_full_bytes, "table_full": lost.lost_table_full_bytes,
-      "copy_failed": lost.lost_copy_failed_bytes,
+      "copy_failed": lost.lost_copy_failed_bytes, "unseen_direction": connections.unseen_bytes,
     ]
     for (cause, bytes) in capture.unattributedLosses { losses[cause.rawValue, default: 0] += bytes }
     return Report.Capture(
       segments: capture.segments, bytes: capture.bytes, lost_bytes: losses.values.reduce(0, &+),
       connections: connections.connections,
+      one_sided: connections.oneSided == 0 ? nil : connections.oneSided,
       undecoded: connections.undecoded.sorted { $0.key < $1.key }.map {
         .init(reason: $0.key, connections: $0.value.count, addresses: $0.value.ends.map(\.description))
       },
@@ -55,8 +56,8 @@ struct ReportBuilder {
     return Report.Group(
       key: group.key, href: GroupKey.href(group.key), cluster: ledger.clusters.name(of: group.cluster),
       system: group.system.rawValue, group: group.name, target: ledger.target,
-      destinations: group.destinations.sorted(),
       target_ended: ledger.isTargetGone ? true : nil,
+      destinations: group.destinations.sorted(),
       mode: group.monitor.settings.mode.rawValue, totals: Report.Totals(group.totals),
       inferences: group.inferences, in_flight: group.inFlight,
       oldest_in_flight_s: context.oldestInFlight_ns.map(seconds), lag: group.lag.map { Int(clamping: $0) },
@@ -108,8 +109,8 @@ struct ReportBuilder {
     switch group.monitor.breaker.state {
     case .open, .forcedOpen:
       if let why = group.monitor.whyNotWanted { return (why, nil) }
-      return origin == .replay ? (.replay, nil) : group.whyNotHeld(ledger.whyCannotHold)
       if ledger.isOver { return (.runOver, nil) }
+      return origin == .replay ? (.replay, nil) : group.whyNotHeld(ledger.whyCannotHold)
     case .closed, .halfOpen, .forcedClosed: return nil
     }
   }
