@@ -8,7 +8,8 @@ struct ReportBuilder {
   let to: Timestamp
 
   func report() -> Report {
-    let groups = ledger.groups.filter { !$0.isVacant }.map(groupReport).sorted { ($0.key, $0.cluster) < ($1.key, $1.cluster) }
+    let groups = ledger.groups.filter { !$0.isVacant }.map(groupReport)
+      .sorted { ($0.key, $0.cluster) < ($1.key, $1.cluster) }
     return Report(
       from: wall(from), to: wall(to), capture: captureReport(), groups: groups,
       ungrouped: destinations(ledger.ungrouped), unattributed: destinations(ledger.unattributed),
