@@ -58,12 +58,13 @@ package struct Engine: ~Copyable {
     connection.ingest(segment, payload)
     if connection.hasNews {
       connections.note(connection, into: &effects)
-      if let dialled = connection.dialled, connection.isDecoded {
-        ledger.clusters.note(dialled: dialled, for: connection.server)
+      if let translation = connection.translation, connection.isDecoded {
+        ledger.clusters.note(dialled: translation.dialled, for: translation.server)
       }
       // Its protocol is known by now, perhaps, and its broker may be blocked.
       if planner.isActive { ledger.isPlanDue = true }
     }
+    ledger.followClusters()
   }
 
   /// Takes a loss that the capture knows of.
@@ -157,13 +158,17 @@ package struct Engine: ~Copyable {
           alert, reportBuilder(ConnectionCounters(), at: at ?? to).groupReport(group), owner: settings.owner,
           runbook: settings.runbook))
     }
+    tell(events, at: at ?? to)
+  }
+
+  mutating func tell(_ events: [HoldTelling.Told], at: Timestamp) {
     for (group, event) in events {
       var event = event
       event.at = ledger.wall(event.at)
       let settings = group.monitor.settings
       effects.append(
         .holding(
-          event, reportBuilder(ConnectionCounters(), at: at ?? to).groupReport(group), owner: settings.owner,
+          event, reportBuilder(ConnectionCounters(), at: at).groupReport(group), owner: settings.owner,
           runbook: settings.runbook))
     }
   }

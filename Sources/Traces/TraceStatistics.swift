@@ -14,6 +14,11 @@ package struct TraceStatistics: Sendable, Equatable {
   package var last: Timestamp?
   /// Packets whose time lies before their predecessor's.
   package var backward_steps: UInt64 = 0
+  /// Packets more than `lateness_ns` earlier than some packet before them: the file is not in the order of time, as after
+  /// `cat` or `mergecap -a`.
+  package var late_packets: UInt64 = 0
+  /// More than captures of several queues or processors are out of order.
+  static let lateness_ns: Int64 = 100_000_000
   /// Packets that the capturing program or system says it dropped (pcapng interface statistics).
   package var dropped_by_capture: UInt64 = 0
   /// Packets that gave no segment, by reason.
@@ -36,6 +41,13 @@ package struct TraceStatistics: Sendable, Equatable {
     }
     for (number, packets) in unknownLinkTypes { counts["\(Unreadable.linkType.name)_\(number)"] = packets }
     return counts
+  }
+
+  /// For people; nil if the file is in the order of time.
+  package var lateLine: String? {
+    guard late_packets > 0 else { return nil }
+    return "\(late_packets) packets are earlier than packets before them, so counts may be wrong; put them in order: "
+      + "reordercap IN OUT"
   }
 
   /// One line for each reason that occurred, for people.

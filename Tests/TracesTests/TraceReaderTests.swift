@@ -228,6 +228,8 @@ struct TraceReaderTests {
     let read = try Readout([first, second, third].map { TemporaryFile($0) })
     #expect(read.payloads.map { $0[1] } == [1, 2, 3, 4, 5, 6, 7, 8, 9])
     #expect(read.statistics.map(\.backward_steps) == [1, 0, 0])
+    #expect(read.statistics.map(\.late_packets) == [1, 0, 0])
+    #expect(read.statistics.map { $0.lateLine == nil } == [false, true, true])
   }
 
   @Test func `reading stops and goes on where the caller says`() throws {

@@ -90,6 +90,11 @@ struct ConsumerTable: ~Copyable {
     free.append(index)
   }
 
+  /// Consumers of that group.
+  func indices(of group: GroupID) -> [Int32] {
+    (1..<max(1, slots.count)).filter { slots[$0].isLive && slots[$0].group == group }.map { Int32($0) }
+  }
+
   /// Consumers there are.
   var count: Int { slots.count - 1 - free.count }
 

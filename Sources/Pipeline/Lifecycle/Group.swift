@@ -1,10 +1,12 @@
 /// One consumer group of one target: its counters over the whole run, its deliveries in flight, its monitor.
 final class Group {
+  let type: any BrokerProtocol.Type
   let system: MessagingSystem
   private let attemptNames: [String]
   private let delayNames: [String]
   let key: String
-  let cluster: ClusterID
+  /// Changes when it is united with another.
+  var cluster: ClusterID
   /// As the broker names it, for people.
   let name: String
   /// What it consumes, in the order in which that was seen.
@@ -86,6 +88,7 @@ final class Group {
     monitor: GroupMonitor
   ) {
     self.serial = serial
+    self.type = type
     system = type.system
     attemptNames = type.attemptSources
     delayNames = type.delaySources

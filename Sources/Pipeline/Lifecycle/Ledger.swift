@@ -50,8 +50,17 @@ final class Ledger {
   var isPlanDue = false
   /// Why nothing can be held here; nil if it can.
   var whyCannotHold: String?
-  private var groupIndex: [GroupName: Int32] = [:]
-  private var groupsMade: UInt32 = 0
+  /// Nothing follows, and nothing is held any more.
+  var isOver = false
+  var isTargetGone = false
+  var groupIndex: [GroupName: Int32] = [:]
+  var groupsMade: UInt32 = 0
+  /// Places in `groups` that groups of united clusters have left.
+  var vacant: [Int32] = []
+  /// Groups that others have absorbed, each with that one.
+  var successors: [GroupID: GroupID] = [:]
+  /// How many of the clusters' unions `groups` follow.
+  var clustersFollowed = 0
 
   struct GroupName: Hashable {
     var key: String
@@ -86,6 +95,8 @@ final class Ledger {
   func group(
     _ type: any BrokerProtocol.Type, key: String, name: String, destination: String?, cluster: ClusterID
   ) -> GroupID {
+    followClusters()
+    let cluster = clusters.root(cluster)
     let groupName = GroupName(key: key, cluster: cluster)
     if let known = groupIndex[groupName] { return GroupID(index: known, serial: groups[Int(known)].serial) }
     groupsMade &+= 1
@@ -94,7 +105,10 @@ final class Ledger {
       monitor: GroupMonitor(settings: settings.resolved(for: key), key: key, at: now))
     group.lastActive = now
     let index: Int32
-    if groups.count < max(1, settings.limits.groups) {
+    if let place = vacant.popLast() {
+      index = place
+      groups[Int(index)] = group
+    } else if groups.count < max(1, settings.limits.groups) {
       groups.append(group)
       index = Int32(groups.count - 1)
     } else {
@@ -217,7 +231,7 @@ final class Ledger {
   }
 
   /// Room for one more: a pair that has lapsed goes, else the delivery that has been in flight longest, of whichever
-  /// group, else the oldest pair.
+  /// group, else the oldest pair of some group.
   private func makeRoom() {
     var oldest: DeliveryID = 0
     var oldestPaired: DeliveryID = 0

@@ -57,6 +57,7 @@ extension Report.Capture {
     bytes += other.bytes
     lost_bytes += other.lost_bytes
     connections += other.connections
+    if let more = other.one_sided { one_sided = (one_sided ?? 0) + more }
     losses.merge(other.losses, uniquingKeysWith: +)
     dropped.merge(other.dropped, uniquingKeysWith: +)
     if let others = other.not_read { not_read = (not_read ?? [:]).merging(others, uniquingKeysWith: +) }

@@ -18,8 +18,11 @@ package struct Report: Codable, Equatable, Sendable {
     package var bytes: UInt64
     package var lost_bytes: UInt64
     package var connections: Int
+    /// Connections of a broker of which only one direction was captured, although the other one spoke: what it said
+    /// (deliveries or acknowledgements) is missing in every count. Left out where there are none.
+    package var one_sided: Int?
     package var undecoded: [Undecoded]
-    /// Losses by cause: `ring_full`, `table_full`, `copy_failed`, `snap_length`, `hole`, `resync`, ….
+    /// Losses by cause: `ring_full`, `table_full`, `copy_failed`, `snap_length`, `hole`, `unseen_direction`, ….
     package var losses: [String: UInt64]
     /// What bounds of memory dropped, by what it was; without those that dropped nothing.
     package var dropped: [String: UInt64] = [:]
@@ -43,6 +46,8 @@ package struct Report: Codable, Equatable, Sendable {
     package var system: String
     package var group: String
     package var target: String
+    /// True once the target has ended: the group stands as it was then. Else left out.
+    package var target_ended: Bool?
     package var destinations: [String]
     package var mode: String
     package var totals: Totals

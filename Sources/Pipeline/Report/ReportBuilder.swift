@@ -8,7 +8,8 @@ struct ReportBuilder {
   let to: Timestamp
 
   func report() -> Report {
-    let groups = ledger.groups.map(groupReport).sorted { ($0.key, $0.cluster) < ($1.key, $1.cluster) }
+    let groups = ledger.groups.filter { !$0.isVacant }.map(groupReport)
+      .sorted { ($0.key, $0.cluster) < ($1.key, $1.cluster) }
     return Report(
       from: wall(from), to: wall(to), capture: captureReport(), groups: groups,
       ungrouped: destinations(ledger.ungrouped), unattributed: destinations(ledger.unattributed),
@@ -20,12 +21,13 @@ struct ReportBuilder {
     var losses: [String: UInt64] = [
       "hole": lost.lost_hole_bytes, "snap_length": lost.lost_snap_length_bytes, "bound": lost.lost_bound_bytes,
       "ring_full": lost.lost_ring_full_bytes, "table_full": lost.lost_table_full_bytes,
-      "copy_failed": lost.lost_copy_failed_bytes,
+      "copy_failed": lost.lost_copy_failed_bytes, "unseen_direction": connections.unseen_bytes,
     ]
     for (cause, bytes) in capture.unattributedLosses { losses[cause.rawValue, default: 0] += bytes }
     return Report.Capture(
       segments: capture.segments, bytes: capture.bytes, lost_bytes: losses.values.reduce(0, &+),
       connections: connections.connections,
+      one_sided: connections.oneSided == 0 ? nil : connections.oneSided,
       undecoded: connections.undecoded.sorted { $0.key < $1.key }.map {
         .init(reason: $0.key, connections: $0.value.count, addresses: $0.value.ends.map(\.description))
       },
@@ -57,6 +59,7 @@ struct ReportBuilder {
     return Report.Group(
       key: group.key, href: GroupKey.href(group.key), cluster: ledger.clusters.name(of: group.cluster),
       system: group.system.rawValue, group: group.name, target: ledger.target,
+      target_ended: ledger.isTargetGone ? true : nil,
       destinations: group.destinations.sorted(),
       mode: group.monitor.settings.mode.rawValue, totals: Report.Totals(group.totals),
       inferences: group.inferences,
@@ -148,6 +151,7 @@ struct ReportBuilder {
     switch group.monitor.breaker.state {
     case .open, .forcedOpen:
       if let why = group.monitor.whyNotWanted { return (why, nil) }
+      if ledger.isOver { return (.runOver, nil) }
       return origin == .replay ? (.replay, nil) : group.whyNotHeld(ledger.whyCannotHold)
     case .closed, .halfOpen, .forcedClosed: return nil
     }
