@@ -78,7 +78,7 @@ let package = Package(
     .testTarget(
       name: "ReplayTests", dependencies: ["Traces", "Pipeline"],
       exclude: [
-        "captures", "generate.py", "generate_kafka.py", "kafka_messages.py", "record.py", "record_go.py",
+        "captures", "frameworks", "generate.py", "generate_kafka.py", "kafka_messages.py", "record.py", "record_go.py",
         "record_kafka.py", "record_older.py", "record_tunnel.py", "scenarios.json",
       ],
       swiftSettings: settings),

@@ -30,7 +30,7 @@ struct ReplayCommand: AsyncParsableCommand {
   @Option(
     help: "With --serve: directory for what outlives the process; never the configuration's, which is the live one's.")
   var state: String?
-  @Option(help: "Append every transition as a JSON line to this file ('-': standard output).")
+  @Option(help: "Append each event as a JSON line to this file ('-': standard output).")
   var events: String?
 
   func validate() throws {

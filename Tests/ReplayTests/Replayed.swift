@@ -59,7 +59,9 @@ struct Replayed {
   }
 
   /// Whether delivered = settlements + in flight for every group.
-  var isBalanced: Bool {
+  var isBalanced: Bool { Self.isBalanced(report) }
+
+  static func isBalanced(_ report: Report) -> Bool {
     report.groups.allSatisfy { group in
       let totals = group.totals
       return totals.delivered
@@ -68,7 +70,8 @@ struct Replayed {
     }
   }
 
-  private static func fields(_ group: Report.Group) -> [String: Int] {
+  /// What the truth names, of one group.
+  static func fields(_ group: Report.Group) -> [String: Int] {
     let totals = group.totals
     return [
       "delivered": totals.delivered, "redelivered": totals.redelivered, "acked": totals.acked,

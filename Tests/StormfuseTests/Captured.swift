@@ -11,6 +11,8 @@ enum Captured {
   /// The one that is shown without privileges: a breaker opens, probes and closes.
   static let shown = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent().appending(path: "scripts/demo/storm.pcapng").path
+  /// A worker that dies of one message again and again.
+  static let crashLoop = captures.appending(path: "amqp_crash_loop.pcapng").path
   /// Two connections of NATS, two of Redis, and nothing else.
   static let nats = captures.appending(path: "nats_healthy_pull.pcapng").path
   static let redis = captures.appending(path: "redis_storm.pcapng").path

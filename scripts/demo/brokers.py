@@ -201,4 +201,22 @@ class Kafka:
         return {"rebalances": counts["rebalances"], "members_lost": counts["members_lost"]}
 
 
-KINDS = {"rabbitmq": RabbitMQ, "kafka": Kafka}
+class Celery(RabbitMQ):
+    """RabbitMQ with a Celery worker. A retry is a copy that the worker publishes: it goes to the end of the queue."""
+
+    title = "RabbitMQ, for a Celery worker"
+    per_second = 20
+    python = HERE.parent.parent / ".venv-frameworks/main/bin/python"
+
+    def __init__(self, directory, prefetch):
+        super().__init__(directory, prefetch)
+        self.how = f"Celery worker: prefetch {prefetch}, late acks, six retries, then a reject"
+
+    def publisher(self):
+        return [self.python, HERE / "celery_publisher.py", self.port, NAME, self.per_second]
+
+    def consumer(self):
+        return [self.python, HERE / "celery_worker.py", self.port, NAME, self.prefetch]
+
+
+KINDS = {"rabbitmq": RabbitMQ, "kafka": Kafka, "celery": Celery}

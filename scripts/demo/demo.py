@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The main job, live, in about two minutes: a consumer turns bad, twice; the second time stormfuse holds its requests.
 
-    demo.py STORMFUSE [--broker rabbitmq|kafka] [--prefetch N] [--outage SECONDS] [--json FILE]
+    demo.py STORMFUSE [--broker rabbitmq|kafka|celery] [--prefetch N] [--outage SECONDS] [--json FILE]
 
 Starts a private RabbitMQ (or Kafka) on the loopback of a network namespace of its own, a publisher, and `stormfuse run` around an ordinary consumer, first in mode
 observe, then in mode enforce; tells how it goes; shows each breaker's timeline, the evidence at the moment of opening,
@@ -358,7 +358,7 @@ def main():
     parser = argparse.ArgumentParser(description="A storm, without and with its consumer's requests held.")
     parser.add_argument("stormfuse")
     parser.add_argument("--broker", choices=list(KINDS), default="rabbitmq")
-    parser.add_argument("--prefetch", type=int, default=20, metavar="N", help="of RabbitMQ's consumer (default 20)")
+    parser.add_argument("--prefetch", type=int, default=20, metavar="N", help="of RabbitMQ's consumer or Celery's worker (default 20)")
     parser.add_argument("--outage", type=int, default=OUTAGE, metavar="SECONDS", help=f"how long (default {OUTAGE})")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the comparison there as well")
     arguments = parser.parse_args()

@@ -23,7 +23,7 @@ package struct GroupMonitor {
   package private(set) var transitionCounts: [Transition.Cause: UInt64] = [:]
   /// As it was judged last.
   package private(set) var judgement = Judgement(.insufficient)
-  /// Counts the changes of the verdict's kind: whoever alerts on `poison`, `stalled` or `incomplete` compares it.
+  /// Counts the changes of the verdict's kind.
   package private(set) var verdictRevision: UInt64 = 0
   package private(set) var episodes: Episodes
   package private(set) var poison = PoisonMessages()
@@ -105,6 +105,11 @@ package struct GroupMonitor {
     windows.record(understood_bytes: understood_bytes, lost_bytes: lost_bytes, at: now)
   }
 
+  /// A consumer broke off with these in its hands; their settlements come next.
+  package mutating func crashed(_ inFlight: [CrashLoop.InFlight], at now: Timestamp) {
+    windows.crashed(inFlight, at: now)
+  }
+
   /// A consumer said that it still works on a delivery.
   package mutating func progress(at now: Timestamp) { windows.progress(at: now) }
 
@@ -140,7 +145,7 @@ package struct GroupMonitor {
   /// Time alone changes no judgement and moves no timer before this moment, as long as nothing happens. `context` is that
   /// of the judgement at `now`, which must have just been made.
   package func unchangedUntil(context: JudgeContext, at now: Timestamp) -> Timestamp {
-    min(breaker.nextDeadline, windows.nextEviction, judge.unchangedUntil(windows.gaps, context, at: now))
+    min(breaker.nextDeadline, windows.nextEviction, judge.unchangedUntil(windows, context, at: now))
   }
 
   /// A command by an operator; nil `ifRevision`: whatever the breaker's revision is.

@@ -19,7 +19,10 @@ struct Consumer: BitwiseCopyable {
   var hasUnseenPrefetch = false
   /// Nothing of it is in doubt any more: cancelled or closed in good order.
   var isCancelled = false
+  /// Since when it is leaving: what comes to it then is not worked on.
+  var leftAt = Timestamp.distantFuture
   var lastSettled = Timestamp.zero
+  var lastAcked = Timestamp.zero
   var inFlight: Int32 = 0
   var isLive = true
 

@@ -10,6 +10,8 @@ struct Delivery: BitwiseCopyable {
   var previous: DeliveryID = 0
   var next: DeliveryID = 0
   var at = Timestamp.zero
+  /// When its message was first delivered to this target.
+  var first = Timestamp.zero
   /// Or when it was first seen here, with `.lowerBound`.
   var enqueued_ns: Int64 = 0
   /// Deliberate delay (wait queues) that is not the consumer's fault, to be taken off.

@@ -39,25 +39,22 @@ extension DestinationSettings {
     if ["_error", "_skipped", "_error_queue"].contains(where: lower.hasSuffix) {
       return .init(kind: .deadLetter, isStrong: true)
     }
-    // `dead-letter` and `parking_lot` are two parts to a splitter.
+    // The last part that says something decides: `orders.retry.failed`, `orders.dlq.retry`. `dead-letter` and `parking_lot`
+    // are two parts to a splitter.
     let parts = nameParts(name)
-    var isRetried = false
-    var isWeak = (deadLetter: false, retry: false)
-    for (i, part) in parts.enumerated() {
+    for (i, part) in parts.enumerated().reversed() {
       switch part {
       case "dlq", "dlt", "dlx", "xq", "dead", "deadletter", "deadletters", "poison", "parkinglot", "undeliverable",
         "quarantine":
         return .init(kind: .deadLetter, isStrong: true)
       case "lot" where i > 0 && parts[i - 1] == "parking": return .init(kind: .deadLetter, isStrong: true)
       case "error", "errors", "failed", "failure", "failures", "invalid", "rejected", "skipped":
-        isWeak.deadLetter = true
-      case "delay", "delays", "delayed", "redelivery": isWeak.retry = true
-      default: if isRetry(part) { isRetried = true }
+        return .init(kind: .deadLetter)
+      case "delay", "delays", "delayed", "redelivery": return .init(kind: .retry)
+      default: if isRetry(part) { return .init(kind: .retry, isStrong: true) }
       }
     }
-    if isRetried { return .init(kind: .retry, isStrong: true) }
-    if isWeak.deadLetter { return .init(kind: .deadLetter) }
-    return isWeak.retry ? .init(kind: .retry) : .init()
+    return .init()
   }
 
   /// The lower-case parts of a name: split at everything that is neither letter nor digit, and where a capital follows a

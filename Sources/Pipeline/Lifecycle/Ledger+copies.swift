@@ -222,25 +222,6 @@ extension Ledger {
     sources[number].state = .copied
   }
 
-  /// A delivery that had expired has come to this target again: it was a failed try.
-  func requeueExpired(_ delivery: Delivery, at: Timestamp) {
-    let at = advance(to: at)
-    let group = groups[Int(delivery.group)]
-    guard group.totals.expired > 0 else { return }
-    group.lastActive = at
-    let partition = consumers[delivery.consumer].partition
-    journal?.revised(delivery, of: group, from: .expired, to: .requeued, at: at)
-    group.count(partition) {
-      $0.expired -= 1
-      $0.count(.requeued)
-    }
-    var outcome = Outcome(
-      settlement: .requeued, attempt: delivery.attempt, delay_ns: nil, settleLatency_ns: 0, message: delivery.message,
-      deliveredAt: delivery.at)
-    outcome.isUntimed = true
-    record(outcome, group, delivery.group, partition: group.window(of: partition), at: at)
-  }
-
   private func oldestInFlight(of process: UInt64) -> DeliveryID? {
     var oldest: DeliveryID = 0
     for group in groups.prefix(Self.groupsSearched) where group.inFlight > 0 {

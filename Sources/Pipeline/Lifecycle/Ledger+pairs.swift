@@ -13,6 +13,7 @@ extension Ledger {
     }
     let delivery = deliveries[id]
     dropPaired(id)
+    consumers[delivery.consumer].lastAcked = at
     group.count(consumers[delivery.consumer].partition) { $0.ackedPaired += 1 }
     group.lastActive = at
     journal?.acknowledged(delivery, of: group, at: at)

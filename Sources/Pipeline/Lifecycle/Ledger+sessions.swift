@@ -30,7 +30,11 @@ extension Ledger {
   @inline(__always) func delivery(_ id: DeliveryID) -> Delivery { deliveries[id] }
 
   /// Its client has thrown away what it had of it, and has it only now.
-  func came(again id: DeliveryID, at: Timestamp) { if deliveries.isLive(id) { deliveries[id].at = at } }
+  func came(again id: DeliveryID, at: Timestamp) {
+    guard deliveries.isLive(id) else { return }
+    deliveries[id].at = at
+    deliveries[id].first = at
+  }
 
   /// It turned out to have been tried at least so often. It must be live.
   func raiseAttempt(of id: DeliveryID, to attempt: Int32) {
@@ -57,15 +61,30 @@ extension Ledger {
     }
   }
 
+  /// A client broke off with these in its hands: tells the groups, before each of them is lost. Oldest first.
+  func crashes(_ ids: [DeliveryID], at: Timestamp) {
+    let at = advance(to: at)
+    var inFlight: [Int32: [CrashLoop.InFlight]] = [:]
+    for id in ids where standing(of: id) == .open {
+      let delivery = deliveries[id]
+      guard !consumers[delivery.consumer].isCancelled else { continue }
+      let left = groups[Int(delivery.group)].deliveryLimit.map { $0 - Int64(delivery.attempt) }
+      inFlight[delivery.group, default: []].append(
+        .init(message: delivery.message, deliveredAt: delivery.at, returnsLeft: left))
+    }
+    for (group, deliveries) in inFlight { groups[Int(group)].monitor.crashed(deliveries, at: at) }
+  }
+
   // MARK: Consumers
 
   func consumer(_ index: Int32) -> Consumer { consumers[index] }
 
   func setProcess(_ process: UInt64, ofConsumer index: Int32) { consumers[index].process = process }
 
-  /// It gets nothing more: cancelled or closed in good order.
-  func cancel(consumer index: Int32) {
+  /// It gets nothing more: cancelled or closed in good order. `since`: when it began to leave.
+  func cancel(consumer index: Int32, since: Timestamp) {
     consumers[index].isCancelled = true
+    consumers[index].leftAt = min(consumers[index].leftAt, since)
     enter(index, nil)
   }
 
@@ -80,6 +99,11 @@ extension Ledger {
   /// Where the broker sends what the group rejects.
   func setDeadLetterTarget(_ target: String?, of id: GroupID) {
     if isCurrent(id) { groups[Int(id.index)].deadLetterTarget = target }
+  }
+
+  /// How often the broker lets a message of the group's be returned before it gives it up; nil: without end, or unknown.
+  func setDeliveryLimit(_ limit: Int64?, of id: GroupID) {
+    if isCurrent(id) { groups[Int(id.index)].deliveryLimit = limit }
   }
 
   /// What people call a message of that group that fails or comes again.
@@ -157,6 +181,17 @@ extension Ledger {
 
   func name(ofProducer producer: Int32) -> String { producers[producer].name }
   func kind(ofProducer producer: Int32) -> DestinationKind { producers[producer].kind }
+
+  /// Its broker told one of its consumers of an error.
+  func countBrokerError(_ error: BrokerError, of id: GroupID) {
+    if isCurrent(id) { groups[Int(id.index)].brokerErrors.count(error, at: now) }
+  }
+
+  /// The delivery, which must be live, goes back to its group for that reason.
+  func requeue(_ id: DeliveryID, _ cause: RequeueCause, at: Timestamp) {
+    groups[Int(deliveries[id].group)].requeueCauses[cause, default: 0] += 1
+    settle(id, as: .requeued, at: at)
+  }
 
   // MARK: What was left out
 

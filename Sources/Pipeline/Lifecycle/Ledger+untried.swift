@@ -21,8 +21,6 @@ extension Ledger {
     }
     consumers[delivery.consumer].inFlight -= 1
     journal?.noted(.withdrawn, delivery, of: group)
-    let index = messages.find(delivery.message &+ group.salt, lastAt: delivery.record)
-    if index != 0, messages[index].inFlight == id { messages[index].inFlight = 0 }
     deliveries.remove(id)
   }
 }

@@ -26,12 +26,17 @@ final class Ledger {
   var sources = SourceTable()
   var passages = PassageTable()
   var markReader: MarkReader
+  /// What the arrival that `deliver` is told of next looks like.
+  var described = MessageMarks()
+  var isArrivalDescribed = false
   /// Deliveries that are still to be kept in `sources`; see `wantsMarks`.
   var markedDeliveriesLeft = Ledger.markedAtFirst
   /// What is booked of each message, for `stormfuse explain`; nil in a live run and a replay.
   var journal: Journal?
   /// Transitions since they were last taken, oldest first.
   var transitions: [(group: Group, transition: Transition)] = []
+  /// Alerts since they were last taken.
+  var alerts: [(group: Group, alert: Alert)] = []
   /// Deliveries that fit no group, or several, by destination.
   var unattributed = DestinationCounts()
   /// Deliveries outside of every group, by destination.
@@ -45,7 +50,6 @@ final class Ledger {
   var isPlanDue = false
   /// Why nothing can be held here; nil if it can.
   var whyCannotHold: String?
-  private var unholdable: [(group: Group, why: NotHeld)] = []
   private var groupIndex: [GroupName: Int32] = [:]
   private var groupsMade: UInt32 = 0
 
@@ -119,21 +123,13 @@ final class Ledger {
   func enter(_ index: Int32, _ id: GroupID?) {
     if let old = consumers[index].group, isCurrent(old) {
       groups[Int(old.index)].consumers.leave(consumers[index])
+      tellHoldable(groups[Int(old.index)])
     }
     consumers[index].group = id
     guard let id else { return }
     let group = groups[Int(id.index)]
-    let wasHoldable = group.unholdable == nil
     group.consumers.enter(consumers[index])
-    if wasHoldable, let why = group.unholdable { unholdable.append((group, why)) }
-  }
-
-  /// Groups of which a consumer was seen, since the last call, that `pause` could not hold.
-  func takeUnholdable(at: Timestamp) -> [(group: Group, event: HoldEvent)] {
-    defer { unholdable = [] }
-    return unholdable.map {
-      ($0.group, HoldEvent(at: at, kind: .unholdable, why: .not($0.why), connections: 1, exposure: $0.group.exposure))
-    }
+    tellHoldable(group)
   }
 
   private func leastRecentlyActiveGroup() -> Int32 {
@@ -151,16 +147,12 @@ final class Ledger {
   // MARK: Deliveries
 
   /// A message has reached its consumer. Returns the delivery, or 0 if it is settled already (`noAck`).
-  ///
-  /// `marks`: what copies of it can be known by, if `wantsMarks` asked for it.
-  /// `label`: what people call the message, asked for only if it is another try.
-  func deliver(
-    _ arrival: Arrival, noAck: Bool, isStream: Bool, marks: MessageMarks? = nil, label: @autoclosure () -> String = ""
-  ) -> DeliveryID {
+  /// What copies of it can be known by is `described` before.
+  func deliver(_ arrival: Arrival, noAck: Bool, isStream: Bool) -> DeliveryID {
     let at = advance(to: arrival.at)
     var arrival = arrival
-    var returned = Returned()
-    if let marks { returned = arrived(&arrival, marks, at: at) }
+    let isDescribed = isArrivalDescribed
+    let returned = isDescribed ? arrived(&arrival, at: at) : Returned()
     if deliveries.isFull { makeRoom() }
     let group = groups[Int(arrival.group)]
     group.lastActive = at
@@ -175,21 +167,21 @@ final class Ledger {
       arrival.isSelfTracked
       ? arrival.isDuplicate
       : arrival.redelivered && messages[index].acked > 0 && messages[index].acked >= messages[index].first
+    let expired =
+      group.expired.isEmpty || !(isRepeat || arrival.isSelfTracked)
+      ? nil : endExpired(arrival.message, record: index, to: group, at: at)
     group.count(partition) { totals in
       totals.delivered += 1
       if isRepeat { totals.redelivered += 1 }
       if isDuplicate { totals.duplicates += 1 }
     }
     var (attempt, source) = attempt(arrival, messages[index])
-    if let marks { raise(&attempt, &source, returned, marks) }
+    if let expired, attempt <= expired.attempt { (attempt, source) = (expired.attempt + 1, .ownTable) }
+    if isDescribed { raise(&attempt, &source, returned) }
     // Even a repeat is of a message, whose first delivery was not seen.
     if index != 0, !arrival.redelivered || messages[index].first == 0 { messages[index].first &+= 1 }
     group.attemptSources.insert(source)
     group.attempts.record(Int(attempt))
-    if attempt > 1 || isRepeat {
-      let text = label()
-      if !text.isEmpty { group.label(arrival.message, text) }
-    }
 
     var delivery = Delivery()
     delivery.group = arrival.group
@@ -200,22 +192,19 @@ final class Ledger {
     delivery.process = consumers[arrival.consumer].process
     delivery.attempt = attempt
     delivery.record = index
+    delivery.first = firstDelivery(of: delivery, isRepeat: isRepeat || attempt > 1, expired)
     if arrival.isLastAttempt { delivery.flags.insert(.lastAttempt) }
     if isStream { delivery.flags.insert(.credit) }
     if arrival.isSelfTracked { delivery.flags.insert(.selfTracked) }
     dateEnqueueing(of: &delivery, arrival, firstSeen: index == 0 ? at : messages[index].firstSeen, group)
 
     let id = deliveries.insert(delivery)
-    if let marks {
-      deliveries[id].source = keepSource(
-        id, delivery, marks, passage: returned.passage, groupSerial: group.serial)
-    }
-    if index != 0 { messages[index].inFlight = id }
+    if isDescribed { keepSource(id, delivery, returned, of: group) }
     group.link(id, in: &deliveries)
     consumers[arrival.consumer].inFlight += 1
     if let journal {
       if returned.passage != 0 { journal.join(delivery.message, to: passages[returned.passage].message) }
-      journal.name(delivery.message, label())
+      if isDescribed { journal.name(delivery.message, String(decoding: described.label, as: UTF8.self)) }
       journal.delivered(
         delivery, source, isRepeat: isRepeat, isDuplicate: isDuplicate, isCopy: returned.passage != 0,
         hasID: arrival.hasOwnID || arrival.isSelfTracked, to: group)
@@ -258,26 +247,25 @@ final class Ledger {
     let group = groups[Int(delivery.group)]
     group.lastActive = at
     group.unlink(id, in: &deliveries)
+    if group.inFlight == 0 { group.emptySince = at }
     let partition = consumers[delivery.consumer].partition
-    let isMoved = settlement == .acked && delivery.flags.contains(.moved)
-    group.count(partition) {
-      $0.count(settlement)
-      if isMoved { $0.moved += 1 }
-      if settlement == .acked, delivery.flags.contains(.returned) { $0.returned += 1 }
-    }
+    group.count(partition) { $0.count(settlement) }
+    let isMoved =
+      !delivery.flags.isDisjoint(with: [.moved, .returned]) && countAside(delivery, settlement, group, partition)
     if delivery.source != 0, !keep {
       sourceEnded(delivery, as: settlement, causeUnknown: causeUnknown, inBatch: inBatch, at: at)
     }
     let latencyFrom = max(delivery.at, consumers[delivery.consumer].lastSettled)
     let latency_ns = max(0, at - latencyFrom)
     consumers[delivery.consumer].lastSettled = at
+    if settlement == .acked { consumers[delivery.consumer].lastAcked = at }
     consumers[delivery.consumer].inFlight -= 1
 
     journal?.settled(delivery, of: group, as: settlement, at: at)
 
     let tried = settlement == .acked || settlement.isFailure
     let delay_ns = tried ? max(0, at.ns &- delivery.enqueued_ns &- delivery.deliberate_ns) : nil
-    remember(delivery, id, settlement, at, group)
+    remember(delivery, settlement, at, group)
     if delivery.flags.contains(.lastAttempt),
       settlement == .requeued || settlement == .crashed || settlement == .abandoned
     {
@@ -307,14 +295,14 @@ final class Ledger {
   }
 
   private func remember(
-    _ delivery: Delivery, _ id: DeliveryID, _ settlement: Settlement, _ at: Timestamp, _ group: Group
+    _ delivery: Delivery, _ settlement: Settlement, _ at: Timestamp, _ group: Group
   ) {
     var index = messages.find(delivery.message &+ group.salt, lastAt: delivery.record)
     if index == 0, delivery.flags.contains(.selfTracked), settlement.isFailure || delivery.attempt > 1 {
       index = messages.touch(delivery.message &+ group.salt, at: at)
+      messages[index].firstSeen = min(messages[index].firstSeen, delivery.first)
     }
     guard index != 0 else { return }
-    if messages[index].inFlight == id { messages[index].inFlight = 0 }
     switch settlement {
     case .acked: messages[index].acked &+= 1
     case .abandoned, .expired: messages[index].abandoned &+= 1
@@ -360,32 +348,22 @@ final class Ledger {
     lapsePairs(of: group, at: at)
     let context = context(of: group, at: at)
     while let transition = group.monitor.tick(at: at, context: context) { transitions.append((group, transition)) }
-    group.quietUntil = group.isEarliestKnown ? group.monitor.unchangedUntil(context: context, at: at) : .zero
+    for alert in group.alerts.update(
+      verdict: group.monitor.judgement.kind, unholdable: group.unholdable, at: at)
+    { alerts.append((group, alert)) }
+    group.quietUntil =
+      group.isEarliestKnown
+      ? min(group.monitor.unchangedUntil(context: context, at: at), group.alerts.nextDeadline) : .zero
   }
 
   private func context(of group: Group, at: Timestamp) -> JudgeContext {
     group.context(deliveries: deliveries, consumers: consumers, at: at)
   }
 
-  var hasTransitions: Bool { !transitions.isEmpty }
-
   /// Breakers' timers that are due by then.
   func runTimers(by at: Timestamp) {
     let at = advance(to: at)
     for index in groups.indices where groups[index].monitor.nextDeadline <= at { tick(Int32(index), at: at) }
-  }
-
-  /// Transitions since the last call, in the order of their time; from here on they bear the wall clock's, as it was then.
-  func takeTransitions() -> [(group: Group, transition: Transition)] {
-    guard hasTransitions else { return [] }
-    defer { transitions.removeAll(keepingCapacity: true) }
-    // Those of one group are in order.
-    transitions.sort { ($0.transition.at, $0.transition.revision) < ($1.transition.at, $1.transition.revision) }
-    for i in transitions.indices {
-      transitions[i].transition.at = wall(transitions[i].transition.at)
-      transitions[i].group.keep(transitions[i].transition)
-    }
-    return transitions
   }
 
   /// Bytes of a connection that serves this group, understood or lost.

@@ -10,8 +10,6 @@ struct MessageRecord: BitwiseCopyable {
   var abandoned: UInt32 = 0
   var failed: UInt32 = 0
   var acked: UInt32 = 0
-  /// The latest delivery in flight; 0 if none.
-  var inFlight: DeliveryID = 0
   fileprivate var newer: UInt32 = 0
   fileprivate var older: UInt32 = 0
 }

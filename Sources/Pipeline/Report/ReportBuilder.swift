@@ -41,7 +41,8 @@ struct ReportBuilder {
       "unattributed_names": ledger.unattributed.unnamed + ledger.ungrouped.unnamed, "topics": ledger.dropped.topics,
       "clusters": ledger.clusters.overflowed, "transactions": ledger.dropped.transactions,
       "requests": ledger.dropped.requests,
-      "unmatched_settlements": ledger.dropped.unmatchedSettlements,
+      "unmatched_settlements": ledger.dropped.unmatchedSettlements, "expired": ledger.dropped.expired,
+      "revisions": ledger.dropped.revisions,
     ]
     return all.merging(capture.dropped) { $0 &+ $1 }.filter { $0.value > 0 }
   }
@@ -58,7 +59,12 @@ struct ReportBuilder {
       system: group.system.rawValue, group: group.name, target: ledger.target,
       destinations: group.destinations.sorted(),
       mode: group.monitor.settings.mode.rawValue, totals: Report.Totals(group.totals),
-      inferences: group.inferences, in_flight: group.inFlight,
+      inferences: group.inferences,
+      requeue_causes: Dictionary(uniqueKeysWithValues: group.requeueCauses.map { ($0.key.rawValue, $0.value) }),
+      broker_errors: group.brokerErrors.list.map {
+        .init(
+          code: $0.error.code, request: $0.error.request, text: $0.error.text, count: $0.count, last: wall($0.last))
+      }, in_flight: group.inFlight,
       oldest_in_flight_s: context.oldestInFlight_ns.map(seconds), lag: group.lag.map { Int(clamping: $0) },
       error_rate: judged == 0 ? nil : Double(group.totals.failures) / Double(judged),
       dead_letter_rate: ended == 0 ? nil : Double(deadLettered) / Double(ended),
@@ -74,8 +80,9 @@ struct ReportBuilder {
         .init(kind: $0.kind, rule: $0.rule, from: wall($0.from), to: $0.to.map(wall), evidence: $0.evidence)
       },
       poison_messages: group.monitor.poison.list.map {
-        .init(message: group.labels[$0.message] ?? Group.unnamed($0.message), failures: Int(clamping: $0.failures))
+        .init(message: name($0.message, group), failures: Int(clamping: $0.failures))
       },
+      crashes: crashes(group),
       breaker: breakerReport(group),
       partitions: group.partitions.map {
         .init(
@@ -84,6 +91,25 @@ struct ReportBuilder {
       }.sorted { ($0.destination, $0.partition) < ($1.destination, $1.partition) },
       counters: counters(group))
   }
+
+  private func crashes(_ group: Group) -> Report.Crashes? {
+    let crashes = group.monitor.windows.crashes
+    guard let last = crashes.last else { return nil }
+    let victims = crashes.victims.filter {
+      let record = ledger.messages.find($0.message &+ group.salt)
+      return record == 0 || ledger.messages[record].acked == 0
+    }
+    return Report.Crashes(
+      count: crashes.count, last: wall(last),
+      suspects: crashes.count > 1 ? crashes.suspects.map { name($0, group) } : [],
+      victims: victims.map {
+        let left = $0.returnsLeft ?? 0
+        return .init(message: name($0.message, group), returns_left: Int(clamping: max(0, left)), given_up: left < 0)
+      })
+  }
+
+  /// What people call a message of the group.
+  private func name(_ message: UInt64, _ group: Group) -> String { group.labels[message] ?? Group.unnamed(message) }
 
   private func counters(_ group: Group) -> GroupCounters {
     var counters = GroupCounters()

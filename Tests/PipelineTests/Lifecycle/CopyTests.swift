@@ -234,6 +234,17 @@ import Testing
     #expect(bench.engine.report().producers.map(\.kind) == ["dead_letter", "normal"])
   }
 
+  @Test func `what a name has in common with the consumed queue's says nothing`() throws {
+    link.consume("q-retry", tag: "r")
+    link.publish("a", key: "q-retry.audit")
+    link.publish("b", key: "q-retry.dlq")
+    link.publish("c", key: "q-retrying.retry")
+    #expect(
+      bench.engine.report().producers.map { "\($0.destination) \($0.kind)" } == [
+        "q-retry.audit normal", "q-retry.dlq dead_letter", "q-retrying.retry retry",
+      ])
+  }
+
   @Test func `the default exchange alone is never a dead-letter target`() throws {
     link.declare("q", [("x-dead-letter-exchange", .text("")), ("x-dead-letter-routing-key", .text("grave"))])
     link.publish("a", key: "grave")
@@ -259,7 +270,8 @@ import Testing
     ("orders.error", .normal),
     ("dead", .deadLetter), ("letters.dead", .deadLetter), ("", .normal), ("prices.XQ", .deadLetter),
     ("orders.parking-lot", .deadLetter), ("parkingLot", .deadLetter), ("EasyNetQ_Default_Error_Queue", .deadLetter),
-    ("undeliverable", .deadLetter), ("orders.quarantine", .deadLetter), ("poison", .deadLetter), ("retries", .retry),
+    ("orders.dlq.retry", .retry), ("orders-retry-dlq", .deadLetter), ("undeliverable", .deadLetter),
+    ("orders.quarantine", .deadLetter), ("poison", .deadLetter), ("retries", .retry),
     ("payment.failed", .normal), ("orders.delayed", .normal), ("redelivery", .normal),
   ])
   func `a destination's name says what it is for`(name: String, kind: DestinationKind) {

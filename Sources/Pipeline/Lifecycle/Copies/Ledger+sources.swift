@@ -12,6 +12,13 @@ extension Ledger {
   /// The target published something.
   func keepMarking() { markedDeliveriesLeft = max(markedDeliveriesLeft, Self.markedAfterPublish) }
 
+  /// Says what the message that arrives next can be known by, in exchange for marks that are not used any more. Then
+  /// `deliver` it.
+  func describe(_ marks: inout MessageMarks) {
+    swap(&described, &marks)
+    isArrivalDescribed = true
+  }
+
   /// What an arriving message is known to be: a copy that this target published.
   struct Returned {
     var passage: UInt32 = 0
@@ -19,9 +26,10 @@ extension Ledger {
   }
 
   /// A message arrives in a group. If it is a copy that the target published, it goes on under its first name.
-  func arrived(_ arrival: inout Arrival, _ marks: borrowing MessageMarks, at: Timestamp) -> Returned {
+  func arrived(_ arrival: inout Arrival, at: Timestamp) -> Returned {
+    isArrivalDescribed = false
     guard !passages.isEmpty, !arrival.redelivered else { return Returned() }
-    let number = passages.find(marks.whole)
+    let number = passages.find(described.whole)
     guard number != 0 else { return Returned() }
     passages[number].hasArrived = true
     let passage = passages[number]
@@ -44,18 +52,28 @@ extension Ledger {
     return Returned(passage: number, attempt: passage.attempt)
   }
 
-  /// Keeps a delivery that has just begun. Answers with its number.
-  func keepSource(
-    _ id: DeliveryID, _ delivery: Delivery, _ marks: borrowing MessageMarks, passage: UInt32, groupSerial: UInt32
-  ) -> UInt32 {
+  /// Keeps a delivery that has just begun.
+  func keepSource(_ id: DeliveryID, _ delivery: Delivery, _ returned: Returned, of group: Group) {
     markedDeliveriesLeft -= 1
+    if delivery.attempt > 1, !described.label.isEmpty {
+      group.label(delivery.message, String(decoding: described.label, as: UTF8.self))
+    }
     var source = Source()
     source.delivery = delivery
     source.id = id
-    source.groupSerial = groupSerial
-    source.passage = passage
-    source.history = marks.history
-    return sources.insert(source, marks.list)
+    source.groupSerial = group.serial
+    source.passage = returned.passage
+    source.history = described.history
+    deliveries[id].source = sources.insert(source, described.list)
+  }
+
+  /// Counts the end of a delivery that was published again as it was, or that only waited here. Answers whether it counts in
+  /// no rate.
+  func countAside(_ delivery: Delivery, _ settlement: Settlement, _ group: Group, _ partition: Int32) -> Bool {
+    guard settlement == .acked else { return false }
+    let isMoved = delivery.flags.contains(.moved)
+    group.count(partition) { if isMoved { $0.moved += 1 } else { $0.returned += 1 } }
+    return isMoved
   }
 
   /// A delivery that is kept has ended.

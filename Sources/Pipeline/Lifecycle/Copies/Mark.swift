@@ -54,6 +54,8 @@ struct MessageMarks {
   var namesError = false
   /// The highest number of tries that a header with a known kind of name tells; 0 if none does.
   var toldAttempt: Int32 = 0
+  /// What people call it: the message's id, else its correlation id.
+  var label: ContiguousArray<UInt8> = []
   /// The body's first bytes, as far as they came.
   private(set) var body: ContiguousArray<UInt8> = []
   /// The last bytes of a longer one.
@@ -65,6 +67,7 @@ struct MessageMarks {
   mutating func removeAll() {
     list.removeAll(keepingCapacity: true)
     body.removeAll(keepingCapacity: true)
+    label.removeAll(keepingCapacity: true)
     content = 0
     whole = 0
     history = 0

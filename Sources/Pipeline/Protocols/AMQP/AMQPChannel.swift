@@ -17,6 +17,10 @@ final class AMQPChannel {
   /// A gap may have swallowed the answer to some of the pending requests.
   var areAnswersDoubtful = false
   var phase = Phase.open
+  /// What was handed back in one go.
+  var returns = AMQPReturns()
+  /// Acknowledgements that the broker may refuse.
+  var doubts = AMQPDoubts()
   var isTransactional = false
   /// Settlements and publishes of the open transactions.
   var transaction: [Operation] = []
@@ -33,6 +37,16 @@ final class AMQPChannel {
     case closedByServer
     /// What the server still sends reaches nobody.
     case closedByClient
+  }
+
+  /// How a channel ends.
+  enum End {
+    /// By a close, or with a connection that was closed.
+    case inOrder
+    /// The client's side broke off.
+    case crashed
+    /// The broker closed it, because a delivery was not acknowledged in time.
+    case timedOut
   }
 
   struct TransactionEnd {
@@ -99,8 +113,6 @@ final class AMQPChannel {
     var bodyHash = KeyedHash(KeyedHash.Key(0, 0))
     /// What copies of it can be known by; gathered if `hasMarks`.
     var marks = MessageMarks()
-    /// The message's id for people, of one that may be another try.
-    var label: ContiguousArray<UInt8> = []
     var hasMarks = false
     var isStream = false
 

@@ -63,6 +63,8 @@ extension AMQPSession {
   /// What its properties and headers say of a message, for finding copies.
   func mark(_ marks: inout MessageMarks, _ header: AMQPContentHeader, in frame: RawSpan) {
     marks.bodySize = header.bodySize
+    let label = header.messageID.isEmpty ? header.correlationID : header.messageID
+    frame.extracting(label.range(in: frame)).withUnsafeBytes { marks.label.append(contentsOf: $0) }
     ledger.markReader.property(
       Mark.Place.messageID, .identity, frame.extracting(header.messageID.range(in: frame)), into: &marks)
     ledger.markReader.property(

@@ -31,7 +31,7 @@ final class AMQPSession: ProtocolSession {
   private(set) var channels: [UInt16: AMQPChannel] = [:]
   private var current: AMQPChannel?
   /// Groups that this connection's consumers belong to.
-  private var served: [GroupID] = []
+  private(set) var served: [GroupID] = []
   private var covered = (understood: UInt64(0), lost: UInt64(0))
 
   init(ledger: Ledger, state: AMQPState, server: Endpoint, process: UInt64) {
@@ -97,9 +97,9 @@ final class AMQPSession: ProtocolSession {
     guard !isClosed, end != .forgotten else { return }
     isClosed = true
     let crashed = client && (end == .finished || end == .reset)
-    for channel in channels.values.sorted(by: { $0.number < $1.number }) {
-      endChannel(channel, crashed: crashed, at: at)
-    }
+    let open = channels.values.sorted { $0.number < $1.number }
+    if crashed { ledger.crashes(open.flatMap { $0.tags.outstanding.map(\.id) }, at: at) }
+    for channel in open { endChannel(channel, crashed ? .crashed : .inOrder, at: at) }
     channels.removeAll()
     current = nil
   }
@@ -127,24 +127,30 @@ final class AMQPSession: ProtocolSession {
     return made
   }
 
-  /// Everything open on the channel ends. After a crash the oldest delivery of each consumer was being worked on; the
-  /// others had only been prefetched.
-  private func endChannel(_ channel: AMQPChannel, crashed: Bool, at: Timestamp) {
+  /// Everything open on the channel ends. After a crash or a timeout the oldest delivery of each consumer was being worked
+  /// on; the others had only been prefetched.
+  private func endChannel(_ channel: AMQPChannel, _ end: AMQPChannel.End, at: Timestamp) {
     leaves()
     var blamed: Set<Int32> = []
     while case let id = channel.tags.takeFirst(through: .max), id != 0 {
-      ledger.lose(id, crashed: crashed, blamed: &blamed, at: at)
+      if end == .timedOut {
+        ledger.timeOut(id, blamed: &blamed, at: at)
+      } else {
+        ledger.lose(id, crashed: end == .crashed, blamed: &blamed, at: at)
+      }
     }
     for entry in channel.consumers + channel.retired { free(entry) }
     channel.consumers = []
     channel.retired = []
   }
 
-  /// Ends the channel in good order. With a `phase` its number stays known, for what is still under way to it.
-  private func closeChannel(_ number: UInt16, as phase: AMQPChannel.Phase? = nil, at: Timestamp) {
+  /// Ends the channel by a close. With a `phase` its number stays known, for what is still under way to it.
+  func closeChannel(
+    _ number: UInt16, as phase: AMQPChannel.Phase? = nil, _ end: AMQPChannel.End = .inOrder, at: Timestamp
+  ) {
     if let channel = channels.removeValue(forKey: number) {
       if current === channel { current = nil }
-      endChannel(channel, crashed: false, at: at)
+      endChannel(channel, end, at: at)
     }
     if let phase { channel(number)?.phase = phase }
   }
@@ -164,6 +170,7 @@ final class AMQPSession: ProtocolSession {
     let group = ledger.group(AMQPProtocol.self, key: key, name: queue.name, destination: queue.name, cluster: cluster)
     queue.group = group
     ledger.setDeadLetterTarget(queue.deadLetterTarget, of: group)
+    ledger.setDeliveryLimit(queue.declaration?.deliveryLimit, of: group)
     topology.learned()
     serve(group)
     return group
@@ -207,9 +214,14 @@ extension AMQPSession: AMQPFactSink {
     case .connectionOpen(let vhost):
       // Once there are channels, their queues belong to the virtual host that was opened before them.
       if channels.isEmpty { topology = state.topology(vhost: vhost.string(in: frame), cluster: cluster) }
-    case .connectionClose, .connectionCloseOk: closeConnection(at: at)
+    case .connectionClose:
+      leave(at: at)
+      closeConnection(at: at)
+    case .connectionCloseOk: closeConnection(at: at)
     case .channelOpen, .channelCloseOk: closeChannel(number, at: at)
-    case .channelClose: closeChannel(number, as: .closedByClient, at: at)
+    case .channelClose:
+      leave(channel: number, at: at)
+      closeChannel(number, as: .closedByClient, at: at)
     case .basicPublish, .basicRecoverAsync, .basicGet, .basicConsume, .basicCancel, .basicQos,
       .queueDeclare, .queueBind, .queueUnbind, .queueDelete, .exchangeDeclare, .exchangeBind, .exchangeUnbind,
       .txSelect,
@@ -229,7 +241,7 @@ extension AMQPSession: AMQPFactSink {
     case .basicRecoverAsync: settle(channel, tag: .max, multiple: true, .requeue, at: at)
     case .basicGet(let queue, let noAck): beginGet(channel, queue: queue, noAck: noAck, in: frame)
     case .basicConsume(let consume): beginConsume(channel, consume, in: frame)
-    case .basicCancel(let tag, _): cancel(channel, tag: tag, isOver: false, in: frame)
+    case .basicCancel(let tag, _): cancel(channel, tag: tag, isOver: false, in: frame, at: at)
     case .basicQos(_, let count, let global):
       if global { channel.prefetchPerChannel = UInt32(count) } else { channel.prefetchPerConsumer = UInt32(count) }
     case .queueDeclare(let declare): beginDeclare(channel, declare, in: frame)
@@ -270,10 +282,12 @@ extension AMQPSession: AMQPFactSink {
       guard let channel = channel(number), channel.phase == .open else { return }
       serverMethod(method, on: channel, in: frame, at: at)
     case .connectionStart(let start): if channels.isEmpty { learnServer(start, in: frame) }
-    // Its deliveries go back to the queue; what the client still acknowledges on it is void.
-    case .channelClose: closeChannel(number, as: .closedByServer, at: at)
+    case .channelClose(let close): serverCloses(number, close, in: frame, at: at)
     case .channelCloseOk: closeChannel(number, at: at)
-    case .connectionClose, .connectionCloseOk: closeConnection(at: at)
+    case .connectionClose(let close):
+      count(close, of: served, in: frame)
+      closeConnection(at: at)
+    case .connectionCloseOk: closeConnection(at: at)
     default: break
     }
   }
@@ -288,7 +302,7 @@ extension AMQPSession: AMQPFactSink {
       cutDelivery(channel, at: at)
       channel.inbound.state = .ignored
     case .basicConsumeOk(let tag): finishConsume(channel, tag: tag, in: frame)
-    case .basicCancel(let tag, _), .basicCancelOk(let tag): cancel(channel, tag: tag, isOver: true, in: frame)
+    case .basicCancel(let tag, _), .basicCancelOk(let tag): cancel(channel, tag: tag, isOver: true, in: frame, at: at)
     case .basicRecoverOk: settle(channel, tag: .max, multiple: true, .requeue, at: at)
     case .queueDeclareOk(let queue, _, _): finishDeclare(channel, queue: queue, in: frame)
     case .txCommitOk: finishTransaction(channel, isCommit: true, at: at)

@@ -83,11 +83,11 @@ extension AMQPTopology {
 
   /// What (exchange, key) is for. The groups are named by their queues.
   func use(exchange: String, key: String, settings: DestinationSettings) -> ProducerTable.Use {
-    var use = exchange.isEmpty ? settings.use(of: key) : settings.use(of: exchange)
+    var use = byName(exchange.isEmpty ? key : exchange, settings)
     if use.why == .configured, use.kind == .normal { return use }
     if !exchange.isEmpty {
       if use.kind != .normal, use.why == .name, isBoundToConsumedQueue(exchange) { use = .init() }
-      let byKey = settings.use(of: key)
+      let byKey = byName(key, settings)
       if use.kind == .normal, byKey.kind == .deadLetter { use = byKey }
     }
     if use.kind == .normal || !use.isStrong, isDeadLetterTarget(exchange: exchange, key: key) {
@@ -115,6 +115,21 @@ extension AMQPTopology {
     }
     if !use.groups.isEmpty { use.why = .consumed } else if !use.returns.isEmpty { use.why = .declared }
     return use
+  }
+
+  /// What a name says; of one that extends a consumed queue's name only what it has beyond that: `.failed` of
+  /// `orders-retry.failed` where `orders-retry` is consumed.
+  private func byName(_ name: String, _ settings: DestinationSettings) -> ProducerTable.Use {
+    let whole = settings.use(of: name)
+    guard whole.kind != .normal, whole.why != .configured else { return whole }
+    var own = name.utf8[...]
+    for queue in queues where queue.group != nil && name.hasPrefix(queue.name) {
+      let rest = name.utf8.dropFirst(queue.name.utf8.count)
+      guard rest.count < own.count, let next = rest.first else { continue }
+      let goesOn = (next >= UInt8(ascii: "a") && next <= UInt8(ascii: "z")) || (next >= 48 && next <= 57)
+      if !goesOn { own = rest }
+    }
+    return settings.use(of: String(own) ?? name)
   }
 
   /// Queues that were seen to get what goes there.
