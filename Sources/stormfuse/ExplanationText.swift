@@ -63,7 +63,7 @@ struct ExplanationText {
     if !message.other_ids.isEmpty {
       lines.append("published again as " + message.other_ids.map(TerminalStyle.printable).joined(separator: ", "))
     }
-    if !message.is_identified { lines.append("without an id: messages that look like it are told as one") }
+    if !message.is_identified { lines.append("without a message id: messages that look like it are told as one") }
     let deliveries = EvidenceText.count(message.deliveries, "time")
     lines.append(
       "delivered \(deliveries), \(EvidenceText.count(message.attempts, "attempt")), ended as "
@@ -72,9 +72,9 @@ struct ExplanationText {
     let events = message.events ?? []
     var rows: [[String]] = []
     for event in events {
-      let since_s = Double(event.at.timestamp - message.first_at.timestamp) / 1e9
       rows.append([
-        rows.isEmpty ? event.at.description : "", "+" + EvidenceText.duration(since_s), Self.what(event),
+        rows.isEmpty ? event.at.description : "", Self.elapsed(event.at.timestamp - message.first_at.timestamp),
+        Self.what(event),
         details(event, isOneGroup: message.groups.count == 1),
       ])
     }
@@ -82,6 +82,13 @@ struct ExplanationText {
       lines.append(style.paint(row, Self.colour(event.settlement ?? "")))
     }
     return lines
+  }
+
+  /// `+0.000970 s`: always microseconds, so that one looks down a column.
+  private static func elapsed(_ ns: Int64) -> String {
+    let us = max(0, ns) / 1000
+    let fraction = String(us % 1_000_000)
+    return "+\(us / 1_000_000).\(String(repeating: "0", count: 6 - fraction.count))\(fraction) s"
   }
 
   private static func what(_ event: Explanation.Event) -> String {
@@ -106,7 +113,7 @@ struct ExplanationText {
         parts.append("attempt \(attempt)" + (attempt > 1 ? " (\(event.attempt_source ?? ""))" : ""))
       }
       if event.returned_copy == true { parts.append("a copy that was published comes back") }
-      if event.duplicate == true { parts.append("acked before") }
+      if event.duplicate == true { parts.append("a duplicate") }
       if let connection = event.connection { parts.append("to \(connection), consumer \(event.consumer ?? 0)") }
     case .settled: break
     case .copy_acknowledged: parts.append("its copy had ended it")

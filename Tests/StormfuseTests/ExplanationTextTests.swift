@@ -38,12 +38,12 @@ import Traces
       orders.vxlan-9 in rabbitmq:%2F:orders.vxlan
       delivered 3 times, 3 attempts, ended as rejected
 
-      2026-11-30T12:29:37.319707969Z       +0 s  delivered  attempt 1, to 10.9.0.2:48624, consumer 1
-                                       +46.4 µs  requeued
-                                      +213.4 µs  delivered  attempt 2 (redelivered), to 10.9.0.2:48624, consumer 1
-                                      +265.5 µs  requeued
-                                      +424.2 µs  delivered  attempt 3 (redelivered), to 10.9.0.2:48624, consumer 1
-                                      +464.7 µs  rejected
+      2026-11-30T12:29:37.319707969Z  +0.000000 s  delivered  attempt 1, to 10.9.0.2:48624, consumer 1
+                                      +0.000046 s  requeued
+                                      +0.000213 s  delivered  attempt 2 (redelivered), to 10.9.0.2:48624, consumer 1
+                                      +0.000265 s  requeued
+                                      +0.000424 s  delivered  attempt 3 (redelivered), to 10.9.0.2:48624, consumer 1
+                                      +0.000464 s  rejected
 
       """
     #expect(try text(Captured.tunnel, "orders.vxlan-9") == expected)
@@ -54,14 +54,14 @@ import Traces
       orders-bad-gzip-4944-0@1 in kafka:g-bad
       delivered 3 times, 3 attempts, ended as dead-lettered
 
-      2026-11-21T02:04:49.486623944Z       +0 s  delivered  attempt 1, to 127.0.0.1:52956, consumer 1
-                                      +401.2 ms  requeued   by repeated_seek
-                                      +401.2 ms  delivered  attempt 2 (seek_back), to 127.0.0.1:52956, consumer 1
-                                      +401.2 ms  requeued   by repeated_seek
-                                      +401.2 ms  delivered  attempt 3 (seek_back), to 127.0.0.1:52956, consumer 1
-                                      +401.5 ms  acked
-                                      +406.6 ms  copied     to orders-bad-gzip-4944.DLT (dead letter), by counted_copy
-                                      +406.6 ms  revised    was acked, is dead-lettered
+      2026-11-21T02:04:49.486623944Z  +0.000000 s  delivered  attempt 1, to 127.0.0.1:52956, consumer 1
+                                      +0.401159 s  requeued   by repeated_seek
+                                      +0.401159 s  delivered  attempt 2 (seek_back), to 127.0.0.1:52956, consumer 1
+                                      +0.401159 s  requeued   by repeated_seek
+                                      +0.401159 s  delivered  attempt 3 (seek_back), to 127.0.0.1:52956, consumer 1
+                                      +0.401537 s  acked
+                                      +0.406565 s  copied     to orders-bad-gzip-4944.DLT (dead letter), by counted_copy
+                                      +0.406565 s  revised    was acked, is dead-lettered
 
       """
     #expect(try text(Captured.kafka, "orders-bad-gzip-4944/0/1") == expected)

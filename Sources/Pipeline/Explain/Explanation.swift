@@ -59,7 +59,7 @@ package struct Explanation: Codable, Equatable, Sendable {
     /// Of a delivery: the consumer's number in this explanation, and the client's end of its connection.
     package var consumer: Int?
     package var connection: String?
-    /// Of a delivery: it was delivered before, acknowledged before, is a copy that the target published. Left out if
+    /// Of a delivery: it was delivered before, is a duplicate, is a copy that the target published. Left out if
     /// not.
     package var redelivered: Bool?
     package var duplicate: Bool?

@@ -40,7 +40,7 @@ final class Journal {
     let rawValue: UInt8
     /// The wire marks or proves that it was delivered before.
     static let again = Arrived(rawValue: 1)
-    /// It had been acknowledged before.
+    /// It had been acknowledged before, or its commit was refused.
     static let duplicate = Arrived(rawValue: 2)
     /// It is a copy that this target has published.
     static let copy = Arrived(rawValue: 4)
@@ -104,7 +104,7 @@ final class Journal {
 
   func copied(_ delivery: Delivery, of group: Group, to producer: ProducerTable.Entry, at: Timestamp) {
     guard entries.count < limit else { return drop() }
-    add(delivery, group, at: at, .copied(destination: place(of: producer.name), producer.kind))
+    add(delivery, group, at: at, .copied(destination: place(of: producer.destination), producer.shownKind))
   }
 
   func revised(_ delivery: Delivery, of group: Group, from: Settlement, to: Settlement, at: Timestamp) {
