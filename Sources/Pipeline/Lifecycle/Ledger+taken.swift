@@ -55,6 +55,8 @@ extension Ledger {
       sources[delivery.source].settledAt = at
     }
     group.inferences[rule, default: 0] += 1
+    journal?.inferred(rule, delivery.message, of: group)
+    journal?.revised(delivery, of: group, from: settlement, to: .abandoned, at: at)
     group.lastActive = at
     let partition = consumers[delivery.consumer].partition
     group.count(partition) {
