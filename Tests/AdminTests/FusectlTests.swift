@@ -141,7 +141,7 @@ import Testing
     }
     #expect(text.contains("rabbitmq:%2F:orders\tstorm (dead-letter-storm)\t132\t12\t96\t20\t0\t0\t0\t0\t4\t1"))
     #expect(text.contains("orders\tnormal\t60"))
-    #expect(try JSON.decode(Report.self, from: Array(json.utf8)) == Sample.Source().report())
+    #expect(try JSON.decode(Report.self, from: Array(json.utf8)) == Sample.Source().report().addressed())
   }
 
   @Test func `an unknown key names the nearest and fails with 1`() async throws {

@@ -115,7 +115,7 @@ import Testing
     for i in 0..<30 { link.ack(link.deliver("m\(i)")) }
     bench.pass(3 * 86_400 * 365)
     for i in 0..<30 { link.reject(link.deliver("n\(i)"), requeue: false) }
-    bench.pass(60)
+    bench.pass(30)
     #expect(try bench.counts("q") == ["delivered": 60, "acked": 30, "rejected": 30])
     #expect(try bench.group("rabbitmq:%2F:q").window.error_rate == 1)
   }
