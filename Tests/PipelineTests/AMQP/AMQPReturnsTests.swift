@@ -58,6 +58,15 @@ import Testing
     #expect(try bench.group("rabbitmq:%2F:q").error_rate == nil)
   }
 
+  @Test func `what the client had not read when it cancelled is untried, too`() throws {
+    let link = consumer(6)
+    for tag in 2...4 { link.reject(UInt64(tag), requeue: true) }
+    cancel(link)
+    for tag in 5...6 { link.reject(UInt64(tag), requeue: true) }
+    close(link)
+    #expect(try bench.counts("q") == ["delivered": 6, "abandoned": 6])
+  }
+
   @Test func `a consumer that hands one back and closes has failed with that one`() throws {
     let link = consumer(1)
     link.nack(1)

@@ -35,12 +35,14 @@ extension AMQPSession {
     var seen: Set<Int32> = []
     var isLeaving = false
     for entry in returned {
-      let consumer = entry.ended.delivery.consumer
-      let isFirst = seen.insert(consumer).inserted
-      // More than one: it did not hand back what it had. Cancelled before: it has worked on since.
-      if kept[consumer]?.count ?? 0 > 1 || ledger.consumer(consumer).leftAt <= began { continue }
+      let holder = entry.ended.delivery.consumer
+      let isFirst = seen.insert(holder).inserted
+      // Before a close, more than one: it did not hand back what it had. (Before a cancel some may be unread as yet.)
+      if consumer == nil, kept[holder]?.count ?? 0 > 1 { continue }
+      // Cancelled before: it has worked on since.
+      if ledger.consumer(holder).leftAt <= began { continue }
       isLeaving = true
-      let hasEarlier = kept[consumer].map { $0.first < entry.tag } ?? false
+      let hasEarlier = kept[holder].map { $0.first < entry.tag } ?? false
       if isFirst, !hasEarlier { continue }
       ledger.takeBack(entry.ended, countedAs: .requeued, by: Self.untried, at: at)
     }
