@@ -79,7 +79,7 @@ let package = Package(
       name: "ReplayTests", dependencies: ["Traces", "Pipeline"],
       exclude: [
         "captures", "frameworks", "generate.py", "generate_kafka.py", "kafka_messages.py", "record.py", "record_go.py",
-        "record_kafka.py", "record_older.py", "scenarios.json",
+        "record_kafka.py", "record_older.py", "record_tunnel.py", "scenarios.json",
       ],
       swiftSettings: settings),
     .testTarget(

@@ -95,9 +95,10 @@ struct AdminRoutes: Sendable {
   }
 
   private func report(of target: String?) throws(Problem) -> Report {
-    guard let target else { return source.report() }
+    let whole = source.report()
+    guard let target else { return whole.addressed() }
     let targets = source.metrics().targets
-    if let one = targets.first(where: { $0.name == target }) { return one.report }
+    if let one = targets.first(where: { $0.name == target }) { return one.report.addressed(among: whole.groups) }
     throw Problem(
       kind: .noSuchTarget, detail: "there is no target \"\(target)\"",
       hint: "name one as the groups in GET /v1/report bear it",
@@ -114,7 +115,7 @@ struct AdminRoutes: Sendable {
       throw Problem(
         kind: .ambiguous, detail: "\"\(reference.name)\" names \(indices.count) breakers",
         hint: "name the cluster as key@cluster, and ?target= where one cluster has several",
-        nearest: indices.prefix(Self.mostNames).map { shortest[$0].name },
+        nearest: indices.prefix(Self.mostNames).map { shortest[$0].label },
         candidates: indices.prefix(Self.mostNames).map { shortest[$0].href })
     case .none:
       let nearest = NearestNames.of(reference.key, among: Set(groups.map(\.key)))

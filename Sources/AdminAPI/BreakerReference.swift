@@ -27,6 +27,9 @@ package struct BreakerReference: Equatable, Sendable {
   /// `key` or `key@cluster`, as a person writes it.
   package var name: String { cluster.map { "\(key)@\($0)" } ?? key }
 
+  /// The same for lists of several: with the target, where that is needed to tell them apart.
+  package var label: String { target.map { "\(name) (target \($0))" } ?? name }
+
   /// The absolute path that leads to it: the key (with its cluster) percent-encoded once more.
   package var href: String {
     let path = Self.path + PercentEncoding.encode(name)
@@ -72,3 +75,22 @@ package struct BreakerReference: Equatable, Sendable {
 }
 
 extension BreakerReference: Hashable {}
+
+extension Report {
+  /// The same with hrefs of which each leads to its one group: with cluster and target where the key alone is ambiguous
+  /// among the groups of `all`, or of this report.
+  package func addressed(among all: [Group]? = nil) -> Report {
+    let all = all ?? groups
+    var hrefs: [BreakerReference: String] = [:]
+    for (group, reference) in zip(all, BreakerReference.shortest(for: all)) {
+      hrefs[BreakerReference(key: group.key, cluster: group.cluster, target: group.target)] = reference.href
+    }
+    var report = self
+    for i in report.groups.indices {
+      let group = report.groups[i]
+      let full = BreakerReference(key: group.key, cluster: group.cluster, target: group.target)
+      report.groups[i].href = hrefs[full] ?? full.href
+    }
+    return report
+  }
+}

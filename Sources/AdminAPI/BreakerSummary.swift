@@ -9,6 +9,8 @@ package struct BreakerSummary: Codable, Equatable, Sendable {
   package var system: String
   package var group: String
   package var target: String
+  /// True once the target has ended: the breaker stands as it was then. Else left out.
+  package var target_ended: Bool?
   package var destinations: [String]
   package var mode: String
   package var state: BreakerState
@@ -39,6 +41,7 @@ package struct BreakerSummary: Codable, Equatable, Sendable {
     system = group.system
     self.group = group.group
     target = group.target
+    target_ended = group.target_ended
     destinations = group.destinations
     mode = group.mode
     state = group.breaker.state

@@ -27,6 +27,20 @@ package enum GroupText {
     return lines
   }
 
+  /// `60 to prices.DQ, a retry: the target handed back what it got from there`
+  package static func line(_ copies: Report.Copies) -> String {
+    let kind = copies.kind == "dead_letter" ? "dead letters" : copies.kind == "retry" ? "retries" : copies.kind
+    return "\(copies.count) to \(TerminalStyle.printable(copies.destination)), \(kind)"
+      + (copies.why.map { ": " + (reasons[$0] ?? $0) } ?? "")
+  }
+
+  private static let reasons = [
+    "name": "by its name", "configured": "by the configuration",
+    "dead_letter_target": "the consumed queue's dead letters go there", "consumed": "they came from there",
+    "declared": "declared to keep messages for a time and to return them", "came_back": "what was sent there came back",
+    "handed_back": "the target handed back what it got from there",
+  ]
+
   private static let mostNames = 16
 
   /// `6 ack timeout, 2 delayed`; nil where every requeue was the consumer's own.

@@ -12,28 +12,33 @@ internal import Synchronization
 /// Events as JSON lines, appended to a file (mode 0640 if it is new) or written to standard output.
 ///
 /// In: events, from any thread. Out: one whole line each, in one write where the system takes it. A file that was moved
-/// away or removed (log rotation) is opened anew. What can't be written is counted, never fatal; after half a line the
-/// next one begins on a line of its own. A write may wait for the disk: not for the engine's thread.
+/// away or removed (log rotation) is opened anew. What can't be written is counted and reported, never fatal; after half a
+/// line the next one begins on a line of its own. A write may wait for the disk: not for the engine's thread.
 package final class EventLog: Sendable {
   private let path: String
+  private let report: @Sendable (String) -> Void
   private let state: Mutex<State>
 
   private struct State {
     var descriptor: Int32
     var file: (dev_t, ino_t)?
     var afterHalfALine = false
-    var isFailing = false
     var counters = ExportCounters(name: "event_log")
+    /// Why the latest event was not written; nil if it was.
+    var failing: String?
   }
 
   package struct OpenError: Error, Equatable, CustomStringConvertible {
     package var description: String
   }
 
-  /// - Parameter path: The file; `-` is standard output.
+  /// - Parameters:
+  ///   - path: The file; `-` is standard output.
+  ///   - report: Told when events begin to be lost, and when one is written again.
   /// - Throws: When the file can't be opened, with what to do.
-  package init(path: String) throws(OpenError) {
+  package init(path: String, report: @escaping @Sendable (String) -> Void = { _ in }) throws(OpenError) {
     self.path = path
+    self.report = report
     if path == "-" {
       state = Mutex(State(descriptor: STDOUT_FILENO))
       return
@@ -60,8 +65,8 @@ package final class EventLog: Sendable {
 
   package var counters: ExportCounters { state.withLock(\.counters) }
 
-  /// The latest line could not be written.
-  package var isFailing: Bool { state.withLock(\.isFailing) }
+  /// Why the latest event was not written, for people; nil if it was.
+  package var failing: String? { state.withLock(\.failing) }
 
   /// Writes one line, or counts it as failed.
   package func write(_ event: some ExportedEvent) {
@@ -69,21 +74,29 @@ package final class EventLog: Sendable {
       return state.withLock { $0.counters.failed += 1 }
     }
     line.append(UInt8(ascii: "\n"))
-    state.withLock { state in
+    let news = state.withLock { state -> String? in
+      let before = state.failing
       reopenIfMoved(&state)
       if state.afterHalfALine { line.insert(UInt8(ascii: "\n"), at: 0) }
       let written = Self.write(line, to: state.descriptor)
       if written == line.count {
         state.afterHalfALine = false
-        state.isFailing = false
         state.counters.sent += 1
+        state.failing = nil
+        return before.map { _ in "events are written to \(path) again; \(state.counters.failed) are missing" }
       } else {
-        state.isFailing = true
+        state.failing = "events can't be written to \(path): \(Self.reason(errno))"
         // A written line feed alone has already ended the half line.
         state.afterHalfALine = written == 0 ? state.afterHalfALine : !(state.afterHalfALine && written == 1)
         state.counters.failed += 1
+        return before == nil ? state.failing : nil
       }
     }
+    if let news { report(news) }
+  }
+
+  private static func reason(_ code: Int32) -> String {
+    code == EAGAIN ? "nobody reads from that pipe" : String(cString: strerror(code))
   }
 
   /// Bytes that were taken.

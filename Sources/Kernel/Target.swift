@@ -18,9 +18,11 @@ package struct Target: Sendable, Equatable {
     self.name = name
   }
 
-  /// `run --pid N…`. Throws `noSuchTarget` if one of them does not exist.
+  /// `run --pid N…`; the order does not matter, nor one that is named twice. Throws `noSuchTarget` if one of them does not
+  /// exist.
   package static func processes(_ processes: [Int32]) throws(KernelError) -> Target {
     guard !processes.isEmpty else { throw KernelError(.noSuchTarget, "no process was named") }
+    let processes = Set(processes).sorted()
     var names = [String]()
     for process in processes {
       guard process > 0, let entry = ProcessTable.entry(process) else {
@@ -43,6 +45,7 @@ package struct Target: Sendable, Equatable {
     for candidate in [trimmed, inside] where candidate.hasPrefix("/") {
       // Every cgroup of version 2 has this file, the root included; a directory of version 1 has not.
       if Files.isDirectory(candidate), access(candidate + "/cgroup.controllers", F_OK) == 0 {
+        let candidate = Files.realPath(candidate) ?? candidate
         let short =
           candidate.hasPrefix(groups.mountPoint) ? String(candidate.dropFirst(groups.mountPoint.count)) : candidate
         return Target(kind: .cgroup(candidate), name: "cgroup \(short.isEmpty ? "/" : short)")
@@ -53,4 +56,17 @@ package struct Target: Sendable, Equatable {
       "there is no cgroup v2 directory \(path), neither as a path nor below \(groups.mountPoint); "
         + "'cat /proc/PID/cgroup' names the one of a process")
   }
+
+  /// Whether the two are known to share processes: a process that both name, a cgroup within the other. (A process that
+  /// descends from another target's, or is in its cgroup, is not looked for.)
+  package func overlaps(_ other: Target) -> Bool {
+    switch (kind, other.kind) {
+    case (.processes(let mine), .processes(let others)): !Set(mine).isDisjoint(with: others)
+    case (.cgroup(let mine), .cgroup(let others)):
+      mine == others || mine.hasPrefix(Self.inside(others)) || others.hasPrefix(Self.inside(mine))
+    default: false
+    }
+  }
+
+  private static func inside(_ path: String) -> String { path.hasSuffix("/") ? path : path + "/" }
 }

@@ -27,6 +27,8 @@ final class Connection: ByteSink, ProtocolReader {
   /// The other end as packets name it: live, those that go out bear the address after a translation (NAT), those that come
   /// in the one before.
   private var remote: (outgoing: Endpoint?, incoming: Endpoint?)
+  /// What only acknowledgements show of a side that was never seen.
+  private(set) var unseen = UnseenSide()
   /// How it ended first, told to the session that may yet be made of what was kept.
   private var firstEnd: (side: Side, end: StreamEnd, at: Timestamp)?
   private var reassembler = Reassembler()
@@ -48,11 +50,11 @@ final class Connection: ByteSink, ProtocolReader {
   /// The broker's end; meaningful once a protocol was detected.
   var server: Endpoint { clientSide == .first ? second : first }
 
-  /// The server's address as the client dialled it, where packets go to another one (a Kubernetes service's is translated
-  /// to a pod's); nil where it is the same, or not known.
-  var dialled: Endpoint? {
-    guard let sent = remote.outgoing, let heard = remote.incoming, server == second, sent != heard else { return nil }
-    return heard
+  /// Where the server's address is translated on the way (a Kubernetes service's to a pod's): the one that the client
+  /// dialled, and the one that packets go to. Nil where both are the same, or one is not known.
+  var translation: (dialled: Endpoint, server: Endpoint)? {
+    guard let sent = remote.outgoing, let heard = remote.incoming, clientSide == .first, sent != heard else { return nil }
+    return (heard, sent)
   }
 
   /// What it is used for; nil until a protocol was detected.
@@ -82,6 +84,7 @@ final class Connection: ByteSink, ProtocolReader {
     if isRuledOut { return passOver(segment) }
     if process == 0 { process = segment.process }
     let side: Side = segment.source == first ? .first : .second
+    if !unseen.isSettled { unseen.note(segment, from: side) }
     if cookie != 0, remote.outgoing == nil || remote.incoming == nil { note(segment, from: side) }
     if reassembler.ingest(segment, payload, from: side, into: self) == .beginsAnew {
       restart()
@@ -92,7 +95,7 @@ final class Connection: ByteSink, ProtocolReader {
 
   private func note(_ segment: Segment, from side: Side) {
     if side == .first { remote.outgoing = segment.destination } else { remote.incoming = segment.source }
-    if dialled != nil { hasNews = true }
+    if translation != nil { hasNews = true }
   }
 
   /// Nothing of it is wanted; but the kernel forgets that of a connection that is silent for a minute, and is told again.
@@ -116,6 +119,7 @@ final class Connection: ByteSink, ProtocolReader {
     front = protocols.front(fromStart: true)
     openSides = 2
     firstEnd = nil
+    unseen.restart()
     session = nil
     state = .undecided
     restarts += 1
@@ -152,6 +156,7 @@ final class Connection: ByteSink, ProtocolReader {
 
   func ended(_ side: Side, _ end: StreamEnd, at: Timestamp) {
     openSides -= 1
+    if !isRuledOut, let (silent, bytes) = unseen.end() { front.lost(bytes, from: silent, at: at, into: self) }
     if firstEnd == nil { firstEnd = (side, end, at) }
     if !isRuledOut { front.ended(side, isLast: openSides <= 0 || end != .finished, at: at, into: self) }
     if let session, let firstEnd {

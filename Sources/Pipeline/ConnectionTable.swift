@@ -195,6 +195,9 @@ struct ConnectionTable {
 struct ConnectionCounters {
   var connections = 0
   var evicted: UInt64 = 0
+  /// Decoded ones of which one side was never seen although it sent something, and how much that was.
+  var oneSided = 0
+  var unseen_bytes: UInt64 = 0
   var reassembly = ReassemblyCounters()
   /// Connections that were decoded.
   var decoded = DecodedConnections()
@@ -207,7 +210,12 @@ struct ConnectionCounters {
     reassembly += connection.retired
     switch connection.state {
     case .undecided: break
-    case .decoded(let system): decoded.bySystem[system, default: 0] += 1
+    case .decoded(let system):
+      decoded.bySystem[system, default: 0] += 1
+      if connection.unseen.missing_bytes > 0 {
+        oneSided += 1
+        unseen_bytes += connection.unseen.missing_bytes
+      }
     case .ruledOut(let reason): undecoded[reason.rawValue, default: .init()].add(connection.second)
     }
   }

@@ -12,6 +12,17 @@ extension Engine {
     }
   }
 
+  /// The run is over: everything is released, said so, and nothing is held from here on. `isTargetGone`: it is over because
+  /// the target has ended.
+  package mutating func endHolding(isTargetGone: Bool) {
+    if let holdSwitch {
+      tell(planner.releaseAll(ledger, connections, holdSwitch, at: to), at: to)
+      self.holdSwitch = nil
+    }
+    ledger.isOver = true
+    ledger.isTargetGone = isTargetGone
+  }
+
   /// What the kernel has counted on a held connection since it is held.
   package mutating func holdCounted(_ counters: HoldCounters, cookie: UInt64) {
     planner.counted(counters, cookie: cookie, ledger)

@@ -54,15 +54,17 @@ package struct Engine: ~Copyable {
     capture.segments &+= 1
     capture.bytes &+= UInt64(max(0, segment.length))
     let connection = connections.connection(of: segment)
+    ledger.journal?.look(at: connection, to)
     connection.ingest(segment, payload)
     if connection.hasNews {
       connections.note(connection, into: &effects)
-      if let dialled = connection.dialled, connection.isDecoded {
-        ledger.clusters.note(dialled: dialled, for: connection.server)
+      if let translation = connection.translation, connection.isDecoded {
+        ledger.clusters.note(dialled: translation.dialled, for: translation.server)
       }
       // Its protocol is known by now, perhaps, and its broker may be blocked.
       if planner.isActive { ledger.isPlanDue = true }
     }
+    ledger.followClusters()
   }
 
   /// Takes a loss that the capture knows of.
@@ -78,6 +80,12 @@ package struct Engine: ~Copyable {
   package var droppedByCapture: [String: UInt64] {
     get { capture.dropped }
     set { capture.dropped = newValue }
+  }
+
+  /// Packets of capture files that gave no segment so far, by reason: the report's `capture.not_read`.
+  package var packetsNotRead: [String: UInt64] {
+    get { capture.notRead }
+    set { capture.notRead = newValue }
   }
 
   /// How far the wall clock is ahead of the engine's time. Live, that time begins where the wall clock stands and then runs
@@ -150,13 +158,17 @@ package struct Engine: ~Copyable {
           alert, reportBuilder(ConnectionCounters(), at: at ?? to).groupReport(group), owner: settings.owner,
           runbook: settings.runbook))
     }
+    tell(events, at: at ?? to)
+  }
+
+  mutating func tell(_ events: [HoldTelling.Told], at: Timestamp) {
     for (group, event) in events {
       var event = event
       event.at = ledger.wall(event.at)
       let settings = group.monitor.settings
       effects.append(
         .holding(
-          event, reportBuilder(ConnectionCounters(), at: at ?? to).groupReport(group), owner: settings.owner,
+          event, reportBuilder(ConnectionCounters(), at: at).groupReport(group), owner: settings.owner,
           runbook: settings.runbook))
     }
   }
@@ -234,6 +246,7 @@ struct CaptureCounters {
   var unattributedLosses: [CaptureLoss.Cause: UInt64] = [:]
   /// By what it was.
   var dropped: [String: UInt64] = [:]
+  var notRead: [String: UInt64] = [:]
 
   mutating func count(_ loss: CaptureLoss) {
     if loss.cookie == 0 { unattributedLosses[loss.cause, default: 0] &+= loss.bytes }

@@ -9,6 +9,14 @@ struct ByteView {
     count = buffer.count
   }
 
+  private init(base: UnsafeRawPointer, count: Int) {
+    self.base = base
+    self.count = count
+  }
+
+  /// The first `size` bytes, or fewer if there are fewer.
+  func prefix(_ size: Int) -> ByteView { ByteView(base: base, count: max(0, min(size, count))) }
+
   @inline(__always) func has(_ size: Int, at offset: Int) -> Bool {
     offset >= 0 && size >= 0 && offset <= count && size <= count - offset
   }

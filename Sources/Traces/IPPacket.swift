@@ -9,7 +9,17 @@ struct IPPacket {
 
   enum Decoded {
     case segment(IPPacket)
+    case other(OtherPayload)
     case undecoded(Unreadable)
+  }
+
+  /// What a packet carries that is not TCP.
+  struct OtherPayload {
+    /// By IANA's list of IP protocol numbers.
+    var proto: UInt8
+    /// Where it begins and ends, on the wire, in the packet's bytes.
+    var at: Int
+    var end: Int
   }
 
   /// - Parameters:
@@ -39,8 +49,10 @@ struct IPPacket {
     // A length of 0: the network card was to cut and number the packet after it was captured (TSO).
     let length = total == 0 ? original - start : Int(total)
     guard header >= 20, length >= header else { return .undecoded(.malformed) }
-    guard proto == 6 else { return .undecoded(.notTCP) }
     guard fragment & 0x3fff == 0 else { return .undecoded(.fragment) }  // more fragments, or an offset
+    guard proto == 6 else {
+      return .other(OtherPayload(proto: proto, at: start + header, end: start + length))
+    }
     return decodeTCP(
       packet, at: start + header, end: start + length, Endpoint(v4: source, port: 0),
       Endpoint(v4: destination, port: 0), time)
@@ -73,10 +85,10 @@ struct IPPacket {
           return .undecoded(.headersCut)
         }
         // An atomic fragment (RFC 6946) is whole: no offset, no more to come.
-        guard fragment & 0xfff9 == 0 else { return .undecoded(following == 6 ? .fragment : .notTCP) }
+        guard fragment & 0xfff9 == 0 else { return .undecoded(.fragment) }
         next = following
         at += 8
-      default: return .undecoded(.notTCP)
+      default: return .other(OtherPayload(proto: next, at: at, end: end))
       }
     }
     return .undecoded(.malformed)

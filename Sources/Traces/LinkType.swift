@@ -10,12 +10,12 @@ enum LinkType {
   @inline(__always)
   static func findIP(_ linkType: UInt16, _ packet: ByteView) -> Found {
     switch linkType {
-    case ethernet: return behindEtherType(at: 12, packet)
+    case ethernet: return EtherType.findIP(typeAt: 12, packet)
     case raw, rawBSD, rawOpenBSD, ipv4, ipv6: return .ip(at: 0)
-    case linuxCooked: return behindEtherType(at: 14, packet)
+    case linuxCooked: return EtherType.findIP(typeAt: 14, packet)
     case linuxCooked2:
       guard let type = packet.be16(0) else { return .undecoded(.headersCut) }
-      return behind(type, end: 20, packet)
+      return EtherType.findIP(type, at: 20, packet)
     case null, loop:
       guard let family = packet.be32(0) else { return .undecoded(.headersCut) }
       // The address family in the capturing machine's byte order (NULL) or in network order (LOOP).
@@ -23,29 +23,6 @@ enum LinkType {
       return isIP(family: value) ? .ip(at: 4) : .undecoded(.notIP)
     default: return .undecoded(.linkType)
     }
-  }
-
-  @inline(__always)
-  private static func behindEtherType(at offset: Int, _ packet: ByteView) -> Found {
-    guard let type = packet.be16(offset) else { return .undecoded(.headersCut) }
-    return behind(type, end: offset + 2, packet)
-  }
-
-  /// `end` is where the link header ends; VLAN tags follow it, each with the next type at its end.
-  private static func behind(_ first: UInt16, end: Int, _ packet: ByteView) -> Found {
-    var type = first
-    var end = end
-    for _ in 0...mostTags {
-      switch type {
-      case 0x0800, 0x86dd: return .ip(at: end)
-      case 0x8100, 0x88a8, 0x9100, 0x9200:  // 802.1Q, 802.1ad, and what came before 802.1ad
-        guard let next = packet.be16(end + 2) else { return .undecoded(.headersCut) }
-        type = next
-        end += 4
-      default: return .undecoded(.notIP)
-      }
-    }
-    return .undecoded(.malformed)
   }
 
   /// AF_INET is 2 everywhere; AF_INET6 is 10 on Linux, 24 on NetBSD and OpenBSD, 28 on FreeBSD, 30 on Darwin.
@@ -71,7 +48,6 @@ enum LinkType {
   private static let ipv4: UInt16 = 228
   private static let ipv6: UInt16 = 229
   private static let linuxCooked2: UInt16 = 276
-  private static let mostTags = 8
 
   private static let names: [UInt16: String] = [
     6: "Token Ring", 8: "SLIP", 9: "PPP", 10: "FDDI", 50: "PPP in HDLC", 51: "PPPoE", 100: "ATM", 104: "Cisco HDLC",

@@ -7,6 +7,8 @@ struct PcapRecords {
   private var isBig = false
   private var nsPerUnit: Int64 = 1000
   private var linkType: UInt16 = 0
+  /// The most that a packet's captured part may have, as the file's header says; 0 if it sets no limit.
+  private var snapLength: UInt32 = 0
   private(set) var problem: FormatProblem?
 
   init() {}
@@ -20,7 +22,9 @@ struct PcapRecords {
     case 0x4d3c_b2a1: (isBig, nsPerUnit) = (false, 1)
     default: return nil
     }
-    guard let major = file.u16(4, big: isBig), let link = file.u32(20, big: isBig) else {
+    guard let major = file.u16(4, big: isBig), let snap = file.u32(16, big: isBig),
+      let link = file.u32(20, big: isBig)
+    else {
       problem = .cut(at: 0, "the file header has only \(file.count) of its 24 bytes")
       return
     }
@@ -32,6 +36,7 @@ struct PcapRecords {
     }
     // The upper bits hold the length of a frame check sequence at the packet's end; the IP length cuts it off.
     linkType = UInt16(truncatingIfNeeded: link)
+    snapLength = snap
     offset = 24
   }
 
@@ -52,6 +57,12 @@ struct PcapRecords {
     let start = offset + 16
     let size = Int(captured)
     guard file.has(size, at: start) else {
+      // Some programs write longer packets than their header allows; a length that leads out of the file as well is damage.
+      if snapLength > 0, captured > snapLength {
+        problem = .damaged(
+          at: offset, "a record claims a packet of \(captured) bytes, more than the file's snap length of \(snapLength)")
+        return nil
+      }
       problem = .cut(at: offset, "the last packet has only \(file.count - start) of its \(size) bytes")
       return nil
     }

@@ -15,6 +15,7 @@ package final class Recorder {
   private let withBodies: Bool
   fileprivate let hashKey = KeyedHash.Key(.random(in: .min ... .max), .random(in: .min ... .max))
   private var connections: [UInt64: RecordedConnection] = [:]
+  private var flushedAt = Timestamp.zero
   package private(set) var leftOut: UInt64 = 0
   /// The first error; nothing is written after it.
   package private(set) var failure: TraceWriteError?
@@ -45,9 +46,13 @@ package final class Recorder {
 
   package func lost(_ loss: CaptureLoss) { connections[loss.cookie]?.lost(loss) }
 
-  /// Gives up what has been waited for long enough; to be called every second or so.
+  /// Gives up what has been waited for long enough, and once a second has what was recorded written, so that it can be read
+  /// after a crash. To be called every second or more often.
   package func tick(at: Timestamp) {
     for connection in connections.values { connection.expire(at: at) }
+    guard failure == nil, at - flushedAt >= .seconds(1) else { return }
+    flushedAt = at
+    do { try writer.flush() } catch { failure = error }
   }
 
   /// Writes what is held back, and closes the file.

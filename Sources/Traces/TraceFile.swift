@@ -11,6 +11,8 @@ struct TraceFile {
   /// The packet to be handed on next; nil at the end.
   private(set) var ahead: PacketRecord?
   private(set) var statistics: TraceStatistics
+  /// Of the packets so far.
+  private var latest_ns = Int64.min / 2
 
   init(path: String) throws(TraceProblem) {
     self.path = path
@@ -51,10 +53,13 @@ struct TraceFile {
     note(record)
     var goesOn = true
     let packet = ByteView(view.slice(record.offset, record.captured))
-    switch decode(record, packet) {
+    var decoded = decode(record, packet)
+    if case .other(let payload) = decoded { decoded = Tunnel.decode(packet, payload, time: record.at) }
+    switch decoded {
     case .segment(let found):
       statistics.segments &+= 1
       goesOn = body(found.segment, packet.slice(found.payloadAt, found.payloadCount).bytes)
+    case .other: noteUndecoded(.notTCP, record)
     case .undecoded(let reason):
       noteUndecoded(reason, record)
     }
@@ -87,10 +92,12 @@ struct TraceFile {
     statistics.bytes &+= UInt64(record.captured)
     if let last = statistics.last {
       if record.at.ns < last.ns { statistics.backward_steps &+= 1 }
+      if record.at.ns < latest_ns &- TraceStatistics.lateness_ns { statistics.late_packets &+= 1 }
     } else {
       statistics.first = record.at
     }
     statistics.last = record.at
+    latest_ns = max(latest_ns, record.at.ns)
   }
 
   private mutating func noteUndecoded(_ reason: Unreadable, _ record: PacketRecord) {

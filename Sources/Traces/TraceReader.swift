@@ -55,6 +55,11 @@ package final class TraceReader {
   /// Of each file, in the order given; complete once all has been read.
   package var statistics: [TraceStatistics] { files.map(\.statistics) }
 
+  /// How many packets of all files gave no segment, by reason.
+  package var notRead: [String: UInt64] {
+    files.reduce(into: [:]) { $0.merge($1.statistics.notRead, uniquingKeysWith: &+) }
+  }
+
   /// What ended the reading of files early. Warnings are among them.
   package var problems: [TraceProblem] { files.compactMap(\.problem) }
 

@@ -14,6 +14,11 @@ package struct TraceStatistics: Sendable, Equatable {
   package var last: Timestamp?
   /// Packets whose time lies before their predecessor's.
   package var backward_steps: UInt64 = 0
+  /// Packets more than `lateness_ns` earlier than some packet before them: the file is not in the order of time, as after
+  /// `cat` or `mergecap -a`.
+  package var late_packets: UInt64 = 0
+  /// More than captures of several queues or processors are out of order.
+  static let lateness_ns: Int64 = 100_000_000
   /// Packets that the capturing program or system says it dropped (pcapng interface statistics).
   package var dropped_by_capture: UInt64 = 0
   /// Packets that gave no segment, by reason.
@@ -28,45 +33,34 @@ package struct TraceStatistics: Sendable, Equatable {
     set { undecoded[Int(reason.rawValue)] = newValue }
   }
 
+  /// How many packets gave no segment, by reason as reports have it; without reasons that did not occur.
+  package var notRead: [String: UInt64] {
+    var counts: [String: UInt64] = [:]
+    for reason in Unreadable.allCases where self[reason] > 0 && reason != .linkType {
+      counts[reason.name] = self[reason]
+    }
+    for (number, packets) in unknownLinkTypes { counts["\(Unreadable.linkType.name)_\(number)"] = packets }
+    return counts
+  }
+
+  /// For people; nil if the file is in the order of time.
+  package var lateLine: String? {
+    guard late_packets > 0 else { return nil }
+    return "\(late_packets) packets are earlier than packets before them, so counts may be wrong; put them in order: "
+      + "reordercap IN OUT"
+  }
+
   /// One line for each reason that occurred, for people.
   package var undecodedLines: [String] {
     var lines: [String] = []
     for reason in Unreadable.allCases where self[reason] > 0 && reason != .linkType {
-      lines.append("\(self[reason]) packets: \(reason.explanation)")
+      lines.append("\(Self.packets(self[reason]))\(reason.explanation)")
     }
     for (number, packets) in unknownLinkTypes.sorted(by: { $0.key < $1.key }) {
-      lines.append("\(packets) packets: link type \(number) (\(LinkType.name(number))) is not read")
+      lines.append("\(Self.packets(packets)): link type \(number) (\(LinkType.name(number))) is not read")
     }
     return lines
   }
-}
 
-/// Why a packet gave no segment.
-package enum Unreadable: UInt8, Sendable, CaseIterable {
-  case linkType, notIP, notTCP, fragment, headersCut, malformed, unknownInterface
-
-  /// As it appears in reports and metrics.
-  package var name: String {
-    switch self {
-    case .linkType: "link_type"
-    case .notIP: "not_ip"
-    case .notTCP: "not_tcp"
-    case .fragment: "ip_fragment"
-    case .headersCut: "headers_cut"
-    case .malformed: "malformed"
-    case .unknownInterface: "unknown_interface"
-    }
-  }
-
-  package var explanation: String {
-    switch self {
-    case .linkType: "link type not read"
-    case .notIP: "neither IPv4 nor IPv6"
-    case .notTCP: "IP, but not TCP"
-    case .fragment: "IP fragment; fragments are not put together"
-    case .headersCut: "cut off before the end of the TCP header; capture with a larger snap length"
-    case .malformed: "header fields contradict each other"
-    case .unknownInterface: "names an interface that the file does not describe"
-    }
-  }
+  private static func packets(_ count: UInt64) -> String { count == 1 ? "1 packet" : "\(count) packets" }
 }

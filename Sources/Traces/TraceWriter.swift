@@ -4,7 +4,7 @@ package import Pipeline
 /// times in nanoseconds.
 ///
 /// - In: segments with the part of their payload that is to be kept; the full length is written all the same.
-/// - Out: the file, mode 0600, written a quarter of a megabyte at a time.
+/// - Out: the file, mode 0600, written a quarter of a megabyte at a time, and with each `flush`; its header at once.
 /// - Bound: `limit_bytes`. The segment that would pass it is not written, nor is any after it: `write` returns false.
 /// - Errors: thrown by the call that meets them, and by every later one.
 package final class TraceWriter {
@@ -24,6 +24,7 @@ package final class TraceWriter {
     let header = Self.fileHeader
     bytes_written = UInt64(header.count)
     try output.append(header)
+    try output.flush()
   }
 
   /// Writes a segment, as several packets if one can't hold it.

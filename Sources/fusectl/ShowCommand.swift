@@ -32,7 +32,7 @@ struct ShowCommand: Command {
     let why = breaker.why.map { " (" + plain($0.text(breaker.why_detail)) + ")" }
     let held = breaker.held ? "held" : "not held" + (why ?? "")
     var facts: [(String, String)] = [
-      ("key", plain(group.key)), ("cluster", plain(group.cluster)), ("target", plain(group.target)),
+      ("key", plain(group.key)), ("cluster", plain(group.cluster)), ("target", plain(group.target) + (group.target_ended == true ? " (ended)" : "")),
       ("destinations", plain(group.destinations.joined(separator: ", "))), ("mode", group.mode),
       ("breaker", ([state, held] + ends(detail)).joined(separator: ", ")),
       ("revision", "\(breaker.revision)"),
@@ -73,6 +73,7 @@ struct ShowCommand: Command {
     }
     facts.append(("coverage", EvidenceText.quantity(group.coverage, "ratio")))
     for error in group.broker_errors { facts.append(("broker error", GroupText.line(error))) }
+    for copies in group.copies ?? [] { facts.append(("copies", GroupText.line(copies))) }
     for poison in group.poison_messages {
       facts.append(("poison", "\(plain(poison.message)) (\(poison.failures) failures)"))
     }

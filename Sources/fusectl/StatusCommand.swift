@@ -28,7 +28,7 @@ struct StatusCommand: Command {
       table.add([
         .init(name(index, in: list)),
         .init(verdict(breaker.verdict, breaker.rule), .of(breaker.verdict)),
-        .init(breaker.state.name, .of(breaker.state)),
+        .init(breaker.state.name + (breaker.target_ended == true ? " (target ended)" : ""), .of(breaker.state)),
         .init(breaker.held ? "yes" : "no", breaker.held ? .red : nil),
         .init(rate(breaker, \.error_rate, "ratio")),
         .init(rate(breaker, \.dead_letter_rate, "ratio")),

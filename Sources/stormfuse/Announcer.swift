@@ -30,14 +30,19 @@ final class Announcer: Sendable {
     target = { [weak box] in box?.target ?? "" }
     // Transitions of one breaker are at least a tenth of a second apart; a queue this long is minutes of many storms.
     (events, queue) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(Self.queueBound))
-    log = try (eventsPath ?? configuration.events).map { try EventLog(path: $0) }
+    log = try (eventsPath ?? configuration.events).map {
+      try EventLog(path: $0) { Terminal.say("stormfuse: \($0)") }
+    }
     webhook = try configuration.webhook.map {
       try Webhook(
         url: $0.url, timeout_ns: $0.timeout_ns, retries: $0.retries, retryFor_ns: $0.retryFor_ns,
         headers: $0.headers.map { ($0.name, $0.value) }, version: Version.current,
         report: { Terminal.say("stormfuse: \($0)") })
     }
-    if let log { box.addExport { log.counters } }
+    if let log {
+      box.addExport { log.counters }
+      box.addCheck { .init(name: "events", ok: log.failing == nil, detail: log.failing ?? "written") }
+    }
     if let webhook { box.addExport { webhook.counters } }
   }
 
@@ -102,9 +107,9 @@ final class Announcer: Sendable {
   /// Whether events can be written is known after each; that they can't is told wherever it can be.
   private func watchLog() {
     guard let log else { return }
-    let alert = logAlerts.withLock { $0.update(.events, log.isFailing ? .holds : .gone, at: SnapshotWriter.clock()) }
+    let alert = logAlerts.withLock { $0.update(.events, log.failing != nil ? .holds : .gone, at: SnapshotWriter.clock()) }
     guard let alert else { return }
-    let event = AlertEvent(alert, target: target(), why: alert.state == .began ? "look at the disk of \(logPath)" : nil)
+    let event = AlertEvent(alert, target: target(), why: log.failing)
     tell(event, AlertLine.text(event, style: Terminal.messages))
     webhook?.send(event)
   }

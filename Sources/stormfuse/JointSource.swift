@@ -4,21 +4,21 @@ import Pipeline
 
 /// What several engines have published last, as one: reports are merged, metrics and checks bear the target's name.
 struct JointSource: ReportSource {
-  /// The first has what is the process's own: exports, and families that belong to no target.
+  /// The first has what is the process's own: exports, and checks and families that belong to no target.
   let boxes: [ReportBox]
 
-  func report() -> Report { Report.merged(boxes.map { $0.report() }) }
+  func report() -> Report { Report.merged(boxes.map { $0.report() }).addressed() }
 
   func readiness() -> Readiness {
     let checks = boxes.flatMap { box in
       let target = box.target
-      return box.readiness().checks.map { check in
+      return box.engineChecks.map { check in
         var check = check
         check.name += " of \(target)"
         return check
       }
     }
-    return Readiness(checks: checks)
+    return Readiness(checks: checks + boxes.flatMap(\.processChecks))
   }
 
   func metrics() -> MetricsInput {

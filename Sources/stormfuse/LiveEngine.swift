@@ -159,7 +159,7 @@
         if status != nil {
           if ended == nil {
             ended = .now
-            engine.holdSwitch = nil
+            engine.endHolding(isTargetGone: !stopping.load(ordering: .relaxed))
             capture.releaseAll()
           }
           emptyPolls = segments == 0 ? emptyPolls + 1 : 0

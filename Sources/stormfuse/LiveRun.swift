@@ -61,12 +61,22 @@
     ) -> [SignalHandler] {
       if case .command = choices[0] { return [] }
       let stop = SignalHandler.stop { for engine in engines { engine.stop() } }
-      guard let path = options.config else { return [stop] }
+      guard let path = options.config else { return [stop, Self.hangup { for engine in engines { engine.stop() } }] }
       let reloader = Reloader(
         path: path, mode: options.mode, started: configuration,
         engines: zip(engines, books).map { ($0, $1.box, $1.commands.memory) })
       books[0].box.addFamilies { [reloader.family] }
       return [stop, SignalHandler(SIGHUP) { reloader.reload() }]
+    }
+
+    /// SIGHUP where there is no configuration to read again: ends the run if the terminal that it was started from is gone,
+    /// and changes nothing else.
+    private static func hangup(_ end: @escaping @Sendable () -> Void) -> SignalHandler {
+      let endsWithTerminal = Terminal.isThere && !SignalHandler.isIgnored(SIGHUP)
+      return SignalHandler(SIGHUP) {
+        if endsWithTerminal, !Terminal.isThere { return end() }
+        Terminal.say("stormfuse: SIGHUP: there is no configuration to read again (--config names one); the run goes on")
+      }
     }
 
     /// Until all are over. What one throws ends the others.

@@ -1,6 +1,7 @@
 #if os(Linux)
   import Admin
   import ConfigurationFile
+  import Glibc
   import Kernel
   import Pipeline
   import State
@@ -36,6 +37,13 @@
 
     /// Returns once the file has been read; the engine takes the settings over within its next turn.
     func reload() {
+      guard isFile else {
+        counts.withLock { $0.refused += 1 }
+        let why = "is no file that can be read again, but a pipe or device"
+        Terminal.say("stormfuse: \(path) \(why): everything stays as it was")
+        for (_, box, memory) in engines { record("refused", memory, target: box.target, why: why) }
+        return
+      }
       var configuration: Configuration
       do throws(ConfigurationError) {
         configuration = try Configuration.load(path: path)
@@ -55,6 +63,12 @@
           record(change.replaced.isEmpty ? "unchanged" : "changed", memory, target: target, why: text)
         }
       }
+    }
+
+    /// To open a pipe may wait for ever, and its end was read at the start. What is missing is for the reader to say.
+    private var isFile: Bool {
+      var status = stat()
+      return stat(path, &status) != 0 || status.st_mode & S_IFMT == S_IFREG || status.st_mode & S_IFMT == S_IFDIR
     }
 
     /// For `/metrics`.

@@ -23,6 +23,7 @@ struct Replay {
       await work(reader, &engine, from: first, isStopped)
     }
     engine.finish()
+    engine.packetsNotRead = reader.notRead
     act(&engine)
     publish(engine.report(), detail: Self.readToEnd)
     return engine
@@ -55,7 +56,7 @@ struct Replay {
       } else {
         engine.tick(at: due)
       }
-      look(&engine, &turn)
+      look(&engine, reader, &turn)
       if let next = reader.nextAt, next > due {
         do { try await Task.sleep(for: speed.wait(next - due)) } catch { return }
       } else if turn.isLong {
@@ -89,7 +90,7 @@ struct Replay {
   }
 
   /// Does what is due besides segments.
-  private func look(_ engine: inout Engine, _ turn: inout Turn) {
+  private func look(_ engine: inout Engine, _ reader: TraceReader, _ turn: inout Turn) {
     var isNews = false
     act(&engine)
     commands.carryOut(&engine, at: SnapshotWriter.clock()) {
@@ -98,6 +99,7 @@ struct Replay {
     }
     let now = ContinuousClock.now
     guard isServed, isNews || now - turn.published >= turn.pause else { return }
+    engine.packetsNotRead = reader.notRead
     publish(engine.report(), detail: "replaying")
     turn.published = .now
     // Publishing may take a fiftieth of the time, however many groups there are.

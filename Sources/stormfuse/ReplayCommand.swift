@@ -1,6 +1,7 @@
 import AdminAPI
 import ArgumentParser
 import ConfigurationFile
+import Foundation
 import Pipeline
 import Synchronization
 import Traces
@@ -30,7 +31,7 @@ struct ReplayCommand: AsyncParsableCommand {
   @Option(
     help: "With --serve: directory for what outlives the process; never the configuration's, which is the live one's.")
   var state: String?
-  @Option(help: "Append every transition as a JSON line to this file ('-': standard output).")
+  @Option(help: "Append each event as a JSON line to this file ('-': standard output).")
   var events: String?
 
   func validate() throws {
@@ -65,7 +66,7 @@ struct ReplayCommand: AsyncParsableCommand {
     let announcing = Task { await announcer.run() }
     let isStopped = StopFlag()
     // The socket must go with us, so an interruption ends serving in good order.
-    let signals = serve ? SignalHandler.stop { isStopped.set() } : nil
+    let signals = serve ? SignalHandler(SIGINT, SIGTERM, SIGHUP) { isStopped.set() } : nil
     defer { signals?.cancel() }
     if let serving = serving?.task {
       // Without it nobody could say anything more to this run.
@@ -87,8 +88,10 @@ struct ReplayCommand: AsyncParsableCommand {
   private func show(_ reader: TraceReader, _ report: Report) throws {
     for problem in reader.problems { Terminal.say("stormfuse: \(problem.isWarning ? "warning: " : "")\(problem)") }
     for statistics in reader.statistics {
+      if let line = statistics.lateLine { Terminal.say("stormfuse: warning: \(statistics.path): \(line)") }
       for line in statistics.undecodedLines { Terminal.say("stormfuse: \(statistics.path): \(line)") }
     }
+    if let line = ReportText.oneSided(report.capture) { Terminal.say("stormfuse: warning: \(line)") }
     switch format {
     case .json: Terminal.write(try JSON.encode(report, pretty: true) + [0x0a], to: 1)
     case .text: Terminal.print(ReportText(report: report, style: Terminal.output).text)

@@ -12,6 +12,7 @@ final class ReportBox: ReportSource {
     var target: String
     var report: Report
     var checks: [Readiness.Check] = [.init(name: "engine", ok: false, detail: "starting")]
+    var processChecks: [@Sendable () -> Readiness.Check] = []
     var exports: [@Sendable () -> ExportCounters] = []
     var families: [@Sendable () -> [MetricFamily]] = []
   }
@@ -35,12 +36,19 @@ final class ReportBox: ReportSource {
     state.withLock { $0.exports.append(counters) }
   }
 
+  /// A check of the process's own, beside those of the engine.
+  func addCheck(_ check: @escaping @Sendable () -> Readiness.Check) {
+    state.withLock { $0.processChecks.append(check) }
+  }
+
   func addFamilies(_ families: @escaping @Sendable () -> [MetricFamily]) {
     state.withLock { $0.families.append(families) }
   }
 
   func report() -> Report { state.withLock(\.report) }
-  func readiness() -> Readiness { Readiness(checks: state.withLock(\.checks)) }
+  func readiness() -> Readiness { Readiness(checks: engineChecks + processChecks) }
+  var engineChecks: [Readiness.Check] { state.withLock(\.checks) }
+  var processChecks: [Readiness.Check] { state.withLock(\.processChecks).map { $0() } }
 
   func metrics() -> MetricsInput {
     let state = state.withLock(\.self)

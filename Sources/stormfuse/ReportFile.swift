@@ -25,7 +25,15 @@ func writeReport(_ report: Report, to path: String) throws {
   do {
     try Data(try JSON.encode(report, pretty: true) + [0x0a]).write(to: URL(filePath: path), options: .atomic)
   } catch {
-    throw Failure(
-      "the report could not be written to \(path): \(error.localizedDescription). Is the directory there and writable?")
+    throw Failure("the report could not be written to \(path): \(reason(error))")
   }
+}
+
+/// The system's words where it was the system, without the period that Foundation's end with.
+private func reason(_ error: any Error) -> String {
+  if let posix = (error as NSError).userInfo[NSUnderlyingErrorKey] as? POSIXError {
+    return String(cString: strerror(posix.code.rawValue))
+  }
+  let words = error.localizedDescription
+  return words.hasSuffix(".") ? String(words.dropLast()) : words
 }

@@ -46,10 +46,20 @@ struct ReportText {
     return text
   }
 
+  /// For people; nil if both directions were captured.
+  static func oneSided(_ capture: Report.Capture) -> String? {
+    guard let count = capture.one_sided else { return nil }
+    return "of \(EvidenceText.count(count, "broker connection")) only one direction was captured: deliveries or "
+      + "acknowledgements are missing; capture both"
+  }
+
   private var whyNoGroup: String {
     let capture = report.capture
     if capture.segments == 0 { return ". The capture holds no TCP segment." }
     let decoded = capture.decoded.bySystem.map { "\($0.key.rawValue) \($0.value)" }.sorted()
+    if !decoded.isEmpty, capture.one_sided != nil {
+      return ". Broker traffic was decoded (\(decoded.joined(separator: ", "))), but only one direction was captured."
+    }
     if !decoded.isEmpty {
       let lacks = report.unattributed.isEmpty && report.ungrouped.isEmpty ? "consumer" : "consumer whose group is known"
       return ". Broker traffic was decoded (\(decoded.joined(separator: ", "))), but no \(lacks) in it."
@@ -65,7 +75,8 @@ struct ReportText {
     let totals = group.totals
     var lines = [
       "",
-      style.paint(printable(group.key), .bold) + "  at \(printable(group.cluster)), target \(printable(group.target))",
+      style.paint(printable(group.key), .bold) + "  at \(printable(group.cluster)), target \(printable(group.target))"
+        + (group.target_ended == true ? " (ended)" : ""),
     ]
     lines.append(
       "  verdict    \(style.paint(group.verdict.kind.rawValue, .of(group.verdict.kind)))"
@@ -102,6 +113,7 @@ struct ReportText {
     if group.retry_latency_s.samples > 0 { lines.append("  retrying   \(quantiles(group.retry_latency_s))") }
     if group.coverage < 1 { lines.append("  coverage   " + style.paint(percent(group.coverage), .yellow)) }
     for error in group.broker_errors { lines.append("  broker     \(GroupText.line(error))") }
+    for copies in group.copies ?? [] { lines.append("  copies     \(GroupText.line(copies))") }
     for message in group.poison_messages {
       lines.append("  poison     \(printable(message.message))  failed \(message.failures) times")
     }

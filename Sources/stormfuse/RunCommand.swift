@@ -40,7 +40,7 @@
     var config: String?
     @Option(help: "Write the report as JSON to this file when the run ends.")
     var report: String?
-    @Option(help: "Append every transition as a JSON line to this file ('-': standard output).")
+    @Option(help: "Append each event as a JSON line to this file ('-': standard output).")
     var events: String?
     @Option(help: "Directory for what outlives the process: breakers, overrides, who asked for them.")
     var state: String?

@@ -14,6 +14,17 @@ final class SignalHandler {
     }
   }
 
+  /// Whether whoever started the program had it ignore that signal, as nohup does.
+  static func isIgnored(_ number: Int32) -> Bool {
+    var action = sigaction()
+    guard sigaction(number, nil, &action) == 0 else { return false }
+    #if os(Linux)
+      return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
+    #else
+      return unsafeBitCast(action.__sigaction_u.__sa_handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
+    #endif
+  }
+
   /// For the signals that ask a program to end.
   static func stop(_ handle: @escaping @Sendable () -> Void) -> SignalHandler {
     SignalHandler(SIGINT, SIGTERM, handle: handle)

@@ -15,9 +15,12 @@ struct Stormfuse: AsyncParsableCommand {
 
   private static var subcommands: [any ParsableCommand.Type] {
     #if os(Linux)
-      [RunCommand.self, ReplayCommand.self, RecordCommand.self, DoctorCommand.self, ConfigCommand.self]
+      [
+        RunCommand.self, ReplayCommand.self, ExplainCommand.self, RecordCommand.self, DoctorCommand.self,
+        ConfigCommand.self,
+      ]
     #else
-      [ReplayCommand.self, ConfigCommand.self]
+      [ReplayCommand.self, ExplainCommand.self, ConfigCommand.self]
     #endif
   }
 }

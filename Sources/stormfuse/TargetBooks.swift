@@ -17,9 +17,16 @@
       _ choices: [TargetChoice], _ settings: Settings, state: String?
     ) throws -> [TargetBooks] {
       guard choices.count > 1 else { return [try TargetBooks(choices[0], name: "", settings, state: state)] }
-      let names = try choices.map { try $0.resolve().name }
-      for (index, name) in names.enumerated() where names[..<index].contains(name) {
-        throw Failure("\(name) is given twice: leave one out")
+      let targets = try choices.map { try $0.resolve() }
+      let names = targets.map(\.name)
+      for (index, target) in targets.enumerated() {
+        for other in targets[..<index] {
+          if other.kind == target.kind { throw Failure("\(target.name) is given twice: leave one out") }
+          guard target.overlaps(other) else { continue }
+          Terminal.say(
+            "stormfuse: warning: \(target.name) overlaps with \(other.name): what both have is counted for each, and held "
+              + "when either says so")
+        }
       }
       if let state { try StateDirectory.makeParent(state) }
       return try zip(choices, names).map { choice, name in

@@ -16,6 +16,14 @@ enum Terminal {
   static let output = TerminalStyle.detect(descriptor: STDOUT_FILENO, environment: environment)
   static let messages = TerminalStyle.detect(descriptor: STDERR_FILENO, environment: environment)
 
+  /// There is a terminal that signals come from; false once it has hung up.
+  static var isThere: Bool {
+    let descriptor = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC)
+    guard descriptor >= 0 else { return false }
+    close(descriptor)
+    return true
+  }
+
   static func say(_ line: String) { write(line + "\n", to: STDERR_FILENO) }
   static func print(_ text: String) { write(text, to: STDOUT_FILENO) }
 

@@ -104,6 +104,29 @@ import Testing
     }
   }
 
+  @Test func `every group of a report has an href that leads to it, also in the report of one target`() throws {
+    let source = Sample.Source(groups: [
+      Sample.group("a"), Sample.group("b", cluster: "one"), Sample.group("b", cluster: "two"),
+      Sample.group("c", target: "pid:1"), Sample.group("c", target: "pid:42"),
+    ])
+    for path in ["/v1/report", "/v1/report?target=pid%3A42"] {
+      let report = try JSON.decode(Report.self, from: answer(path, source: source).body)
+      #expect(report.groups.count == 5)
+      for group in report.groups {
+        let detail = try JSON.decode(BreakerDetail.self, from: answer(group.href, source: source).body)
+        #expect((detail.group.key, detail.group.cluster) == (group.key, group.cluster), "\(group.href)")
+        #expect(detail.group.target == group.target, "\(group.href)")
+      }
+    }
+  }
+
+  @Test func `a key that several targets have names each with its target`() throws {
+    let source = Sample.Source(groups: [Sample.group("c", target: "pid:1"), Sample.group("c", target: "pid:42")])
+    let problem = try problem(answer("/v1/breakers/c", source: source))
+    #expect(problem.nearest == ["c@rabbit@one (target pid:1)", "c@rabbit@one (target pid:42)"])
+    #expect(Set(problem.candidates ?? []).count == 2)
+  }
+
   @Test func `an unknown key names the nearest`() throws {
     let answer = answer("/v1/breakers/rabbitmq%3A%2F%3Aorders")  // encoded once instead of twice
     #expect(answer.status == .notFound)

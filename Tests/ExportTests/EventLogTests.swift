@@ -1,6 +1,7 @@
 import AdminAPI
 import Foundation
 import Pipeline
+import Synchronization
 import Testing
 
 @testable import Export
@@ -43,6 +44,19 @@ import Testing
       log.write(try Sample.event(3))
       #expect(lines(path + ".1").count == 2 && lines(path).count == 2)
       #expect(lines(path)[0].contains("\"revision\":3") && log.counters.sent == 3)
+    }
+  }
+
+  @Test func `that events can't be written is reported once, and so is that they are again`() throws {
+    try withTemporaryDirectory { directory in
+      let path = directory + "/events"
+      try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: "/dev/full")
+      let said = Mutex<[String]>([])
+      let log = try EventLog(path: path) { line in said.withLock { $0.append(line) } }
+      #expect(log.failing == nil)
+      for number in 1...3 { log.write(try Sample.event(number)) }
+      let words = "events can't be written to \(path): No space left on device"
+      #expect(log.failing == words && said.withLock(\.self) == [words])
     }
   }
 

@@ -105,6 +105,21 @@ import Testing
     #expect(try bench.group("rabbitmq:%2F:q").verdict.kind == .stalled)
   }
 
+  /// The far future of a capture file with wrong time stamps.
+  @Test(.timeLimit(.minutes(1)), arguments: [2_040_000_000, 2_400_000_000, 4_500_000_000] as [Int64])
+  func `years of silence cost nothing in whichever century`(from_s: Int64) throws {
+    let bench = AMQPBench()
+    bench.now = Timestamp(ns: .seconds(from_s))
+    let link = bench.connect()
+    link.consume("q")
+    for i in 0..<30 { link.ack(link.deliver("m\(i)")) }
+    bench.pass(3 * 86_400 * 365)
+    for i in 0..<30 { link.reject(link.deliver("n\(i)"), requeue: false) }
+    bench.pass(60)
+    #expect(try bench.counts("q") == ["delivered": 60, "acked": 30, "rejected": 30])
+    #expect(try bench.group("rabbitmq:%2F:q").window.error_rate == 1)
+  }
+
   @Test(.timeLimit(.minutes(1)), arguments: [.min, -1, 0, .max / 2 + 5, .max] as [Int64])
   func `no time stamp stops the clock`(ns: Int64) {
     let bench = AMQPBench()

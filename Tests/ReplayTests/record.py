@@ -463,6 +463,108 @@ def amqp_client_dead_letters(stage):
 
 
 @recording(
+    "acks behind a refused one are void: 10 delivered, 1 and 2 acked, 2 acked again (refused, 406), 3 to 6 acked in the same"
+    " burst. The broker hands 3 to 10 out again, so 8 are abandoned; on a new channel these are acked"
+)
+def amqp_void_acks(stage):
+    stage.publish("orders.void", 10)
+    stage.start_capture()
+    channel = stage.channel(prefetch=10)
+    connection = channel.connection
+    _, got = take(channel, "orders.void", 10)
+    # Past the blocking channel, which would look for answers after each.
+    for number in (0, 1, 1, 2, 3, 4, 5):
+        channel._impl.basic_ack(got[number][0])
+    try:
+        flush(channel, 1)
+        channel.queue_declare("orders.void", passive=True)
+        raise SystemExit("the channel stayed open")
+    except pika.exceptions.AMQPError:
+        pass
+    channel = connection.channel()
+    _, again = take(channel, "orders.void", 8)
+    assert all(redelivered for _, redelivered, _ in again)
+    for tag, _, _ in again:
+        channel.basic_ack(tag)
+    connection.close()
+    return stage.truth("orders.void", dict(delivered=18, redelivered=8, acked=10, abandoned=8))
+
+
+def pika_closes(stage, queue, nacks):
+    """pika's close() rejects with requeue what its consumer had prefetched, before it cancels and once more after it. How
+    many it rejects is counted where it does that."""
+    stage.publish(queue, 60)
+    stage.start_capture()
+    channel = stage.channel(prefetch=10)
+    connection, acked, rejected = channel.connection, [], []
+    reject = channel._impl.basic_reject
+    channel._impl.basic_reject = lambda *words, **more: (rejected.append(words), reject(*words, **more))
+
+    class Ended(Exception):
+        pass
+
+    def received(channel, method, properties, body):
+        time.sleep(0.005)
+        if len(acked) == 30:
+            if nacks:
+                channel.basic_nack(method.delivery_tag)
+            raise Ended
+        channel.basic_ack(method.delivery_tag)
+        acked.append(body)
+
+    channel.basic_consume(queue, received)
+    try:
+        channel.start_consuming()
+    except Ended:
+        connection.close()
+    assert len(rejected) >= 9
+    return stage.truth(
+        queue, dict(delivered=31 + len(rejected), acked=30, requeued=int(nacks), abandoned=len(rejected) + (not nacks)))
+
+
+@recording(
+    "a deploy with pika, prefetch 10: the handler is interrupted in its 31st message, and close() rejects with requeue what was"
+    " prefetched, which nobody tried: abandoned, as the 31st is"
+)
+def amqp_pika_close(stage):
+    return pika_closes(stage, "orders.deploy", nacks=False)
+
+
+@recording(
+    "the same, but the handler nacks its 31st message with requeue before it closes: that one is a failure, the others nobody tried"
+)
+def amqp_pika_nack_close(stage):
+    return pika_closes(stage, "orders.nackclose", nacks=True)
+
+
+@recording(
+    "rejected into itself: the queue's dead-letter exchange is the default one and its key the queue's own name, so the 5"
+    " messages that are rejected without requeue are back at once: requeued (cause self). The second time they are acked"
+)
+def amqp_rejected_into_itself(stage):
+    stage.start_capture()
+    channel = stage.channel(prefetch=2)
+    channel.queue_declare(
+        "again", arguments={"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "again"})
+    for number in range(5):
+        channel.basic_publish("", "again", b"job %d" % number, pika.BasicProperties(message_id=f"job-{number}"))
+    done = []
+
+    def received(_, method, properties, data):
+        if (properties.headers or {}).get("x-death"):
+            channel.basic_ack(method.delivery_tag)
+            done.append(data)
+        else:
+            channel.basic_reject(method.delivery_tag, requeue=False)
+
+    channel.basic_consume("again", received)
+    wait(channel, done, 5)
+    flush(channel)
+    channel.connection.close()
+    return stage.truth("again", dict(delivered=10, redelivered=5, acked=5, requeued=5), attempts_max=2)
+
+
+@recording(
     "delayed retry: the client rejects 5 messages without requeue into a dead-letter exchange whose only queue waits 200 ms and"
     " dead-letters back. It declared all of that itself, so the rejects are known as requeued (cause delayed). They come"
     " back with x-death (rejected, 1; expired, 1): a second attempt, proven a repeat by the header though the flag is not set"

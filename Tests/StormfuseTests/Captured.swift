@@ -11,9 +11,15 @@ enum Captured {
   /// The one that is shown without privileges: a breaker opens, probes and closes.
   static let shown = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent().appending(path: "scripts/demo/storm.pcapng").path
+  /// A worker that dies of one message again and again.
+  static let crashLoop = captures.appending(path: "amqp_crash_loop.pcapng").path
   /// Two connections of NATS, two of Redis, and nothing else.
   static let nats = captures.appending(path: "nats_healthy_pull.pcapng").path
   static let redis = captures.appending(path: "redis_storm.pcapng").path
+  /// A consumer whose broker is reached through VXLAN.
+  static let tunnel = captures.appending(path: "amqp_vxlan.pcapng").path
+  /// Kafka: records that are tried three times, then produced to a dead-letter topic, compressed.
+  static let kafka = captures.appending(path: "kafka_storm_gzip.pcapng").path
 
   private static let captures = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .appending(path: "ReplayTests/captures")

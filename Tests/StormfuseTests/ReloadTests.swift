@@ -6,7 +6,7 @@
   @testable import stormfuse
 
   /// The configuration file is read again on SIGHUP, by the program itself.
-  @Suite(.serialized, .timeLimit(.minutes(1))) struct ReloadTests {
+  @Suite(.serialized, .timeLimit(.minutes(2))) struct ReloadTests {
     /// It watches a process, which takes root and a cgroup v2.
     static let isAble =
       geteuid() == 0
@@ -57,6 +57,61 @@
         }
         #expect(results == ["changed", "refused", "unchanged"])
       }
+    }
+
+    @Test(.enabled(if: isAble || isRequired, "needs root and a mounted cgroup v2"))
+    func `without a configuration SIGHUP changes nothing, and says so`() async throws {
+      try await withTemporaryDirectory { directory in
+        let target = try sleeper()
+        defer { kill(target.processIdentifier, SIGKILL) }
+        let binary = try Binary([
+          "run", "--admin", "unix:\(directory)/s", "--report", "\(directory)/report.json", "--pid",
+          "\(target.processIdentifier)",
+        ])
+        #expect(try await binary.says("watching process"), "\(binary.text)")
+        binary.send(SIGHUP)
+        #expect(try await binary.says("SIGHUP: there is no configuration to read again"), "\(binary.text)")
+        binary.send(SIGTERM)
+        #expect(try await binary.end() == 0, "\(binary.text)")
+        #expect(FileManager.default.fileExists(atPath: "\(directory)/report.json"))
+        #expect(!FileManager.default.fileExists(atPath: "\(directory)/s"))
+      }
+    }
+
+    @Test(.enabled(if: isAble || isRequired, "needs root and a mounted cgroup v2"))
+    func `a configuration that became a pipe is not read again`() async throws {
+      try await withTemporaryDirectory { directory in
+        let file = "\(directory)/stormfuse.yaml"
+        try Data("mode: observe\n".utf8).write(to: URL(filePath: file))
+        let target = try sleeper()
+        defer { kill(target.processIdentifier, SIGKILL) }
+        let binary = try Binary([
+          "run", "--config", file, "--admin", "unix:\(directory)/s", "--pid", "\(target.processIdentifier)",
+        ])
+        #expect(try await binary.says("watching process"), "\(binary.text)")
+        try FileManager.default.removeItem(atPath: file)
+        try #require(mkfifo(file, 0o600) == 0)
+        binary.send(SIGHUP)
+        #expect(try await binary.says("is no file that can be read again"), "\(binary.text)")
+        binary.send(SIGTERM)
+        #expect(try await binary.end() == 0, "\(binary.text)")
+      }
+    }
+
+    @Test func `a report that can't be written is one sentence with the system's words`() throws {
+      let report = try Captured.engine().report()
+      let error = #expect(throws: Failure.self) { try writeReport(report, to: "/none/such/report.json") }
+      let words = try #require(error).description
+      #expect(words.hasPrefix("the report could not be written to /none/such/report.json: "))
+      #expect(!words.hasSuffix(".") && !words.contains("?") && !words.contains(".."), "\(words)")
+    }
+
+    private func sleeper() throws -> Process {
+      let target = Process()
+      target.executableURL = URL(filePath: "/bin/sleep")
+      target.arguments = ["60"]
+      try target.run()
+      return target
     }
   }
 #endif

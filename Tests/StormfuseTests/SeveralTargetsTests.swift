@@ -52,7 +52,8 @@
     @Test func `reports are merged, groups keep their target, and a key of both is ambiguous without it`() throws {
       let (one, two) = (try box("one"), try box("two"))
       let (alone, both) = (one.report(), JointSource(boxes: [one, two]).report())
-      #expect(JointSource(boxes: [one]).report() == alone)
+      #expect(JointSource(boxes: [one]).report() == alone.addressed())
+      #expect(both.groups.map(\.href) == BreakerReference.shortest(for: both.groups).map(\.href))
       #expect(both.capture.segments == 2 * alone.capture.segments && both.from == alone.from && both.to == alone.to)
       #expect(both.capture.decoded.bySystem[.rabbitmq] == 2 * alone.capture.connections)
       #expect(both.producers.map(\.published) == alone.producers.map { 2 * $0.published })
@@ -212,7 +213,10 @@
         let target = try sleeper()
         defer { end(target) }
         let pid = "pid:\(target.processIdentifier)"
-        for (other, words) in [("pid:2147483647", "there is no process 2147483647"), (pid, "is given twice")] {
+        let twice = "\(pid),\(target.processIdentifier)"
+        for (other, words) in [
+          ("pid:2147483647", "there is no process 2147483647"), (pid, "is given twice"), (twice, "is given twice"),
+        ] {
           let binary = try Binary(["run", "--admin", "unix:\(directory)/s", "--target", pid, "--target", other])
           #expect(try await binary.end() == 1)
           #expect(binary.text.contains(words) && !binary.text.contains("admin API on"), "\(binary.text)")

@@ -52,6 +52,25 @@ struct DamagedTraceTests {
     #expect(read.problems[0].what == "a block claims a length of 7 bytes")
   }
 
+  @Test(arguments: [70_000, 10_000_000])
+  func `a record longer than the snap length that does not fit into the file is damage, not a cut`(claimed: Int) throws {
+    var bytes = Self.pcap + Captures.pcap([(5, 6, Packets.ethernet)]).dropFirst(24)
+    let second = 24 + 16 + Packets.ethernet.count
+    bytes.replaceSubrange(second + 8..<second + 12, with: le32(claimed))
+    let read = try Readout(bytes)
+    #expect(read.segments.count == 1)
+    #expect(read.problems.map(\.kind) == [.damaged])
+    #expect(read.problems.first?.offset == second)
+    #expect(read.problems.first?.what.contains("snap length of 65535") == true)
+  }
+
+  @Test func `a whole record longer than the snap length is read, as some programs write them`() throws {
+    var bytes = Self.pcap
+    bytes.replaceSubrange(16..<20, with: le32(20))
+    let read = try Readout(bytes)
+    #expect(read.segments.count == 2 && read.problems.isEmpty)
+  }
+
   struct Look: CustomTestStringConvertible, Sendable {
     var bytes: [UInt8]
     var kind: TraceProblem.Kind

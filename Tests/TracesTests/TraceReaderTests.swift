@@ -173,7 +173,7 @@ struct TraceReaderTests {
     UndecodedCase(reason: .notIP, packet: changed(Packets.ipv4, 0, 0x55)),
     UndecodedCase(reason: .notTCP, packet: changed(Packets.ipv4, 9, 17)),
     UndecodedCase(reason: .notTCP, packet: changed(Packets.ipv6, 6, 17)),
-    UndecodedCase(reason: .notTCP, packet: changed(Packets.ipv6, 6, 50)),
+    UndecodedCase(reason: .notTCP, packet: changed(Packets.ipv6, 6, 58)),
     UndecodedCase(reason: .fragment, packet: changed(Packets.ipv4, 6, 0x20)),
     UndecodedCase(reason: .fragment, packet: changed(Packets.ipv4, 7, 1)),
     UndecodedCase(reason: .fragment, packet: Packets.ipv6(extensions: [(44, hex("00 00 0001 00000007"))])),
@@ -198,7 +198,7 @@ struct TraceReaderTests {
 
   @Test func `an unknown link type is named`() throws {
     let read = try Readout(Captures.one(Packets.ipv4, linkType: 127))
-    #expect(read.statistics[0].undecodedLines == ["1 packets: link type 127 (802.11 radiotap) is not read"])
+    #expect(read.statistics[0].undecodedLines == ["1 packet: link type 127 (802.11 radiotap) is not read"])
   }
 
   @Test func `a packet of an interface that was not described is skipped`() throws {
@@ -228,6 +228,8 @@ struct TraceReaderTests {
     let read = try Readout([first, second, third].map { TemporaryFile($0) })
     #expect(read.payloads.map { $0[1] } == [1, 2, 3, 4, 5, 6, 7, 8, 9])
     #expect(read.statistics.map(\.backward_steps) == [1, 0, 0])
+    #expect(read.statistics.map(\.late_packets) == [1, 0, 0])
+    #expect(read.statistics.map { $0.lateLine == nil } == [false, true, true])
   }
 
   @Test func `reading stops and goes on where the caller says`() throws {

@@ -37,6 +37,19 @@ struct TraceWriterTests {
     #expect(read.problems.isEmpty)
   }
 
+  @Test func `the header is in the file at once, and each second what was recorded until then`() throws {
+    let file = TemporaryFile()
+    let recorder = try Recorder(path: file.path, limit_bytes: .max, withBodies: true)
+    #expect(try Readout([file]).segments.isEmpty)
+    recorder.tick(at: Self.v4.at)
+    recorder.take(Self.v4, Array("hello".utf8).span.bytes)
+    recorder.tick(at: Self.v4.at + .milliseconds(900))
+    #expect(try Readout([file]).segments.isEmpty)
+    recorder.tick(at: Self.v4.at + .milliseconds(1000))
+    #expect(try Readout([file]).payloads == [Array("hello".utf8)])
+    try recorder.close(at: Self.v4.at)
+  }
+
   @Test func `a payload that is not kept leaves its length`() throws {
     let file = TemporaryFile()
     _ = try write([(Self.v4, Array("he".utf8))], to: file)

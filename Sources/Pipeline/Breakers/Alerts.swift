@@ -58,11 +58,14 @@ extension Alerts {
         verdict == alertsOn ? .holds : verdict.order < alertsOn.order ? .unknown : .gone
       if let alert = update(kind, condition, at: now) { told.append(alert) }
     }
-    if var alert = update(.unholdable, unholdable == nil ? .gone : .holds, at: now) {
-      alert.why = unholdable
-      told.append(alert)
-    }
+    if let alert = update(unholdable: unholdable, at: now) { told.append(alert) }
     return told
+  }
+
+  mutating func update(unholdable: NotHeld?, at now: Timestamp) -> Alert? {
+    var alert = update(.unholdable, unholdable == nil ? .gone : .holds, at: now)
+    alert?.why = unholdable
+    return alert
   }
 
   private static let verdicts: [(Alert.Kind, Verdict.Kind)] = [

@@ -96,6 +96,7 @@ package struct GroupWindows {
 
   mutating func revoke(_ settlement: Settlement, causeUnknown: Bool, countedAt at: Timestamp, partition: Int?) {
     main.revoke(settlement, causeUnknown: causeUnknown, countedAt: at)
+    if settlement == .acked { gaps.revokeAck() }
     if !own.isEmpty { own[0].revoke(settlement, causeUnknown: causeUnknown, countedAt: at) }
     if let partition, partitions.indices.contains(partition) {
       partitions[partition].window.revoke(settlement, causeUnknown: causeUnknown, countedAt: at)

@@ -18,7 +18,18 @@ package struct Verdict: Equatable, Sendable {
     case stalled, failing, insufficient, healthy
 
     /// Its place in that order.
-    var order: Int { Self.allCases.firstIndex(of: self) ?? 0 }
+    var order: Int {
+      switch self {
+      case .incomplete: 0
+      case .storm: 1
+      case .poison: 2
+      case .crashLoop: 3
+      case .stalled: 4
+      case .failing: 5
+      case .insufficient: 6
+      case .healthy: 7
+      }
+    }
   }
 }
 

@@ -17,7 +17,21 @@ struct HoldPlanner {
   mutating func plan(
     _ ledger: Ledger, _ connections: ConnectionTable, _ kernel: any HoldSwitch, at now: Timestamp
   ) -> [HoldTelling.Told] {
-    var plan = HoldPlan(groups(ledger), ledger.settings.holding, at: now)
+    self.plan(groups(ledger), ledger, connections, kernel, at: now)
+  }
+
+  /// Releases everything that is held or refused. Answers what is to be told.
+  mutating func releaseAll(
+    _ ledger: Ledger, _ connections: ConnectionTable, _ kernel: any HoldSwitch, at now: Timestamp
+  ) -> [HoldTelling.Told] {
+    plan([], ledger, connections, kernel, at: now)
+  }
+
+  private mutating func plan(
+    _ groups: [HoldGroup], _ ledger: Ledger, _ connections: ConnectionTable, _ kernel: any HoldSwitch,
+    at now: Timestamp
+  ) -> [HoldTelling.Told] {
+    var plan = HoldPlan(groups, ledger.settings.holding, at: now)
     guard isActive || !plan.wants.isEmpty else { return [] }
     plan.decide(
       connections.decoded.compactMap { connection in

@@ -5,6 +5,7 @@
 package enum NotHeld: String, Codable, CaseIterable, Sendable {
   case observing = "mode is observe"
   case replay = "this is a replay"
+  case runOver = "run_over"
   /// The kernel, or another stormfuse, is in the way. Its own words go along as the detail.
   case kernel
   /// Held for as long as `hold_limit` allows: traffic passes until the next opening.
@@ -25,6 +26,7 @@ package enum NotHeld: String, Codable, CaseIterable, Sendable {
     switch self {
     case .observing: "mode is observe"
     case .replay: "this is a replay"
+    case .runOver: "this run is over"
     case .kernel: "the kernel can't hold it"
     case .holdLimit: "it was held for as long as hold_limit allows, and traffic passes until the next opening"
     case .lowCoverage: "too little of the traffic is seen"

@@ -12,6 +12,12 @@ struct AttemptCounts {
     if attempt > max { max = attempt }
   }
 
+  mutating func merge(_ other: AttemptCounts) {
+    for i in counts.indices { counts[i] += other.counts[i] }
+    samples += other.samples
+    max = Swift.max(max, other.max)
+  }
+
   /// A delivery that was recorded before turns out to have been this attempt.
   mutating func raise(to attempt: Int) { max = Swift.max(max, attempt) }
 

@@ -84,9 +84,27 @@ struct ClusterTable {
     return id
   }
 
-  /// A client reaches the broker at `server` by another address.
+  /// A client dialled `address`, and its packets go to the broker at `server` (NAT, a Kubernetes service). Both are one
+  /// cluster's, unless each has told another name: a connection joined midway is known by either address, depending on
+  /// which direction was seen first.
   mutating func note(dialled address: Endpoint, for server: Endpoint) {
     if dialled.count < Self.bound || dialled[address] != nil { dialled[address] = server }
+    switch (byEndpoint[address].map(root), byEndpoint[server].map(root)) {
+    case (let known?, nil): if byEndpoint.count < Self.bound { byEndpoint[server] = known }
+    case (nil, let known?): if byEndpoint.count < Self.bound { byEndpoint[address] = known }
+    case (let one?, let other?) where one != other: uniteProvisional(one, other)
+    default: break
+    }
+  }
+
+  /// The one that told its name stays; of two that told none the older.
+  private mutating func uniteProvisional(_ one: ClusterID, _ other: ClusterID) {
+    switch (isProvisional[Int(one)], isProvisional[Int(other)]) {
+    case (true, true): _ = unite(max(one, other), with: min(one, other))
+    case (true, false): _ = unite(one, with: other)
+    case (false, true): _ = unite(other, with: one)
+    case (false, false): break
+    }
   }
 
   /// Addresses of its brokers, also as clients dial them, those of an earlier run among them.

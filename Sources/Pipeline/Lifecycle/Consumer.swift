@@ -19,6 +19,8 @@ struct Consumer: BitwiseCopyable {
   var hasUnseenPrefetch = false
   /// Nothing of it is in doubt any more: cancelled or closed in good order.
   var isCancelled = false
+  /// Since when it is leaving: what comes to it then is not worked on.
+  var leftAt = Timestamp.distantFuture
   var lastSettled = Timestamp.zero
   var lastAcked = Timestamp.zero
   var inFlight: Int32 = 0
@@ -86,6 +88,11 @@ struct ConsumerTable: ~Copyable {
     guard index > 0, slots[Int(index)].isLive else { return }
     slots[Int(index)].isLive = false
     free.append(index)
+  }
+
+  /// Consumers of that group.
+  func indices(of group: GroupID) -> [Int32] {
+    (1..<max(1, slots.count)).filter { slots[$0].isLive && slots[$0].group == group }.map { Int32($0) }
   }
 
   /// Consumers there are.

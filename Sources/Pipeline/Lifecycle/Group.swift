@@ -1,10 +1,12 @@
 /// One consumer group of one target: its counters over the whole run, its deliveries in flight, its monitor.
 final class Group {
+  let type: any BrokerProtocol.Type
   let system: MessagingSystem
   private let attemptNames: [String]
   private let delayNames: [String]
   let key: String
-  let cluster: ClusterID
+  /// Changes when it is united with another.
+  var cluster: ClusterID
   /// As the broker names it, for people.
   let name: String
   /// What it consumes, in the order in which that was seen.
@@ -86,6 +88,7 @@ final class Group {
     monitor: GroupMonitor
   ) {
     self.serial = serial
+    self.type = type
     system = type.system
     attemptNames = type.attemptSources
     delayNames = type.delaySources
@@ -99,6 +102,7 @@ final class Group {
 
   /// As the report writes them.
   var attemptSourceName: String { attemptSources.name(attemptNames) }
+  func name(of source: AttemptSource) -> String { source.name(attemptNames) }
   var delaySourceName: String? { delaySource?.name(delayNames) }
 
   func addDestination(_ destination: String) -> Int32 {
@@ -215,6 +219,12 @@ final class Group {
     guard labels[message] == nil else { return }
     if labels.count >= Self.labelBound { labels.removeAll(keepingCapacity: true) }
     labels[message] = id()
+  }
+
+  /// What a message without an id is called: `hash:` and 16 hexadecimal digits.
+  static func unnamed(_ message: UInt64) -> String {
+    let digits = String(message, radix: 16)
+    return "hash:" + String(repeating: "0", count: 16 - digits.count) + digits
   }
 
   /// Longer than clients take to connect again after a close.

@@ -18,8 +18,9 @@ extension Ledger {
     guard !isKnown, producer.use.isStrong, producer.kind != .normal, let id = oldestInFlight(of: publication.process)
     else { return false }
     let settlement: Settlement = producer.kind == .retry ? .requeued : .deadLettered
-    groups[Int(deliveries[id].group)].inferences[CopyEvidence.Tier.none.rule, default: 0] += 1
+    let delivery = deliveries[id]
     settleCopied(id, to: publication.producer, as: settlement, at: at)
+    conclude(CopyEvidence.Tier.none.rule, of: delivery)
     return true
   }
 
@@ -118,8 +119,15 @@ extension Ledger {
         ack, from: source.settlement, causeUnknown: source.causeUnknown, to: producer, as: settlement,
         attempt: source.delivery.attempt, at: at)
     }
-    group.inferences[rule, default: 0] += 1
+    conclude(rule, of: source.delivery)
     return true
+  }
+
+  /// A rule has decided something about a delivery beyond what the wire says. Its group must be current.
+  private func conclude(_ rule: String, of delivery: Delivery) {
+    let group = groups[Int(delivery.group)]
+    group.inferences[rule, default: 0] += 1
+    journal?.inferred(rule, delivery.message, of: group)
   }
 
   private func countCopy(of group: Group, to producer: Int32) {
@@ -132,6 +140,7 @@ extension Ledger {
     let group = groups[Int(deliveries[id].group)]
     countCopy(of: group, to: producer)
     group.attempts.raise(to: Int(deliveries[id].attempt))
+    journal?.copied(deliveries[id], of: group, to: producers[producer], at: advance(to: at))
     settle(id, as: settlement, at: at, keep: true)
   }
 
@@ -145,6 +154,7 @@ extension Ledger {
     guard group.totals[from] > 0 else { return }
     countCopy(of: group, to: producer)
     group.attempts.raise(to: Int(attempt))
+    journal?.copied(ack.delivery, of: group, to: producers[producer], at: advance(to: at))
     group.count(consumers[ack.delivery.consumer].partition) { $0.ackedPaired += 1 }
     revise(
       ack, of: group, from: from, causeUnknown: causeUnknown, to: settlement,
@@ -161,6 +171,7 @@ extension Ledger {
     let at = advance(to: at)
     group.lastActive = at
     let partition = consumers[delivery.consumer].partition
+    journal?.revised(delivery, of: group, from: from, to: settlement, at: at)
     group.count(partition) {
       $0.revoke(from)
       $0.count(settlement)
@@ -193,6 +204,7 @@ extension Ledger {
       group.monitor.revoke(.acked, recordedAt: source.settledAt, partition: nil)
     default: return
     }
+    journal?.noted(.moved, source.delivery, of: group)
     sources[number].state = .moved
   }
 
@@ -205,7 +217,8 @@ extension Ledger {
       groups[Int(source.delivery.group)].count(consumers[source.delivery.consumer].partition) { $0.returned += 1 }
     default: return
     }
-    groups[Int(source.delivery.group)].inferences[CopyEvidence.Tier.bare.rule, default: 0] += 1
+    journal?.noted(.returned, source.delivery, of: groups[Int(source.delivery.group)])
+    conclude(CopyEvidence.Tier.bare.rule, of: source.delivery)
     sources[number].state = .copied
   }
 

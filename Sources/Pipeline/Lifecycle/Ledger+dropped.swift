@@ -18,6 +18,8 @@ extension Ledger {
     var requests: UInt64 = 0
     /// Acknowledgements of deliveries that were not seen.
     var unmatchedSettlements: UInt64 = 0
+    /// Settlements that could no longer be revised: handed back, or acknowledged behind a doubtful tag, in too great a number.
+    var revisions: UInt64 = 0
     /// Deliveries that expired, and whose return would no longer be told.
     var expired: UInt64 = 0
   }

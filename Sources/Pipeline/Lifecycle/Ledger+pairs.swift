@@ -16,6 +16,7 @@ extension Ledger {
     consumers[delivery.consumer].lastAcked = at
     group.count(consumers[delivery.consumer].partition) { $0.ackedPaired += 1 }
     group.lastActive = at
+    journal?.acknowledged(delivery, of: group, at: at)
     var outcome = Outcome(
       settlement: .acked, paired: true, attempt: delivery.attempt, delay_ns: nil, settleLatency_ns: 0,
       message: delivery.message, deliveredAt: delivery.at)

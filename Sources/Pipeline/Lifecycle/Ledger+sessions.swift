@@ -81,9 +81,10 @@ extension Ledger {
 
   func setProcess(_ process: UInt64, ofConsumer index: Int32) { consumers[index].process = process }
 
-  /// It gets nothing more: cancelled or closed in good order.
-  func cancel(consumer index: Int32) {
+  /// It gets nothing more: cancelled or closed in good order. `since`: when it began to leave.
+  func cancel(consumer index: Int32, since: Timestamp) {
     consumers[index].isCancelled = true
+    consumers[index].leftAt = min(consumers[index].leftAt, since)
     enter(index, nil)
   }
 
@@ -108,7 +109,11 @@ extension Ledger {
   /// What people call a message of that group that fails or comes again.
   func label(_ message: UInt64, of id: GroupID, _ text: @autoclosure () -> String) {
     if isCurrent(id) { groups[Int(id.index)].label(message, text()) }
+    journal?.name(message, text())
   }
+
+  /// Messages are told one by one, so that each needs its label.
+  var tellsMessages: Bool { journal != nil }
 
   /// Whether the group consumes that destination.
   func consumes(_ destination: String, _ id: GroupID) -> Bool {
@@ -151,9 +156,12 @@ extension Ledger {
   /// The broker refused an offset commit for good.
   func countCommitFailure(of id: GroupID) { if isCurrent(id) { groups[Int(id.index)].totals.commitFailures += 1 } }
 
-  /// A rule has decided something about the group beyond what the wire says.
-  func countInference(_ rule: String, of id: GroupID) {
-    if isCurrent(id) { groups[Int(id.index)].inferences[rule, default: 0] += 1 }
+  /// A rule has decided something about the group beyond what the wire says; `message`: about which one, if that is known.
+  func countInference(_ rule: String, of id: GroupID, message: UInt64? = nil) {
+    guard isCurrent(id) else { return }
+    let group = groups[Int(id.index)]
+    group.inferences[rule, default: 0] += 1
+    if let journal, let message { journal.inferred(rule, message, of: group) }
   }
 
   // MARK: Producers

@@ -40,6 +40,50 @@ extension Ledger {
     return delivery
   }
 
+  /// What was counted never was: the delivery went back as it was, `abandoned`. `rule`: the inference that says so. Without
+  /// effect where a bound has taken the group away, or a copy has ended the delivery since.
+  func takeBack(_ ended: SettledAck, countedAs settlement: Settlement, by rule: String, at: Timestamp) {
+    let at = advance(to: at)
+    let delivery = ended.delivery
+    let group = groups[Int(delivery.group)]
+    guard group.totals[settlement] > 0 else { return }
+    if delivery.source != 0, sources.isKept(delivery.source) {
+      guard sources[delivery.source].state == .settled, sources[delivery.source].settlement == settlement else {
+        return
+      }
+      sources[delivery.source].settlement = .abandoned
+      sources[delivery.source].settledAt = at
+    }
+    group.inferences[rule, default: 0] += 1
+    group.lastActive = at
+    let partition = consumers[delivery.consumer].partition
+    group.count(partition) {
+      $0.revoke(settlement)
+      $0.count(.abandoned)
+    }
+    let window = group.window(of: partition)
+    group.monitor.revoke(settlement, recordedAt: ended.at, partition: ended.inBatch ? nil : window)
+    let index = messages.find(delivery.message &+ group.salt)
+    if index != 0 {
+      if settlement == .acked, messages[index].acked > 0 { messages[index].acked -= 1 }
+      if settlement.isFailure, messages[index].failed > 0 {
+        messages[index].failed -= 1
+        if messages[index].failed == 0 { messages[index].firstFailed = .distantFuture }
+      }
+      messages[index].abandoned &+= 1
+    }
+    var outcome = Outcome(
+      settlement: .abandoned, attempt: delivery.attempt, delay_ns: nil, settleLatency_ns: 0, message: delivery.message,
+      deliveredAt: delivery.at)
+    outcome.isUntimed = true
+    record(outcome, group, delivery.group, partition: window, at: at)
+  }
+
+  /// A rule has decided something about that delivery beyond what the wire says.
+  func countInference(_ rule: String, ofDelivery delivery: Delivery) {
+    groups[Int(delivery.group)].inferences[rule, default: 0] += 1
+  }
+
   /// When a message that is delivered now was first delivered here. One that was acknowledged since has begun anew: so
   /// have all messages that look like it.
   @inline(__always) func firstDelivery(of delivery: Delivery, isRepeat: Bool, _ expired: Delivery?) -> Timestamp {
@@ -61,6 +105,7 @@ extension Ledger {
     group.lastActive = at
     group.requeueCauses[.ackTimeout, default: 0] += 1
     let partition = consumers[delivery.consumer].partition
+    journal?.revised(delivery, of: group, from: .expired, to: .requeued, at: at)
     group.count(partition) {
       $0.expired -= 1
       $0.count(.requeued)

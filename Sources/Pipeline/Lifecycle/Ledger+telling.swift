@@ -16,6 +16,12 @@ extension Ledger {
     return transitions
   }
 
+  /// Whether `pause` could hold the group may have changed: told when the consumer is seen, not when a breaker opens.
+  func tellHoldable(_ group: Group) {
+    if let alert = group.alerts.update(unholdable: group.unholdable, at: now) { alerts.append((group, alert)) }
+    group.quietUntil = .zero
+  }
+
   var hasAlerts: Bool { !alerts.isEmpty }
 
   /// Alerts since the last call, in moments of the wall clock.

@@ -20,6 +20,7 @@ extension Ledger {
       if delivery.attempt > 1, $0.redelivered > 0 { $0.redelivered -= 1 }
     }
     consumers[delivery.consumer].inFlight -= 1
+    journal?.noted(.withdrawn, delivery, of: group)
     deliveries.remove(id)
   }
 }

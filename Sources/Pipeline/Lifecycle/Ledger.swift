@@ -31,6 +31,8 @@ final class Ledger {
   var isArrivalDescribed = false
   /// Deliveries that are still to be kept in `sources`; see `wantsMarks`.
   var markedDeliveriesLeft = Ledger.markedAtFirst
+  /// What is booked of each message, for `stormfuse explain`; nil in a live run and a replay.
+  var journal: Journal?
   /// Transitions since they were last taken, oldest first.
   var transitions: [(group: Group, transition: Transition)] = []
   /// Alerts since they were last taken.
@@ -48,8 +50,17 @@ final class Ledger {
   var isPlanDue = false
   /// Why nothing can be held here; nil if it can.
   var whyCannotHold: String?
-  private var groupIndex: [GroupName: Int32] = [:]
-  private var groupsMade: UInt32 = 0
+  /// Nothing follows, and nothing is held any more.
+  var isOver = false
+  var isTargetGone = false
+  var groupIndex: [GroupName: Int32] = [:]
+  var groupsMade: UInt32 = 0
+  /// Places in `groups` that groups of united clusters have left.
+  var vacant: [Int32] = []
+  /// Groups that others have absorbed, each with that one.
+  var successors: [GroupID: GroupID] = [:]
+  /// How many of the clusters' unions `groups` follow.
+  var clustersFollowed = 0
 
   struct GroupName: Hashable {
     var key: String
@@ -84,6 +95,8 @@ final class Ledger {
   func group(
     _ type: any BrokerProtocol.Type, key: String, name: String, destination: String?, cluster: ClusterID
   ) -> GroupID {
+    followClusters()
+    let cluster = clusters.root(cluster)
     let groupName = GroupName(key: key, cluster: cluster)
     if let known = groupIndex[groupName] { return GroupID(index: known, serial: groups[Int(known)].serial) }
     groupsMade &+= 1
@@ -92,7 +105,10 @@ final class Ledger {
       monitor: GroupMonitor(settings: settings.resolved(for: key), key: key, at: now))
     group.lastActive = now
     let index: Int32
-    if groups.count < max(1, settings.limits.groups) {
+    if let place = vacant.popLast() {
+      index = place
+      groups[Int(index)] = group
+    } else if groups.count < max(1, settings.limits.groups) {
       groups.append(group)
       index = Int32(groups.count - 1)
     } else {
@@ -121,13 +137,13 @@ final class Ledger {
   func enter(_ index: Int32, _ id: GroupID?) {
     if let old = consumers[index].group, isCurrent(old) {
       groups[Int(old.index)].consumers.leave(consumers[index])
-      groups[Int(old.index)].quietUntil = .zero
+      tellHoldable(groups[Int(old.index)])
     }
     consumers[index].group = id
     guard let id else { return }
     let group = groups[Int(id.index)]
     group.consumers.enter(consumers[index])
-    group.quietUntil = .zero
+    tellHoldable(group)
   }
 
   private func leastRecentlyActiveGroup() -> Int32 {
@@ -200,6 +216,13 @@ final class Ledger {
     if isDescribed { keepSource(id, delivery, returned, of: group) }
     group.link(id, in: &deliveries)
     consumers[arrival.consumer].inFlight += 1
+    if let journal {
+      if returned.passage != 0 { journal.join(delivery.message, to: passages[returned.passage].message) }
+      if isDescribed { journal.name(delivery.message, String(decoding: described.label, as: UTF8.self)) }
+      journal.delivered(
+        delivery, source, isRepeat: isRepeat, isDuplicate: isDuplicate, isCopy: returned.passage != 0,
+        hasID: arrival.hasOwnID || arrival.isSelfTracked, to: group)
+    }
     if noAck {
       settle(id, as: .acked, at: at)
       return 0
@@ -208,7 +231,7 @@ final class Ledger {
   }
 
   /// Room for one more: a pair that has lapsed goes, else the delivery that has been in flight longest, of whichever
-  /// group, else the oldest pair.
+  /// group, else the oldest pair of some group.
   private func makeRoom() {
     var oldest: DeliveryID = 0
     var oldestPaired: DeliveryID = 0
@@ -251,6 +274,8 @@ final class Ledger {
     consumers[delivery.consumer].lastSettled = at
     if settlement == .acked { consumers[delivery.consumer].lastAcked = at }
     consumers[delivery.consumer].inFlight -= 1
+
+    journal?.settled(delivery, of: group, as: settlement, at: at)
 
     let tried = settlement == .acked || settlement.isFailure
     let delay_ns = tried ? max(0, at.ns &- delivery.enqueued_ns &- delivery.deliberate_ns) : nil

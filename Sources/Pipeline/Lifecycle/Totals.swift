@@ -53,6 +53,28 @@ struct Totals {
     }
   }
 
+  /// Two groups turned out to be one.
+  static func += (sum: inout Totals, other: Totals) {
+    sum.delivered += other.delivered
+    sum.redelivered += other.redelivered
+    sum.acked += other.acked
+    sum.ackedPaired += other.ackedPaired
+    sum.requeued += other.requeued
+    sum.rejected += other.rejected
+    sum.deadLettered += other.deadLettered
+    sum.crashed += other.crashed
+    sum.abandoned += other.abandoned
+    sum.expired += other.expired
+    sum.exhausted += other.exhausted
+    sum.refetched += other.refetched
+    sum.returned += other.returned
+    sum.moved += other.moved
+    sum.duplicates += other.duplicates
+    sum.commitFailures += other.commitFailures
+    sum.rebalances += other.rebalances
+    sum.skewed += other.skewed
+  }
+
   mutating func count(_ settlement: Settlement) {
     switch settlement {
     case .acked: acked += 1

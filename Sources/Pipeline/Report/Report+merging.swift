@@ -57,8 +57,10 @@ extension Report.Capture {
     bytes += other.bytes
     lost_bytes += other.lost_bytes
     connections += other.connections
+    if let more = other.one_sided { one_sided = (one_sided ?? 0) + more }
     losses.merge(other.losses, uniquingKeysWith: +)
     dropped.merge(other.dropped, uniquingKeysWith: +)
+    if let others = other.not_read { not_read = (not_read ?? [:]).merging(others, uniquingKeysWith: +) }
     decoded.bySystem.merge(other.decoded.bySystem, uniquingKeysWith: +)
     for reason in other.undecoded {
       if let place = undecoded.firstIndex(where: { $0.reason == reason.reason }) {

@@ -18,11 +18,17 @@ package struct Report: Codable, Equatable, Sendable {
     package var bytes: UInt64
     package var lost_bytes: UInt64
     package var connections: Int
+    /// Connections of a broker of which only one direction was captured, although the other one spoke: what it said
+    /// (deliveries or acknowledgements) is missing in every count. Left out where there are none.
+    package var one_sided: Int?
     package var undecoded: [Undecoded]
-    /// Losses by cause: `ring_full`, `table_full`, `copy_failed`, `snap_length`, `hole`, `resync`, ….
+    /// Losses by cause: `ring_full`, `table_full`, `copy_failed`, `snap_length`, `hole`, `unseen_direction`, ….
     package var losses: [String: UInt64]
     /// What bounds of memory dropped, by what it was; without those that dropped nothing.
     package var dropped: [String: UInt64] = [:]
+    /// Packets of capture files that gave no segment, by reason: tunnels that are not read (`gtp_u`), other protocols
+    /// (`not_tcp`), `ip_fragment`, …. Left out where there are none, and live.
+    package var not_read: [String: UInt64]?
     @NotInJSON package var decoded = DecodedConnections()
   }
 
@@ -40,6 +46,8 @@ package struct Report: Codable, Equatable, Sendable {
     package var system: String
     package var group: String
     package var target: String
+    /// True once the target has ended: the group stands as it was then. Else left out.
+    package var target_ended: Bool?
     package var destinations: [String]
     package var mode: String
     package var totals: Totals
@@ -74,9 +82,21 @@ package struct Report: Codable, Equatable, Sendable {
     package var poison_messages: [PoisonMessage]
     /// The latest series of crashes that followed one another with hardly an ack between; nil if nothing crashed.
     @NullEncoded package var crashes: Crashes?
+    /// Where its consumers published copies of its messages to; nil if nowhere.
+    package var copies: [Copies]?
     package var breaker: Breaker
     package var partitions: [Partition]
     @NotInJSON package var counters = GroupCounters()
+  }
+
+  /// A destination of copies, and what it was taken for.
+  package struct Copies: Codable, Equatable, Sendable {
+    package var destination: String
+    /// `retry` or `dead_letter`.
+    package var kind: String
+    /// As `Producer.why`.
+    package var why: String?
+    package var count: UInt64
   }
 
   /// What the rules compare. Null without samples.

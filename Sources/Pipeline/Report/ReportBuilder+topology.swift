@@ -18,7 +18,7 @@ extension ReportBuilder {
       edge(
         node(service, "service"), destination(producer.system, producer.destination), "publishes", producer.published)
     }
-    for group in ledger.groups {
+    for group in ledger.groups where !group.isVacant {
       let id = node(group.key, "group")
       if group.partitions.isEmpty {
         for name in group.destinations { edge(destination(group.system, name), id, "consumes", group.totals.delivered) }

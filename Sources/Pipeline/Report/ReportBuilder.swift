@@ -8,7 +8,8 @@ struct ReportBuilder {
   let to: Timestamp
 
   func report() -> Report {
-    let groups = ledger.groups.map(groupReport).sorted { ($0.key, $0.cluster) < ($1.key, $1.cluster) }
+    let groups = ledger.groups.filter { !$0.isVacant }.map(groupReport)
+      .sorted { ($0.key, $0.cluster) < ($1.key, $1.cluster) }
     return Report(
       from: wall(from), to: wall(to), capture: captureReport(), groups: groups,
       ungrouped: destinations(ledger.ungrouped), unattributed: destinations(ledger.unattributed),
@@ -20,16 +21,18 @@ struct ReportBuilder {
     var losses: [String: UInt64] = [
       "hole": lost.lost_hole_bytes, "snap_length": lost.lost_snap_length_bytes, "bound": lost.lost_bound_bytes,
       "ring_full": lost.lost_ring_full_bytes, "table_full": lost.lost_table_full_bytes,
-      "copy_failed": lost.lost_copy_failed_bytes,
+      "copy_failed": lost.lost_copy_failed_bytes, "unseen_direction": connections.unseen_bytes,
     ]
     for (cause, bytes) in capture.unattributedLosses { losses[cause.rawValue, default: 0] += bytes }
     return Report.Capture(
       segments: capture.segments, bytes: capture.bytes, lost_bytes: losses.values.reduce(0, &+),
       connections: connections.connections,
+      one_sided: connections.oneSided == 0 ? nil : connections.oneSided,
       undecoded: connections.undecoded.sorted { $0.key < $1.key }.map {
         .init(reason: $0.key, connections: $0.value.count, addresses: $0.value.ends.map(\.description))
       },
-      losses: losses.filter { $0.value > 0 }, dropped: dropped(), decoded: connections.decoded)
+      losses: losses.filter { $0.value > 0 }, dropped: dropped(),
+      not_read: capture.notRead.isEmpty ? nil : capture.notRead, decoded: connections.decoded)
   }
 
   private func dropped() -> [String: UInt64] {
@@ -41,6 +44,7 @@ struct ReportBuilder {
       "clusters": ledger.clusters.overflowed, "transactions": ledger.dropped.transactions,
       "requests": ledger.dropped.requests,
       "unmatched_settlements": ledger.dropped.unmatchedSettlements, "expired": ledger.dropped.expired,
+      "revisions": ledger.dropped.revisions,
     ]
     return all.merging(capture.dropped) { $0 &+ $1 }.filter { $0.value > 0 }
   }
@@ -55,6 +59,7 @@ struct ReportBuilder {
     return Report.Group(
       key: group.key, href: GroupKey.href(group.key), cluster: ledger.clusters.name(of: group.cluster),
       system: group.system.rawValue, group: group.name, target: ledger.target,
+      target_ended: ledger.isTargetGone ? true : nil,
       destinations: group.destinations.sorted(),
       mode: group.monitor.settings.mode.rawValue, totals: Report.Totals(group.totals),
       inferences: group.inferences,
@@ -80,7 +85,7 @@ struct ReportBuilder {
       poison_messages: group.monitor.poison.list.map {
         .init(message: name($0.message, group), failures: Int(clamping: $0.failures))
       },
-      crashes: crashes(group),
+      crashes: crashes(group), copies: copies(group),
       breaker: breakerReport(group),
       partitions: group.partitions.map {
         .init(
@@ -88,6 +93,20 @@ struct ReportBuilder {
           lag: $0.lag.map { Int(clamping: $0) })
       }.sorted { ($0.destination, $0.partition) < ($1.destination, $1.partition) },
       counters: counters(group))
+  }
+
+  private func copies(_ group: Group) -> [Report.Copies]? {
+    guard !group.copies.isEmpty else { return nil }
+    var sums: [String: Report.Copies] = [:]
+    for (index, count) in group.copies {
+      let producer = ledger.producers[index]
+      let kind = producer.shownKind.rawValue
+      sums[
+        producer.destination + " " + kind,
+        default: .init(destination: producer.destination, kind: kind, why: producer.shownWhy?.rawValue, count: 0)
+      ].count += count
+    }
+    return sums.values.sorted { ($0.destination, $0.kind) < ($1.destination, $1.kind) }
   }
 
   private func crashes(_ group: Group) -> Report.Crashes? {
@@ -107,7 +126,7 @@ struct ReportBuilder {
   }
 
   /// What people call a message of the group.
-  private func name(_ message: UInt64, _ group: Group) -> String { group.labels[message] ?? "hash:" + hex(message) }
+  private func name(_ message: UInt64, _ group: Group) -> String { group.labels[message] ?? Group.unnamed(message) }
 
   private func counters(_ group: Group) -> GroupCounters {
     var counters = GroupCounters()
@@ -132,6 +151,7 @@ struct ReportBuilder {
     switch group.monitor.breaker.state {
     case .open, .forcedOpen:
       if let why = group.monitor.whyNotWanted { return (why, nil) }
+      if ledger.isOver { return (.runOver, nil) }
       return origin == .replay ? (.replay, nil) : group.whyNotHeld(ledger.whyCannotHold)
     case .closed, .halfOpen, .forcedClosed: return nil
     }
@@ -166,11 +186,6 @@ struct ReportBuilder {
   private func wall(_ at: Timestamp) -> RFC3339 { RFC3339(ledger.wall(at)) }
 
   private func seconds(_ ns: Int64) -> Double { Double(ns) / 1e9 }
-
-  private func hex(_ number: UInt64) -> String {
-    let digits = String(number, radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits
-  }
 }
 
 extension Report.TransitionReport {

@@ -247,9 +247,10 @@ extension SlidingWindow {
     paneEnd_ns = (paneIndex + 1) * pane_ns
   }
 
-  /// Moments near the ends of what a `Timestamp` can say are taken as ±73 years, so that nothing overflows.
+  /// Moments near the ends of what a `Timestamp` can say are taken as ±146 years, so that nothing overflows. The engine
+  /// gives none later than that.
   private func paneNumber(of at: Timestamp) -> Int64 {
-    let ns = max(-(1 << 61), min(1 << 61, at.ns))
+    let ns = max(-(1 << 62), min(1 << 62, at.ns))
     return ns >= 0 ? ns / pane_ns : -((-ns - 1) / pane_ns) - 1
   }
 }

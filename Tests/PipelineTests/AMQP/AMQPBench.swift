@@ -88,12 +88,15 @@ final class AMQPLink {
   var dialled: Endpoint?
   /// 0 as in a capture file.
   let cookie: UInt64
+  /// The only end whose segments were captured; nil: both.
+  private let shows: End?
   private var sent: [UInt32] = [1000, 9000]
   private var nextTags: [UInt16: UInt64] = [:]
   /// The sequence number of what the client sends next.
   var clientNext: UInt32 { sent[0] }
 
-  init(_ bench: AMQPBench, client: Endpoint, server: Endpoint, cookie: UInt64 = 0) {
+  init(_ bench: AMQPBench, client: Endpoint, server: Endpoint, cookie: UInt64 = 0, shows: End? = nil) {
+    self.shows = shows
     self.cookie = cookie
     self.bench = bench
     self.client = client
@@ -130,7 +133,7 @@ final class AMQPLink {
 
   func segment(_ end: End, _ payload: [UInt8], flags: TCPFlags = [.ack, .psh], isLost: Bool = false) {
     let made = take(end, payload, flags: flags)
-    if !isLost { bench.ingest(made, payload) }
+    if !isLost, shows == nil || shows == end { bench.ingest(made, payload) }
   }
 
   /// The segment, not yet captured.

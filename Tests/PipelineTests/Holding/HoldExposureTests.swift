@@ -82,7 +82,8 @@ import Testing
     good.consume("q", prefetch: 20)
     let bad = hold.bench.connect(cookie: 8)
     bad.consume("q", noAck: true)
-    hold.settle()
+    // Alerts are looked at with the rules, every 100 ms.
+    hold.pass(0.2)
     #expect(try group(hold).unholdable == .noAck)
     let unlimited = hold.bench.connect(cookie: 9)
     unlimited.consume("q", prefetch: 0)
@@ -103,7 +104,7 @@ import Testing
     #expect(try hold.state().held && hold.state().why == nil)
     // The next one is said again.
     hold.bench.connect(cookie: 10).consume("q", noAck: true)
-    hold.pass(0.1)
+    hold.settle()
     #expect(hold.alerts.filter { $0.kind == .unholdable && $0.state == .began }.count == 2)
     #expect(try group(hold).unholdable == .noAck)
   }

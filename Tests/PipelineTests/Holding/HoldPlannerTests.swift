@@ -153,7 +153,7 @@ import Testing
     let hold = HoldBench()
     let link = hold.bench.connect(cookie: 7)
     link.consume("q", prefetch: noAck ? 100 : 0, noAck: noAck)
-    hold.pass(0.1)
+    hold.settle()
     #expect(hold.events.isEmpty)
     #expect(hold.alerts.map(\.kind) == [.unholdable])
     #expect(hold.alerts.first?.why == (noAck ? .noAck : .unlimitedPrefetch))
@@ -357,5 +357,26 @@ import Testing
     _ = hold.command(.reset)
     let report = try #require(try hold.state().hold)
     #expect((report.held_packets, report.held_bytes, report.passed_packets, report.connections) == (7, 80, 1, 0))
+  }
+
+  @Test(arguments: [HoldAction.pause, .block], [true, false])
+  func `a run that is over releases everything and says so`(action: HoldAction, isTargetGone: Bool) throws {
+    let hold = HoldBench {
+      var group = GroupSettings(match: "*")
+      group.action = action
+      $0.groups = [group]
+    }
+    hold.bench.connect(cookie: 7).consume("q")
+    _ = hold.command(.forceOpen())
+    #expect(hold.held.keys.sorted() == [7] && hold.refused.isEmpty == (action == .pause))
+    hold.bench.engine.endHolding(isTargetGone: isTargetGone)
+    hold.settle()
+    hold.bench.engine.finish()
+    hold.settle()
+    #expect(hold.held.isEmpty && hold.refused.isEmpty)
+    #expect(hold.events.map(\.kind) == [.held, .released])
+    let group = try #require(hold.bench.reports.first)
+    #expect(group.breaker.state == .forcedOpen && !group.breaker.held && group.breaker.why == .runOver)
+    #expect(group.target_ended == (isTargetGone ? true : nil))
   }
 }

@@ -6,8 +6,8 @@ import Testing
   @Test func `the names are those that the API has had, in the order in which they are told`() {
     #expect(
       NotHeld.allCases.map(\.rawValue) == [
-        "mode is observe", "this is a replay", "kernel", "hold limit", "low_coverage", "no_ack", "unlimited_prefetch",
-        "acks_not_seen", "shared_publishes", "shared_group", "closing", "no_connection",
+        "mode is observe", "this is a replay", "run_over", "kernel", "hold limit", "low_coverage", "no_ack",
+        "unlimited_prefetch", "acks_not_seen", "shared_publishes", "shared_group", "closing", "no_connection",
       ])
     #expect(NotHeld.allCases == NotHeld.allCases.sorted())
   }

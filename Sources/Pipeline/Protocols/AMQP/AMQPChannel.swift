@@ -17,6 +17,10 @@ final class AMQPChannel {
   /// A gap may have swallowed the answer to some of the pending requests.
   var areAnswersDoubtful = false
   var phase = Phase.open
+  /// What was handed back in one go.
+  var returns = AMQPReturns()
+  /// Acknowledgements that the broker may refuse.
+  var doubts = AMQPDoubts()
   var isTransactional = false
   /// Settlements and publishes of the open transactions.
   var transaction: [Operation] = []

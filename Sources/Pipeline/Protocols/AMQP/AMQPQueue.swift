@@ -29,6 +29,8 @@ final class AMQPQueue {
     case final
     /// They wait and come back: a retry.
     case delayed
+    /// They come back at once.
+    case itself
     /// There is a dead-letter exchange, but what it leads to was not seen.
     case unknown
   }

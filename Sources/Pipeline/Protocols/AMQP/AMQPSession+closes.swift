@@ -7,6 +7,7 @@ extension AMQPSession {
     // RabbitMQ says it again and again to a client that does not answer.
     if channel?.phase == .closedByServer { return }
     let groups = channel.map { Set(($0.consumers + $0.retired).map(\.group)) } ?? []
+    if let channel { takeBackVoidAcks(channel, close, in: frame, at: at) }
     count(close, of: groups.isEmpty ? served : Array(groups), in: frame)
     closeChannel(number, as: .closedByServer, close.isTimeout(in: frame) ? .timedOut : .inOrder, at: at)
   }

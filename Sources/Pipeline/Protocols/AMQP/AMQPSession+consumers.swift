@@ -169,11 +169,13 @@ extension AMQPSession {
   }
 
   /// Settles nothing. Until it `isOver` (the server's word), deliveries to that tag may be under way.
-  func cancel(_ channel: AMQPChannel, tag: Text, isOver: Bool, in frame: RawSpan) {
+  func cancel(_ channel: AMQPChannel, tag: Text, isOver: Bool, in frame: RawSpan, at: Timestamp) {
     let index = channel.consumer(tagHash: hash(tag, in: frame))
     leaves()
     guard index >= 0 else { return }
-    ledger.cancel(consumer: channel.consumers[index].id)
+    let consumer = channel.consumers[index].id
+    let since = isOver ? at : leave(channel, consumer: consumer, at: at)
+    ledger.cancel(consumer: consumer, since: since)
     guard !isOver else { return retire(index, of: channel) }
     channel.consumers[index].isCancelled = true
     // Those that wanted no answer stay until their tag is used again, but not without end.

@@ -64,7 +64,8 @@ extension AMQPSession {
     count(&channel.inbound.arrival, headers, history, queue)
     date(&channel.inbound.arrival, header, headers, history)
     channel.inbound.hasMarks = ledger.wantsMarks && !channel.inbound.isStream
-    if !header.messageID.isEmpty, channel.inbound.arrival.redelivered || channel.inbound.arrival.attempt ?? 1 > 1 {
+    let isRepeat = channel.inbound.arrival.redelivered || channel.inbound.arrival.attempt ?? 1 > 1
+    if !header.messageID.isEmpty, isRepeat || ledger.tellsMessages {
       ledger.label(
         channel.inbound.arrival.message, of: channel.inbound.consumer.group, header.messageID.string(in: frame))
     }
@@ -192,11 +193,24 @@ extension AMQPSession {
     }
     // After the server closed the channel the client's acknowledgements are void.
     guard channel.phase == .open else { return }
-    let tag = multiple && tag == 0 ? channel.tags.last : tag
+    let isAll = multiple && tag == 0
+    let tag = isAll ? channel.tags.last : tag
     if hasRoomInTransaction(channel) {
       channel.transaction.append(.settle(tag: tag, multiple: multiple, how))
-    } else {
-      settle(channel, tag: tag, multiple: multiple, how, at: at)
+      return
+    }
+    if how != .requeue, channel.returns.isActive { channel.returns.end() }
+    if multiple || !channel.doubts.isEmpty {
+      // Tag 0 stands for what is outstanding, whatever that is.
+      doubt(channel, tag: isAll ? nil : tag, through: tag, multiple: multiple, isAck: how == .ack, at: at)
+    }
+    guard multiple else {
+      let id = channel.tags.take(tag)
+      if id == 0, channel.doubts.isEmpty { channel.doubts.add(tag, at: ledger.advance(to: at)) }
+      return how == .requeue ? handBack(channel, id, at: at) : settle(id, how, at: at)
+    }
+    while case let id = channel.tags.takeFirst(through: tag), id != 0 {
+      if how == .requeue { handBack(channel, id, at: at) } else { settle(id, how, at: at) }
     }
   }
 
@@ -210,7 +224,7 @@ extension AMQPSession {
     while case let id = channel.tags.takeFirst(through: tag), id != 0 { settle(id, how, at: at) }
   }
 
-  private func settle(_ id: DeliveryID, _ how: AMQPChannel.Acknowledgement, at: Timestamp) {
+  func settle(_ id: DeliveryID, _ how: AMQPChannel.Acknowledgement, at: Timestamp) {
     switch (ledger.standing(of: id), how) {
     // Not seen, settled before, or given up by a bound.
     case (nil, _): ledger.drop(\.unmatchedSettlements)
@@ -222,6 +236,7 @@ extension AMQPSession {
       case .final: ledger.settle(id, as: .rejected, at: at)
       case .unknown: ledger.settle(id, as: .rejected, at: at, causeUnknown: true)
       case .delayed: ledger.requeue(id, .delayed, at: at)
+      case .itself: ledger.requeue(id, .itself, at: at)
       }
     }
   }

@@ -6,8 +6,9 @@ extension AMQPSession {
       publishedAt: publishedAt, heartbeat_ns: heartbeat_ns,
       isLeaving: leavingSince.map { ledger.now - $0 < Self.leaving_ns } ?? false)
     for channel in channels.values {
-      for entry in channel.consumers where !entry.isCancelled && ledger.isCurrent(entry.group) {
-        if !use.groups.contains(entry.group) { use.groups.append(entry.group) }
+      for entry in channel.consumers where !entry.isCancelled {
+        guard let group = ledger.present(entry.group) else { continue }
+        if !use.groups.contains(group) { use.groups.append(group) }
         if let reason = ledger.consumer(entry.id).unholdable { use.unholdable = reason }
         if entry.noAck, !entry.isGet { use.isUnanswered = true }
         if use.unholdable == nil, ledger.consumer(entry.id).mayBeUnanswered {

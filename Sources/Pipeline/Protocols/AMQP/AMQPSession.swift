@@ -98,7 +98,7 @@ final class AMQPSession: ProtocolSession {
     isClosed = true
     let crashed = client && (end == .finished || end == .reset)
     let open = channels.values.sorted { $0.number < $1.number }
-    if crashed { ledger.crashes(open.flatMap(\.tags.outstanding), at: at) }
+    if crashed { ledger.crashes(open.flatMap { $0.tags.outstanding.map(\.id) }, at: at) }
     for channel in open { endChannel(channel, crashed ? .crashed : .inOrder, at: at) }
     channels.removeAll()
     current = nil
@@ -214,9 +214,14 @@ extension AMQPSession: AMQPFactSink {
     case .connectionOpen(let vhost):
       // Once there are channels, their queues belong to the virtual host that was opened before them.
       if channels.isEmpty { topology = state.topology(vhost: vhost.string(in: frame), cluster: cluster) }
-    case .connectionClose, .connectionCloseOk: closeConnection(at: at)
+    case .connectionClose:
+      leave(at: at)
+      closeConnection(at: at)
+    case .connectionCloseOk: closeConnection(at: at)
     case .channelOpen, .channelCloseOk: closeChannel(number, at: at)
-    case .channelClose: closeChannel(number, as: .closedByClient, at: at)
+    case .channelClose:
+      leave(channel: number, at: at)
+      closeChannel(number, as: .closedByClient, at: at)
     case .basicPublish, .basicRecoverAsync, .basicGet, .basicConsume, .basicCancel, .basicQos,
       .queueDeclare, .queueBind, .queueUnbind, .queueDelete, .exchangeDeclare, .exchangeBind, .exchangeUnbind,
       .txSelect,
@@ -236,7 +241,7 @@ extension AMQPSession: AMQPFactSink {
     case .basicRecoverAsync: settle(channel, tag: .max, multiple: true, .requeue, at: at)
     case .basicGet(let queue, let noAck): beginGet(channel, queue: queue, noAck: noAck, in: frame)
     case .basicConsume(let consume): beginConsume(channel, consume, in: frame)
-    case .basicCancel(let tag, _): cancel(channel, tag: tag, isOver: false, in: frame)
+    case .basicCancel(let tag, _): cancel(channel, tag: tag, isOver: false, in: frame, at: at)
     case .basicQos(_, let count, let global):
       if global { channel.prefetchPerChannel = UInt32(count) } else { channel.prefetchPerConsumer = UInt32(count) }
     case .queueDeclare(let declare): beginDeclare(channel, declare, in: frame)
@@ -297,7 +302,7 @@ extension AMQPSession: AMQPFactSink {
       cutDelivery(channel, at: at)
       channel.inbound.state = .ignored
     case .basicConsumeOk(let tag): finishConsume(channel, tag: tag, in: frame)
-    case .basicCancel(let tag, _), .basicCancelOk(let tag): cancel(channel, tag: tag, isOver: true, in: frame)
+    case .basicCancel(let tag, _), .basicCancelOk(let tag): cancel(channel, tag: tag, isOver: true, in: frame, at: at)
     case .basicRecoverOk: settle(channel, tag: .max, multiple: true, .requeue, at: at)
     case .queueDeclareOk(let queue, _, _): finishDeclare(channel, queue: queue, in: frame)
     case .txCommitOk: finishTransaction(channel, isCommit: true, at: at)

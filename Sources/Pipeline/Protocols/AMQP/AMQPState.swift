@@ -28,7 +28,7 @@ final class AMQPState: ProtocolState {
   func finish(at: Timestamp) {}
 
   func topology(vhost: String, cluster: ClusterID) -> AMQPTopology {
-    let place = Place(vhost: vhost, cluster: cluster)
+    let place = Place(vhost: vhost, cluster: ledger.clusters.root(cluster))
     if let known = topologies[place] { return known }
     let made = AMQPTopology(vhost: vhost, cluster: cluster, room: room)
     if topologies.count < Self.bound { topologies[place] = made } else { _ = room.refuse() }

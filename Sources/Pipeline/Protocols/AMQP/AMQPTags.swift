@@ -15,6 +15,8 @@ struct AMQPTags {
   private var head = 0
   /// When the array is that long it is tidied.
   private var tidyAt = Self.least
+  /// The tag of the delivery that was taken out last.
+  private(set) var taken: UInt64 = 0
   /// The latest tag, delivered with or without acknowledgement; 0 before the first.
   private(set) var last: UInt64 = 0
 
@@ -34,6 +36,7 @@ struct AMQPTags {
     guard let place = place(of: tag) else { return 0 }
     let id = slots[place].id
     slots[place].id = 0
+    taken = tag
     trim()
     return id
   }
@@ -42,6 +45,7 @@ struct AMQPTags {
   mutating func takeFirst(through tag: UInt64) -> DeliveryID {
     while head < slots.count, slots[head].tag <= tag {
       let id = slots[head].id
+      taken = slots[head].tag
       head += 1
       if id != 0 {
         trim()
@@ -52,11 +56,12 @@ struct AMQPTags {
     return 0
   }
 
+  /// Whether there is an unsettled delivery under that tag.
+  func contains(_ tag: UInt64) -> Bool { place(of: tag).map { slots[$0].id != 0 } ?? false }
+
   /// All unsettled deliveries, oldest first.
-  var outstanding: [DeliveryID] {
-    var all: [DeliveryID] = []
-    forEach(.max, multiple: true) { all.append($0) }
-    return all
+  var outstanding: [(tag: UInt64, id: DeliveryID)] {
+    slots[head...].lazy.filter { $0.id != 0 }.map { ($0.tag, $0.id) }
   }
 
   /// The unsettled deliveries that an acknowledgement of `tag` would settle; nothing is taken out.

@@ -84,6 +84,13 @@ extension AMQPTopology {
   /// What (exchange, key) is for. The groups are named by their queues.
   func use(exchange: String, key: String, settings: DestinationSettings) -> ProducerTable.Use {
     var use = byName(exchange.isEmpty ? key : exchange, settings)
+    if !exchange.isEmpty, !key.isEmpty, use.why != .configured {
+      // The configuration may mean the destination as the report writes it, or its routing key.
+      for name in [exchange + ":" + key, key] where use.why != .configured {
+        let listed = settings.use(of: name)
+        if listed.why == .configured { use = listed }
+      }
+    }
     if use.why == .configured, use.kind == .normal { return use }
     if !exchange.isEmpty {
       if use.kind != .normal, use.why == .name, isBoundToConsumedQueue(exchange) { use = .init() }

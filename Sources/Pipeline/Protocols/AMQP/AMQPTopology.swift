@@ -159,6 +159,7 @@ final class AMQPTopology {
       byName[$0].flatMap { queues[Int($0)].declaration }
     }
     if declared.contains(where: { returnsAfterWaiting($0, to: queue, key: key) }) { return .delayed }
+    if leadsBack(exchange, key, to: queue) { return .itself }
     if !declared.isEmpty { return .final }
     switch settings.kind(of: exchange.isEmpty ? (key ?? "") : exchange + " " + (key ?? "")) {
     case .retry: return .delayed
@@ -173,6 +174,13 @@ final class AMQPTopology {
     guard waiting.messageTTL_ms != nil, let exchange = waiting.deadLetterExchange else { return false }
     let back = targets(exchange: exchange, key: waiting.deadLetterRoutingKey ?? key)
     return back.isEmpty || back.contains(queue.name)
+  }
+
+  /// Whether a dead letter is in the same queue again at once. Without a key of its own it keeps the one that it came with:
+  /// it comes back if it can go nowhere else.
+  private func leadsBack(_ exchange: String, _ key: String?, to queue: AMQPQueue) -> Bool {
+    let reached = targets(exchange: exchange, key: key)
+    return key == nil ? reached == [queue.name] : reached.contains(queue.name)
   }
 
   /// `dlx` names an exchange, and delayed retries use one as well; the other names mean a last resting place.

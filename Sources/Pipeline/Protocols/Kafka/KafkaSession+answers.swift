@@ -218,6 +218,7 @@ extension KafkaSession {
       arrival.enqueuedResolution_ns = .milliseconds(1)
       arrival.delaySource = fetching.isLogAppendTime ? .logAppendTime : .createTime
     }
+    if ledger.tellsMessages { label(partition, offset, arrival.message) }
     let id = ledger.deliver(arrival, noAck: false, isStream: false)
     // Bounds take the oldest away, which nobody may ever commit.
     while let first = partition.deliveries.first, !ledger.isLive(first.id) {

@@ -44,13 +44,14 @@ extension KafkaSession {
     if let id = partition.deliveries.find(source.offset), ledger.isLive(id) {
       guard !ledger.isPaired(id) else { return }
       ledger.raiseAttempt(of: id, to: 1 + returns)
-      label(partition, source.offset, ledger.delivery(id).message)
+      let message = ledger.delivery(id).message
+      label(partition, source.offset, message)
       ledger.settleCopied(id, to: copy.producer, as: settlement, at: at)
-      state.count(copy.rule, in: partition.group)
+      state.count(copy.rule, in: partition.group, message: message)
     } else if state.isFiled(partition), let ack = partition.recent.remove(source.offset) {
       label(partition, source.offset, ack.delivery.message)
       ledger.settleCopiedLate(ack, to: copy.producer, as: settlement, attempt: 1 + returns, at: at)
-      state.count(copy.rule, in: partition.group)
+      state.count(copy.rule, in: partition.group, message: ack.delivery.message)
     }
   }
 

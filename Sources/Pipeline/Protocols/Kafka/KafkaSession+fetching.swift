@@ -217,7 +217,8 @@ extension KafkaSession {
   func confirm(_ confirmed: KafkaSeeks.Confirmed, of group: KafkaGroup, at: Timestamp) {
     guard let partition = group.partitions[confirmed.place] else { return }
     let offset = confirmed.offset
-    state.count(confirmed.rule, in: group)
+    state.count(
+      confirmed.rule, in: group, message: confirmed.isNamed ? message(partition.place, offset) : nil)
     let failed = fail(partition, offset, isNamed: confirmed.isNamed, at: at)
     if confirmed.isNamed { partition.countReturn(to: offset) }
     if confirmed.isHandedOver {

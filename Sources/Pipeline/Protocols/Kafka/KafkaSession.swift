@@ -261,6 +261,7 @@ extension KafkaSession: KafkaFactSink {
     case .batch(let batch): self.batch(batch, of: exchange, at: at)
     case .request(let clientID):
       client = clientID.isEmpty ? 0 : clientHash(clientID, in: frame)
+      state.followClusters()
       followTopics()
 
     case .fetchRequested(let request): fetchRequested(request, at: exchange.requestedAt)

@@ -44,7 +44,7 @@ import Testing
     #expect(group.totals.expired == 3)
     #expect(
       bench.counts(of: group) == [
-        "delivered": 8, "redelivered": 1, "acked": 2, "requeued": 1, "crashed": 1, "abandoned": 1,
+        "delivered": 8, "redelivered": 1, "acked": 2, "requeued": 1, "crashed": 1, "abandoned": 1, "expired": 3,
       ])
     #expect(group.attempts.max == 2)
     #expect(try bench.counts("q") == ["delivered": 1, "acked": 1])

@@ -29,7 +29,7 @@ extension KafkaState {
     {
       process.copies.removeLast()
       ledger.settleCopiedLate(last.ack, to: copy.producer, as: copy.settlement, attempt: 1, at: at)
-      count(.countedCopy, in: group)
+      count(.countedCopy, in: group, message: last.ack.delivery.message)
     }
   }
 }

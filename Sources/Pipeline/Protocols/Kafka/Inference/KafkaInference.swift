@@ -31,8 +31,8 @@ struct KafkaInferences: Sendable {
 }
 
 extension KafkaState {
-  /// The rule decided something about that group.
-  func count(_ rule: KafkaInference, in group: KafkaGroup) {
-    if let id = group.id { ledger.countInference(rule.rawValue, of: id) }
+  /// The rule decided something about that group; `message`: about which one, if that is known.
+  func count(_ rule: KafkaInference, in group: KafkaGroup, message: UInt64? = nil) {
+    if let id = group.id { ledger.countInference(rule.rawValue, of: id, message: message) }
   }
 }
