@@ -21,12 +21,10 @@ import tempfile
 import time
 
 from cases import cases
-from stage import ROOT, Failure, Play, start_kafka, start_rabbitmq, stop_rabbitmq
+from stage import ROOT, WORKERS_READY_S, Failure, Play, start_kafka, start_rabbitmq, stop_rabbitmq
 
 FAILURES = ("requeued", "rejected", "dead_lettered", "crashed", "expired")
 SHOWN = ("delivered", "acked", "acked_paired", "requeued", "rejected", "dead_lettered", "returned", "moved")
-# So long until a worker has declared what its callers need.
-WORKERS_READY_S = 6
 
 
 def differences(report, truth, outcome):

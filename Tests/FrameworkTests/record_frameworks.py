@@ -36,12 +36,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "ReplayT
 from record import anonymous, capture  # noqa: E402
 
 from cases import cases  # noqa: E402
-from stage import Failure, Play, start_kafka, start_rabbitmq, stop_rabbitmq  # noqa: E402
+from stage import WORKERS_READY_S, Failure, Play, start_kafka, start_rabbitmq, stop_rabbitmq  # noqa: E402
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "ReplayTests" / "frameworks"
 LIMIT_BYTES = 400_000
-# So long until a worker has declared what its callers need.
-WORKERS_READY_S = 4
 
 
 def record(case, port, bootstrap, raw):

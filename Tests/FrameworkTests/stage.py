@@ -21,6 +21,8 @@ BROKER_PYTHON = ROOT / ".venv" / "bin" / "python"
 # Ends of a message in the journal, as the hooks name them.
 ENDS = ("success", "failure")
 ENDING_S = 20
+# So long until a worker has declared what its callers need.
+WORKERS_READY_S = 6
 
 
 class Failure(Exception):

@@ -16,6 +16,7 @@ def main():
     port, queue, per_second = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     app = application(port, queue)
+    app.conf.broker_transport_options["confirm_publish"] = True
     declare(app, queue)
     print("declared", flush=True)
     stopped = []

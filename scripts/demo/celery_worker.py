@@ -15,7 +15,7 @@ import time
 
 from celery import bootsteps, signals
 
-from celery_shop import application
+from celery_shop import application, declare
 
 WORKING_S, FAILING_S = 0.003, 0.004
 RETRIES = 6
@@ -57,6 +57,8 @@ app.steps["consumer"].add(Connections)
 
 
 def main():
+    # As a worker does that is deployed with its queues. Where rejected tasks go is then seen: they are dead letters.
+    declare(app, queue)
     try:
         app.worker_main(
             [
@@ -74,7 +76,8 @@ def main():
         )
     finally:
         counts = {"acked": os.fstat(successes.fileno()).st_size, "connections_lost": len(connections) - 1}
-        print("\n" + json.dumps(counts), flush=True)
+        # Celery has put its logger in place of standard output.
+        os.write(1, b"\n" + json.dumps(counts).encode() + b"\n")
 
 
 if __name__ == "__main__":
