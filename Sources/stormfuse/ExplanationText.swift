@@ -126,6 +126,7 @@ struct ExplanationText {
     case .returned: parts.append("published as it was to where it came from")
     case .withdrawn: parts.append("there was no such message")
     }
+    if let cause = event.cause { parts.append("because of \(cause)") }
     if let rule = event.inference { parts.append("by \(rule)") }
     if !isOneGroup { parts.append("in \(TerminalStyle.printable(event.group))") }
     return parts.joined(separator: ", ")

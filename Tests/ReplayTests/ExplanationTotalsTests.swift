@@ -32,7 +32,7 @@ import Traces
         told[key]?.subtract(taken)
         told[key, default: Totals()].count(after)
       case .withdrawn: told[key]?.delivered -= 1
-      case .acknowledged, .copied, .inferred, .moved, .returned: break
+      case .acknowledged, .copied, .inferred, .because, .moved, .returned: break
       }
     }
     let groups = engine.ledger.groups.filter { $0.totals.delivered > 0 }

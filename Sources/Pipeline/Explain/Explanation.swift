@@ -68,6 +68,9 @@ package struct Explanation: Codable, Equatable, Sendable {
     package var settlement: String?
     /// Of a revision: what it was counted as before.
     package var was: String?
+    /// Of one that is requeued for another reason than that its consumer handed it back: as in the report's
+    /// `requeue_causes`.
+    package var cause: String?
     /// Of a copy: where it went, and what that destination is for.
     package var destination: String?
     package var kind: String?

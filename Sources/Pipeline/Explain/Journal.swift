@@ -28,12 +28,22 @@ final class Journal {
     case revised(from: Settlement, to: Settlement)
     /// A rule has concluded something; the place of its name in `names`.
     case inferred(rule: UInt32)
+    /// Why it goes back to its group, said before it does.
+    case because(RequeueCause)
     /// The target has handed it back to the group that it came from.
     case moved
     /// Published as it was to where it came from, and nothing says that it failed.
     case returned
     /// The delivery was none: there was no such message.
     case withdrawn
+
+    /// It says how a delivery ended.
+    var isEnd: Bool {
+      switch self {
+      case .settled, .revised: true
+      default: false
+      }
+    }
   }
 
   struct Arrived: OptionSet {
@@ -134,7 +144,9 @@ final class Journal {
   /// What the ledger keeps as the message `copy` is a copy of `message`: both are told as one from now on.
   func join(_ copy: UInt64, to message: UInt64) {
     let message = root(of: message)
-    if copy != message, roots.count < limit { roots[copy] = message }
+    guard copy != message, roots.count < limit else { return }
+    roots[copy] = message
+    for id in ids.removeValue(forKey: copy) ?? [] { name(message, id) }
   }
 
   /// The message that it is told as: the one that it is a copy of, if it is one.

@@ -79,7 +79,7 @@ struct Storyteller {
         open -= 1
         message.deliveries -= 1
       case .copied: message.copies += 1
-      case .acknowledged, .inferred, .moved, .returned: break
+      case .acknowledged, .inferred, .because, .moved, .returned: break
       }
     }
     if open > 0 { message.ended = "in_flight" }
@@ -90,6 +90,7 @@ struct Storyteller {
     var events: [Explanation.Event] = []
     // What a rule concluded is told with what follows from it.
     var concluded: String?
+    var cause: RequeueCause?
     for (place, entry) in entries.enumerated() {
       var event = Explanation.Event(
         at: wall(entry.at), event: .settled, group: journal.groups[Int(entry.group)].key)
@@ -106,7 +107,8 @@ struct Storyteller {
       case .settled(let settlement):
         event.settlement = settlement.name
         event.inference = concluded
-        concluded = nil
+        event.cause = cause?.rawValue
+        (concluded, cause) = (nil, nil)
       case .acknowledged: event.event = .copy_acknowledged
       case .copied(let destination, let kind):
         event.event = .copied
@@ -116,6 +118,12 @@ struct Storyteller {
         event.event = .revised
         event.was = before.name
         event.settlement = after.name
+        event.inference = concluded
+        event.cause = cause?.rawValue
+        (concluded, cause) = (nil, nil)
+      case .because(let why):
+        cause = why
+        continue
       case .inferred(let rule):
         let rule = journal.names[Int(rule)]
         if let copy = events.lastIndex(where: { $0.event == .copied }), events[copy].inference == nil,
@@ -124,7 +132,7 @@ struct Storyteller {
           events[copy].inference = rule
           continue
         }
-        if place + 1 < entries.count, case .settled = entries[place + 1].what, entries[place + 1].at == entry.at {
+        if place + 1 < entries.count, entries[place + 1].at == entry.at, entries[place + 1].what.isEnd {
           concluded = rule
           continue
         }

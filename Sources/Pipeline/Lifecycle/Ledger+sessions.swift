@@ -189,7 +189,9 @@ extension Ledger {
 
   /// The delivery, which must be live, goes back to its group for that reason.
   func requeue(_ id: DeliveryID, _ cause: RequeueCause, at: Timestamp) {
-    groups[Int(deliveries[id].group)].requeueCauses[cause, default: 0] += 1
+    let group = groups[Int(deliveries[id].group)]
+    group.requeueCauses[cause, default: 0] += 1
+    journal?.noted(.because(cause), deliveries[id], of: group)
     settle(id, as: .requeued, at: at)
   }
 

@@ -54,8 +54,7 @@ extension Ledger {
       sources[delivery.source].settlement = .abandoned
       sources[delivery.source].settledAt = at
     }
-    group.inferences[rule, default: 0] += 1
-    journal?.inferred(rule, delivery.message, of: group)
+    countInference(rule, ofDelivery: delivery)
     journal?.revised(delivery, of: group, from: settlement, to: .abandoned, at: at)
     group.lastActive = at
     let partition = consumers[delivery.consumer].partition
@@ -83,7 +82,9 @@ extension Ledger {
 
   /// A rule has decided something about that delivery beyond what the wire says.
   func countInference(_ rule: String, ofDelivery delivery: Delivery) {
-    groups[Int(delivery.group)].inferences[rule, default: 0] += 1
+    let group = groups[Int(delivery.group)]
+    group.inferences[rule, default: 0] += 1
+    journal?.inferred(rule, delivery.message, of: group)
   }
 
   /// When a message that is delivered now was first delivered here. One that was acknowledged since has begun anew: so
@@ -107,6 +108,7 @@ extension Ledger {
     group.lastActive = at
     group.requeueCauses[.ackTimeout, default: 0] += 1
     let partition = consumers[delivery.consumer].partition
+    journal?.noted(.because(.ackTimeout), delivery, of: group)
     journal?.revised(delivery, of: group, from: .expired, to: .requeued, at: at)
     group.count(partition) {
       $0.expired -= 1

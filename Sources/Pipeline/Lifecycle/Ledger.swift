@@ -164,6 +164,7 @@ final class Ledger {
   /// What copies of it can be known by is `described` before.
   func deliver(_ arrival: Arrival, noAck: Bool, isStream: Bool) -> DeliveryID {
     let at = advance(to: arrival.at)
+    let own = arrival.message
     var arrival = arrival
     let isDescribed = isArrivalDescribed
     let returned = isDescribed ? arrived(&arrival, at: at) : Returned()
@@ -217,7 +218,7 @@ final class Ledger {
     group.link(id, in: &deliveries)
     consumers[arrival.consumer].inFlight += 1
     if let journal {
-      if returned.passage != 0 { journal.join(delivery.message, to: passages[returned.passage].message) }
+      if returned.passage != 0 { journal.join(own, to: passages[returned.passage].message) }
       if isDescribed { journal.name(delivery.message, String(decoding: described.label, as: UTF8.self)) }
       journal.delivered(
         delivery, source, isRepeat: isRepeat, isDuplicate: isDuplicate, isCopy: returned.passage != 0,
