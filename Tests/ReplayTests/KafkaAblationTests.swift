@@ -12,6 +12,7 @@ import Testing
     "next_after_dead_letter": "kafka_java_spring_new", "separate_seeks": "franz_storm_noheaders",
     "equal_copy": "kafka_afkak", "counted_copy": "kafka_codec_zstd",
     "committing_member": "kafka_pykafka_gzip", "group_by_client": "kafka_two_groups_one_topic",
+    "republished_record": "kafka_republished", "returned_record": "kafka_repid", "followed_copy": "kafka_republished",
   ]
 
   @Test func `every rule is in the table`() {

@@ -490,6 +490,19 @@ def kafka_aiokafka_two_members(stage):
     return truth(*did)
 
 
+@recording(
+    "librdkafka 2.16; 40 records, of which 8 succeed at once. Each failure of the others publishes an equal record to the same topic"
+    " and commits the failed one. 8 fail twice and carry x-retry-count; 8 fail three times and carry x-exception; 8 fail three"
+    " times and carry a header `tour` that grows by one; 8 fail twice without a mark, so that their retries are `returned`", topics=("orders:2",))
+def kafka_republished(stage):
+    where = ("--topic", "orders", "--group", "orders")
+    stage.told(stage.spawn("kafka_republish_client.py", *where, "--publish", "40"))
+    stage.start_capture()
+    did = stage.told(stage.spawn("kafka_republish_client.py", *where, "--count", "120"))
+    assert did["requeued"] == 64 and did["returned"] == 16, did
+    return {"kafka:orders": did}
+
+
 @recording("a member is killed with 20 of 60 committed: the broker finds out by its session timeout, a second one takes the rest",
            topics=("orders:1", "orders.DLT"))
 def kafka_killed(stage):

@@ -117,6 +117,11 @@ extension Ledger {
     }
   }
 
+  /// Of an acknowledged delivery: its consumer published an equal message to where it came from, and nothing says that it failed.
+  func countReturned(of id: GroupID, _ partition: Int32) {
+    if isCurrent(id) { groups[Int(id.index)].count(partition) { $0.returned += 1 } }
+  }
+
   /// One of those was a delivery after all.
   func takeBackRefetched(of id: GroupID, _ partition: Int32) {
     groups[Int(id.index)].count(partition) { if $0.refetched > 0 { $0.refetched -= 1 } }

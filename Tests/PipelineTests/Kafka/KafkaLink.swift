@@ -173,15 +173,19 @@ final class KafkaLink {
       record.offset = offset
       record.timestamp_ms = made_ms
       if detail.contains(.hashes) { record.valueHash = KafkaBench.hash(got.value ?? KafkaGot.value(got.spot, offset)) }
-      for (name, value) in got.marks { note(name, value, in: &record.marks) }
+      note(got.marks, in: &record.marks)
       say(.record(record))
     }
   }
 
-  private func note(_ name: String, _ value: [UInt8], in marks: inout KafkaRecordMarks) {
-    let (key, content) = (text(name), bench.text(value))
-    let frame = bench.frame
-    _ = marks.note(key, content, in: frame.span.bytes)
+  private func note(_ headers: [(String, [UInt8])], in marks: inout KafkaRecordMarks) {
+    for (name, value) in headers {
+      let (key, content) = (text(name), bench.text(value))
+      let frame = bench.frame
+      _ = marks.note(key, content, in: frame.span.bytes)
+    }
+    marks.headers = bench.text(headers.flatMap(KafkaBytes.header))
+    marks.headerCount = Int32(headers.count)
   }
 
   // MARK: Groups
@@ -369,9 +373,7 @@ final class KafkaLink {
         var record = KafkaRecord.none
         record.offset = i
         record.valueHash = KafkaBench.hash(value)
-        for (name, content) in headers {
-          note(name, content, in: &record.marks)
-        }
+        note(headers, in: &record.marks)
         say(.record(record))
       }
     }

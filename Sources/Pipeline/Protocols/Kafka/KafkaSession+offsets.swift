@@ -70,7 +70,11 @@ extension KafkaSession {
         let delivery = ledger.delivery(first.id)
         let ack = SettledAck(delivery: delivery, at: ledger.advance(to: at), inBatch: inBatch)
         ledger.settle(first.id, as: .acked, at: at, inBatch: inBatch)
-        keepRecent(partition, first.offset, ack)
+        if !partition.returned.isEmpty, partition.returned.remove(first.offset) != nil {
+          state.countReturned(partition)
+        } else {
+          keepRecent(partition, first.offset, ack)
+        }
       }
     }
     state.countCopies(of: process, at: at)
@@ -79,6 +83,8 @@ extension KafkaSession {
     partition.cursor.committed()
     if !partition.seekBacks.isEmpty { partition.seekBacks = partition.seekBacks.filter { $0.key >= offset } }
     if !partition.awaited.isEmpty { partition.awaited = partition.awaited.filter { $0 >= offset } }
+    if !partition.returned.isEmpty { partition.returned = partition.returned.filter { $0 >= offset } }
+    if !partition.tries.isEmpty { partition.tries = partition.tries.filter { $0.key >= offset } }
     state.updateLag(of: partition)
   }
 

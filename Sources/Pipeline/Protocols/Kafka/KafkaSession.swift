@@ -320,7 +320,7 @@ extension KafkaSession: KafkaFactSink {
 
   private func record(_ record: KafkaRecord, of exchange: KafkaExchange, in frame: RawSpan, at: Timestamp) {
     switch exchange.key {
-    case .fetch: fetchedRecord(record, at: at)
+    case .fetch: fetchedRecord(record, in: frame, at: at)
     case .produce: producedRecord(record, in: frame, at: at)
     case .shareFetch: sharedRecord(record)
     default: break

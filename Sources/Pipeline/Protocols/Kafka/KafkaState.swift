@@ -23,6 +23,10 @@ final class KafkaState: ProtocolState {
   /// Share groups: their locks run out.
   private(set) var shares: [KafkaGroup] = []
   var transactions = KafkaTransactions()
+  /// Copies that are on their way to where they are tried again.
+  var republished = FollowedCopy()
+  /// What names of headers say.
+  var headerNames = MarkNames()
 
   init(key: KeyedHash.Key, ledger: Ledger) {
     self.key = key
@@ -157,6 +161,11 @@ final class KafkaState: ProtocolState {
     partition.groupSerial = 0
   }
 
+  /// Of an acknowledged delivery: its consumer published an equal record to where it came from.
+  func countReturned(_ partition: KafkaPartition) {
+    if let id = partition.group.id { ledger.countReturned(of: id, partition.books) }
+  }
+
   /// Whether its books are still those that its deliveries were entered in.
   func isFiled(_ partition: KafkaPartition) -> Bool {
     guard let id = partition.group.id else { return false }
@@ -262,6 +271,7 @@ final class KafkaState: ProtocolState {
       ledger.abandon(id, at: at)
     }
     partition.awaited.removeAll()
+    partition.returned.removeAll()
     partition.locks.removeAll()
   }
 
@@ -270,6 +280,7 @@ final class KafkaState: ProtocolState {
   func beginAnew(_ partition: KafkaPartition, from offset: Int64, at: Timestamp) {
     abandon(partition, at: at)
     partition.seekBacks.removeAll()
+    partition.tries.removeAll()
     partition.member?.seeks.cancel(partition.place)
     partition.recent.removeAll()
     partition.lapsed.removeAll()
