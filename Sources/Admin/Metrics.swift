@@ -133,6 +133,13 @@ enum Metrics {
       out.family("stormfuse_\(name)_total", "counter", help)
       for (labels, group) in groups { out.sample(Double(group.totals[keyPath: path]), in: labels) }
     }
+    out.family("stormfuse_broker_errors_total", "counter", "Errors that brokers told the group's consumers, by code.")
+    for (labels, group) in groups {
+      let counts = Dictionary(group.broker_errors.map { ($0.code, $0.count) }, uniquingKeysWith: +)
+      for (code, count) in counts.sorted(by: { $0.key < $1.key }) {
+        out.sample(Double(count), in: labels, "code", String(code))
+      }
+    }
     out.family("stormfuse_partition_deliveries_total", "counter", "Messages handed to consumers, by partition.")
     for (labels, group) in groups {
       for partition in group.partitions.prefix(mostGroups) {

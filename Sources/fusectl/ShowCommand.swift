@@ -52,6 +52,7 @@ struct ShowCommand: Command {
           ? "unknown: the prefetch was not seen (joined midway); at least what is in flight would still run"
           : "\(group.exposure) would still run if it were held now"
       ))
+    if let causes = GroupText.requeueCauses(group) { facts.append(("requeued", causes)) }
     if let rate = group.error_rate {
       facts.append(("error rate", EvidenceText.quantity(rate, "ratio") + " of the run"))
     }
@@ -71,6 +72,7 @@ struct ShowCommand: Command {
       facts.append((name, values.joined(separator: ", ") + source))
     }
     facts.append(("coverage", EvidenceText.quantity(group.coverage, "ratio")))
+    for error in group.broker_errors { facts.append(("broker error", GroupText.line(error))) }
     for poison in group.poison_messages {
       facts.append(("poison", "\(plain(poison.message)) (\(poison.failures) failures)"))
     }

@@ -77,6 +77,7 @@ struct ReportText {
     lines.append(
       "  settled    acked \(totals.acked)  requeued \(totals.requeued)  rejected \(totals.rejected)  dead-lettered \(totals.dead_lettered)"
         + "  crashed \(totals.crashed)  abandoned \(totals.abandoned)  expired \(totals.expired)")
+    if let causes = GroupText.requeueCauses(group) { lines.append("  requeued   \(causes)") }
     if totals.exhausted + totals.acked_paired + totals.skewed > 0 {
       lines.append(
         "  besides    acks of own copies \(totals.acked_paired)  given up at the delivery limit \(totals.exhausted)  wrong clocks \(totals.skewed)"
@@ -100,6 +101,7 @@ struct ReportText {
     lines.append("  settling   \(quantiles(group.settle_latency_s))")
     if group.retry_latency_s.samples > 0 { lines.append("  retrying   \(quantiles(group.retry_latency_s))") }
     if group.coverage < 1 { lines.append("  coverage   " + style.paint(percent(group.coverage), .yellow)) }
+    for error in group.broker_errors { lines.append("  broker     \(GroupText.line(error))") }
     for message in group.poison_messages {
       lines.append("  poison     \(printable(message.message))  failed \(message.failures) times")
     }

@@ -17,6 +17,12 @@ final class Group {
   var totals = Totals()
   /// How often each inference decided something, by its name in the report.
   var inferences: [String: UInt64] = [:]
+  /// Of the requeued ones, how many went back for another reason than that their consumer handed them back.
+  var requeueCauses: [RequeueCause: UInt64] = [:]
+  /// Deliveries whose acknowledgement came too late, and that may come again.
+  var expired = ExpiredDeliveries()
+  /// What its brokers refused.
+  var brokerErrors = BrokerErrors()
   var attempts = AttemptCounts()
   var attemptSources: AttemptSource = []
   var delay = Histogram()

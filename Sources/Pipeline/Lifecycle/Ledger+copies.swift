@@ -73,24 +73,6 @@ extension Ledger {
     record(outcome, group, delivery.group, partition: window, at: at)
   }
 
-  /// A delivery that had expired has come to this target again: it was a failed try.
-  func requeueExpired(_ delivery: Delivery, at: Timestamp) {
-    let at = advance(to: at)
-    let group = groups[Int(delivery.group)]
-    guard group.totals.expired > 0 else { return }
-    group.lastActive = at
-    let partition = consumers[delivery.consumer].partition
-    group.count(partition) {
-      $0.expired -= 1
-      $0.count(.requeued)
-    }
-    var outcome = Outcome(
-      settlement: .requeued, attempt: delivery.attempt, delay_ns: nil, settleLatency_ns: 0, message: delivery.message,
-      deliveredAt: delivery.at)
-    outcome.isUntimed = true
-    record(outcome, group, delivery.group, partition: group.window(of: partition), at: at)
-  }
-
   /// The delivery that it is a copy of: by the source's own id, else by equal body where the destination's name extends
   /// the source's, else the oldest in flight of that process.
   func source(of publication: Publication, destination: String) -> DeliveryID? {

@@ -18,5 +18,7 @@ extension Ledger {
     var requests: UInt64 = 0
     /// Acknowledgements of deliveries that were not seen.
     var unmatchedSettlements: UInt64 = 0
+    /// Deliveries that expired, and whose return would no longer be told.
+    var expired: UInt64 = 0
   }
 }

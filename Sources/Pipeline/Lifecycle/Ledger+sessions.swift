@@ -156,6 +156,17 @@ extension Ledger {
   func name(ofProducer producer: Int32) -> String { producers[producer].name }
   func kind(ofProducer producer: Int32) -> DestinationKind { producers[producer].kind }
 
+  /// Its broker told one of its consumers of an error.
+  func countBrokerError(_ error: BrokerError, of id: GroupID) {
+    if isCurrent(id) { groups[Int(id.index)].brokerErrors.count(error, at: now) }
+  }
+
+  /// The delivery, which must be live, goes back to its group for that reason.
+  func requeue(_ id: DeliveryID, _ cause: RequeueCause, at: Timestamp) {
+    groups[Int(deliveries[id].group)].requeueCauses[cause, default: 0] += 1
+    settle(id, as: .requeued, at: at)
+  }
+
   // MARK: What was left out
 
   /// Deliveries outside of every group.

@@ -157,12 +157,16 @@ final class Ledger {
       arrival.isSelfTracked
       ? arrival.isDuplicate
       : arrival.redelivered && messages[index].acked > 0 && messages[index].acked >= messages[index].first
+    let expired =
+      group.expired.isEmpty || !(isRepeat || arrival.isSelfTracked)
+      ? nil : returned(arrival.message, record: index, to: group, at: at)
     group.count(partition) { totals in
       totals.delivered += 1
       if isRepeat { totals.redelivered += 1 }
       if isDuplicate { totals.duplicates += 1 }
     }
-    let (attempt, source) = attempt(arrival, messages[index])
+    var (attempt, source) = attempt(arrival, messages[index])
+    if let expired, attempt <= expired.attempt { (attempt, source) = (expired.attempt + 1, .ownTable) }
     // Even a repeat is of a message, whose first delivery was not seen.
     if index != 0, !arrival.redelivered || messages[index].first == 0 { messages[index].first &+= 1 }
     group.attemptSources.insert(source)

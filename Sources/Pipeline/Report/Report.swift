@@ -45,6 +45,11 @@ package struct Report: Codable, Equatable, Sendable {
     package var totals: Totals
     /// What of this was not said on the wire but concluded: how often each rule decided something, by its name.
     package var inferences: [String: UInt64] = [:]
+    /// Of `totals.requeued`: how many went back for another reason than that their consumer handed them back
+    /// (`ack_timeout`, `delayed`, `self`).
+    package var requeue_causes: [String: UInt64] = [:]
+    /// What brokers refused: every channel.close and connection.close, every error code.
+    package var broker_errors: [BrokerErrorReport] = []
     package var in_flight: Int
     @NullEncoded package var oldest_in_flight_s: Double?
     @NullEncoded package var lag: Int?
@@ -146,6 +151,17 @@ package struct Report: Codable, Equatable, Sendable {
     /// The message's own id where it has one, else `hash:` and sixteen hex digits.
     package var message: String
     package var failures: Int
+  }
+
+  /// One error that a broker told the group's consumers of.
+  package struct BrokerErrorReport: Codable, Equatable, Sendable {
+    package var code: Int
+    /// The request that failed, as `basic.ack`; empty where none is named.
+    package var request: String
+    /// The broker's words, without values of messages; texts that differ in numbers alone count as one.
+    package var text: String
+    package var count: UInt64
+    package var last: RFC3339
   }
 
   package struct Breaker: Codable, Equatable, Sendable {

@@ -40,7 +40,7 @@ struct ReportBuilder {
       "unattributed_names": ledger.unattributed.unnamed + ledger.ungrouped.unnamed, "topics": ledger.dropped.topics,
       "clusters": ledger.clusters.overflowed, "transactions": ledger.dropped.transactions,
       "requests": ledger.dropped.requests,
-      "unmatched_settlements": ledger.dropped.unmatchedSettlements,
+      "unmatched_settlements": ledger.dropped.unmatchedSettlements, "expired": ledger.dropped.expired,
     ]
     return all.merging(capture.dropped) { $0 &+ $1 }.filter { $0.value > 0 }
   }
@@ -57,7 +57,12 @@ struct ReportBuilder {
       system: group.system.rawValue, group: group.name, target: ledger.target,
       destinations: group.destinations.sorted(),
       mode: group.monitor.settings.mode.rawValue, totals: Report.Totals(group.totals),
-      inferences: group.inferences, in_flight: group.inFlight,
+      inferences: group.inferences,
+      requeue_causes: Dictionary(uniqueKeysWithValues: group.requeueCauses.map { ($0.key.rawValue, $0.value) }),
+      broker_errors: group.brokerErrors.list.map {
+        .init(
+          code: $0.error.code, request: $0.error.request, text: $0.error.text, count: $0.count, last: wall($0.last))
+      }, in_flight: group.inFlight,
       oldest_in_flight_s: context.oldestInFlight_ns.map(seconds), lag: group.lag.map { Int(clamping: $0) },
       error_rate: judged == 0 ? nil : Double(group.totals.failures) / Double(judged),
       dead_letter_rate: ended == 0 ? nil : Double(deadLettered) / Double(ended),

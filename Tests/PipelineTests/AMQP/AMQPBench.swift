@@ -69,7 +69,8 @@ final class AMQPBench {
       "delivered": totals.delivered, "redelivered": totals.redelivered, "acked": totals.acked,
       "acked_paired": totals.acked_paired, "requeued": totals.requeued, "rejected": totals.rejected,
       "dead_lettered": totals.dead_lettered, "crashed": totals.crashed, "abandoned": totals.abandoned,
-      "exhausted": totals.exhausted, "duplicates": totals.duplicates, "skewed": totals.skewed,
+      "exhausted": totals.exhausted, "expired": totals.expired, "duplicates": totals.duplicates,
+      "skewed": totals.skewed,
       "in_flight": UInt64(group.in_flight),
     ]
     return all.filter { $0.value > 0 }.mapValues(Int.init)

@@ -35,6 +35,16 @@ final class AMQPChannel {
     case closedByClient
   }
 
+  /// How a channel ends.
+  enum End {
+    /// By a close, or with a connection that was closed.
+    case inOrder
+    /// The client's side broke off.
+    case crashed
+    /// The broker closed it, because a delivery was not acknowledged in time.
+    case timedOut
+  }
+
   struct TransactionEnd {
     var count: Int
     var isCommit: Bool

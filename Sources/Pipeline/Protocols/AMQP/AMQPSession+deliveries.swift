@@ -204,7 +204,7 @@ extension AMQPSession {
       switch topology.rejection(from: topology[ledger.place(of: id)], settings: ledger.settings.destinations) {
       case .final: ledger.settle(id, as: .rejected, at: at)
       case .unknown: ledger.settle(id, as: .rejected, at: at, causeUnknown: true)
-      case .delayed: ledger.settle(id, as: .requeued, at: at)
+      case .delayed: ledger.requeue(id, .delayed, at: at)
       }
     }
   }

@@ -31,7 +31,7 @@ final class AMQPSession: ProtocolSession {
   private(set) var channels: [UInt16: AMQPChannel] = [:]
   private var current: AMQPChannel?
   /// Groups that this connection's consumers belong to.
-  private var served: [GroupID] = []
+  private(set) var served: [GroupID] = []
   private var covered = (understood: UInt64(0), lost: UInt64(0))
 
   init(ledger: Ledger, state: AMQPState, server: Endpoint, process: UInt64) {
@@ -98,7 +98,7 @@ final class AMQPSession: ProtocolSession {
     isClosed = true
     let crashed = client && (end == .finished || end == .reset)
     for channel in channels.values.sorted(by: { $0.number < $1.number }) {
-      endChannel(channel, crashed: crashed, at: at)
+      endChannel(channel, crashed ? .crashed : .inOrder, at: at)
     }
     channels.removeAll()
     current = nil
@@ -127,24 +127,30 @@ final class AMQPSession: ProtocolSession {
     return made
   }
 
-  /// Everything open on the channel ends. After a crash the oldest delivery of each consumer was being worked on; the
-  /// others had only been prefetched.
-  private func endChannel(_ channel: AMQPChannel, crashed: Bool, at: Timestamp) {
+  /// Everything open on the channel ends. After a crash or a timeout the oldest delivery of each consumer was being worked
+  /// on; the others had only been prefetched.
+  private func endChannel(_ channel: AMQPChannel, _ end: AMQPChannel.End, at: Timestamp) {
     leaves()
     var blamed: Set<Int32> = []
     while case let id = channel.tags.takeFirst(through: .max), id != 0 {
-      ledger.lose(id, crashed: crashed, blamed: &blamed, at: at)
+      if end == .timedOut {
+        ledger.timeOut(id, blamed: &blamed, at: at)
+      } else {
+        ledger.lose(id, crashed: end == .crashed, blamed: &blamed, at: at)
+      }
     }
     for entry in channel.consumers + channel.retired { free(entry) }
     channel.consumers = []
     channel.retired = []
   }
 
-  /// Ends the channel in good order. With a `phase` its number stays known, for what is still under way to it.
-  private func closeChannel(_ number: UInt16, as phase: AMQPChannel.Phase? = nil, at: Timestamp) {
+  /// Ends the channel by a close. With a `phase` its number stays known, for what is still under way to it.
+  func closeChannel(
+    _ number: UInt16, as phase: AMQPChannel.Phase? = nil, _ end: AMQPChannel.End = .inOrder, at: Timestamp
+  ) {
     if let channel = channels.removeValue(forKey: number) {
       if current === channel { current = nil }
-      endChannel(channel, crashed: false, at: at)
+      endChannel(channel, end, at: at)
     }
     if let phase { channel(number)?.phase = phase }
   }
@@ -255,10 +261,12 @@ extension AMQPSession: AMQPFactSink {
       guard let channel = channel(number), channel.phase == .open else { return }
       serverMethod(method, on: channel, in: frame, at: at)
     case .connectionStart(let start): if channels.isEmpty { learnServer(start, in: frame) }
-    // Its deliveries go back to the queue; what the client still acknowledges on it is void.
-    case .channelClose: closeChannel(number, as: .closedByServer, at: at)
+    case .channelClose(let close): serverCloses(number, close, in: frame, at: at)
     case .channelCloseOk: closeChannel(number, at: at)
-    case .connectionClose, .connectionCloseOk: closeConnection(at: at)
+    case .connectionClose(let close):
+      count(close, of: served, in: frame)
+      closeConnection(at: at)
+    case .connectionCloseOk: closeConnection(at: at)
     default: break
     }
   }

@@ -1,0 +1,61 @@
+// Deliveries that the broker takes away because no acknowledgement came in time.
+
+extension Ledger {
+  /// The broker waited for its acknowledgement as long as it does: the delivery ends as `expired`. When its message
+  /// comes to this target again (`deliver`), that becomes `requeued` with the cause `ack_timeout`. It must be live.
+  func expire(_ id: DeliveryID, at: Timestamp) {
+    switch standing(of: id) {
+    case nil: break
+    case .paired?: dropPaired(id)
+    // Of a stream nothing is tried again.
+    case .credit?: settle(id, as: .abandoned, at: at)
+    case .open?:
+      let delivery = deliveries[id]
+      settle(id, as: .expired, at: at)
+      if groups[Int(delivery.group)].expired.insert(delivery, at: now) { dropped.expired += 1 }
+    }
+  }
+
+  /// The broker gave up waiting for acknowledgements and took away everything that a consumer held: the first of each
+  /// consumer's that is given here took too long, and `blamed` remembers that consumer; the others had only been
+  /// prefetched.
+  func timeOut(_ id: DeliveryID, blamed: inout Set<Int32>, at: Timestamp) {
+    guard let standing = standing(of: id) else { return }
+    if standing == .open, blamed.insert(deliveries[id].consumer).inserted {
+      expire(id, at: at)
+    } else {
+      abandon(id, at: at)
+    }
+  }
+
+  /// A message has come to this target. If a delivery of it had expired, that was a failed try: answers it.
+  func returned(_ message: UInt64, record index: UInt32, to group: Group, at: Timestamp) -> Delivery? {
+    guard let delivery = group.expired.take(message) else { return nil }
+    if index != 0 {
+      if messages[index].abandoned > 0 { messages[index].abandoned -= 1 }
+      messages[index].failed &+= 1
+      messages[index].firstFailed = min(messages[index].firstFailed, at)
+    }
+    requeueExpired(delivery, at: at)
+    return delivery
+  }
+
+  /// A delivery that had expired has come to this target again: it was a failed try.
+  func requeueExpired(_ delivery: Delivery, at: Timestamp) {
+    let at = advance(to: at)
+    let group = groups[Int(delivery.group)]
+    guard group.totals.expired > 0 else { return }
+    group.lastActive = at
+    group.requeueCauses[.ackTimeout, default: 0] += 1
+    let partition = consumers[delivery.consumer].partition
+    group.count(partition) {
+      $0.expired -= 1
+      $0.count(.requeued)
+    }
+    var outcome = Outcome(
+      settlement: .requeued, attempt: delivery.attempt, delay_ns: nil, settleLatency_ns: 0, message: delivery.message,
+      deliveredAt: delivery.at)
+    outcome.isUntimed = true
+    record(outcome, group, delivery.group, partition: group.window(of: partition), at: at)
+  }
+}
