@@ -22,7 +22,7 @@ enum Page {
       th, td { text-align: left; padding: .4rem .7rem; border-bottom: 1px solid var(--line); white-space: nowrap; }
       th.n, td.n { text-align: right; }
       .storm, .open, .forced_open { color: var(--bad); font-weight: 600; }
-      .poison, .stalled, .failing, .incomplete, .half_open { color: var(--warn); font-weight: 600; }
+      .poison, .crash_loop, .stalled, .failing, .incomplete, .half_open { color: var(--warn); font-weight: 600; }
       .healthy, .closed { color: var(--good); }
     </style>
     <h1>stormfuse</h1>

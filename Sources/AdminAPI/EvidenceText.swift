@@ -88,7 +88,7 @@ package enum EvidenceText {
   private static func comparison(_ evidence: Evidence, _ value: Double) -> String {
     switch evidence.condition {
     case "settlements", "ends", "distinct_messages", "coverage", "ack_gap", "head_of_line_age", "named_share",
-      "others_acked":
+      "others_acked", "crashes", "acks_since_crash":
       value >= evidence.threshold ? "≥" : "<"
     default: value > evidence.threshold ? ">" : "≤"
     }

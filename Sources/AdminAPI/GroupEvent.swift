@@ -26,7 +26,7 @@ package struct EventHead: Codable, Equatable, Sendable {
     schema: String, group: Report.Group, at: Timestamp, what: String, owner: String?, runbook: String?
   ) {
     self.schema = schema
-    id = Self.identifier(of: group, at: at, what)
+    id = Self.identifier(of: [group.cluster, group.target, group.key], at: at, what)
     key = group.key
     href = BreakerReference(key: group.key).href
     cluster = group.cluster
@@ -38,10 +38,25 @@ package struct EventHead: Codable, Equatable, Sendable {
     mode = group.mode
   }
 
+  /// Of what concerns no group.
+  init(schema: String, target: String, at: Timestamp, what: String) {
+    self.schema = schema
+    id = Self.identifier(of: ["", target, ""], at: at, what)
+    key = ""
+    href = "/readyz"
+    cluster = ""
+    system = ""
+    group = ""
+    self.target = target
+    _owner = NullEncoded(wrappedValue: nil)
+    _runbook = NullEncoded(wrappedValue: nil)
+    mode = ""
+  }
+
   /// FNV-1a, 64 bits: short, and stable from run to run, which Swift's own hash is not.
-  private static func identifier(of group: Report.Group, at: Timestamp, _ what: String) -> String {
+  private static func identifier(of parts: [String], at: Timestamp, _ what: String) -> String {
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    for part in [group.cluster, group.target, group.key] {
+    for part in parts {
       for byte in part.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
       hash = (hash ^ 0xff) &* 0x100_0000_01b3  // a byte that UTF-8 never has, so that parts can't run together
     }

@@ -9,6 +9,26 @@ package enum GroupText {
       + TerminalStyle.printable(error.text)
   }
 
+  /// What is known of crashes, a name and a line each; empty where nothing crashed more than once.
+  package static func crashes(_ group: Report.Group) -> [(name: String, text: String)] {
+    guard let crashes = group.crashes, crashes.count > 1 else { return [] }
+    func list(_ names: [String]) -> String {
+      let more = names.count > mostNames ? " and \(names.count - mostNames) more" : ""
+      return names.prefix(mostNames).map { TerminalStyle.printable($0) }.joined(separator: ", ") + more
+    }
+    var lines = [("crashes", "\(crashes.count) with hardly an ack between, the last at \(crashes.last)")]
+    if !crashes.suspects.isEmpty { lines.append(("suspects", "in flight at each: \(list(crashes.suspects))")) }
+    if !crashes.victims.isEmpty {
+      let victims = crashes.victims.map {
+        $0.message + ($0.given_up ? " (given up by the broker)" : " (\($0.returns_left) returns left)")
+      }
+      lines.append(("victims", "nearest to the delivery limit: \(list(victims))"))
+    }
+    return lines
+  }
+
+  private static let mostNames = 16
+
   /// `6 ack timeout, 2 delayed`; nil where every requeue was the consumer's own.
   package static func requeueCauses(_ group: Report.Group) -> String? {
     guard !group.requeue_causes.isEmpty else { return nil }

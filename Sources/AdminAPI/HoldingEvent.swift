@@ -6,7 +6,7 @@ package typealias HoldingEvent = GroupEvent<Holding>
 /// What an event about holding says besides its head.
 package struct Holding: Codable, Equatable, Sendable {
   package var at: RFC3339
-  /// `held`, `released`, `not_held`, `hold_limit`, `unholdable`.
+  /// `held`, `released`, `not_held`, `hold_limit`.
   package var kind: HoldEvent.Kind
   /// Of `held`: the action, or `probes are out`. Else a `NotHeld`, by its name.
   @NullEncoded package var why: String?

@@ -13,7 +13,7 @@ extension TerminalStyle.Colour {
     switch verdict {
     case .healthy: .green
     case .storm: .red
-    case .poison, .stalled, .failing, .incomplete: .yellow
+    case .poison, .crashLoop, .stalled, .failing, .incomplete: .yellow
     case .insufficient: .grey
     }
   }

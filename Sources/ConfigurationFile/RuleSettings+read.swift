@@ -9,6 +9,7 @@ extension RuleSettings {
       rules.rule("dead-letter-storm", &deadLetterStorm, \.enabled) { $0.read(&$1) }
       rules.rule("dead-letter-flood", &deadLetterFlood, \.enabled) { $0.read(&$1) }
       rules.rule("slow-partition", &slowPartition, \.enabled) { $0.read(&$1) }
+      rules.rule("crash-loop", &crashLoop, \.enabled) { $0.read(&$1) }
       rules.rule("stalled", &stalled, \.enabled) { $0.read(&$1) }
       rules.share("min_coverage", &minCoverage, in: Bounds.coverage)
       if let mark = rules.mark("evaluation"), path != "rules" {
@@ -58,6 +59,12 @@ extension ObjectReader {
     duration("settle_latency", &rule.settleLatency_ns, in: 0...Bounds.wait_ns.upperBound)
     count("min_settlements", &rule.minSettlements, in: Bounds.samples)
     duration("window", &rule.window_ns, in: Bounds.window_ns)
+  }
+
+  fileprivate mutating func read(_ rule: inout CrashLoopSettings) {
+    count("crashes", &rule.crashes, in: 2...64)
+    duration("within", &rule.within_ns, in: Bounds.wait_ns)
+    count("acks", &rule.acks, in: 1...1_000_000)
   }
 
   fileprivate mutating func read(_ rule: inout StalledSettings) {

@@ -56,6 +56,11 @@ struct YAMLText {
       out.line("min_settlements", "\(rules.slowPartition.minSettlements)")
       out.line("window", duration: rules.slowPartition.window_ns)
     }
+    rule("crash-loop", rules.crashLoop.enabled) { out in
+      out.line("crashes", "\(rules.crashLoop.crashes)")
+      out.line("within", duration: rules.crashLoop.within_ns)
+      out.line("acks", "\(rules.crashLoop.acks)")
+    }
     rule("stalled", rules.stalled.enabled) { out in
       out.line("minimum", duration: rules.stalled.minimum_ns)
       out.line("gap_factor", Quantity.numberText(rules.stalled.gapFactor))

@@ -22,6 +22,7 @@ package final class EventLog: Sendable {
     var descriptor: Int32
     var file: (dev_t, ino_t)?
     var afterHalfALine = false
+    var isFailing = false
     var counters = ExportCounters(name: "event_log")
   }
 
@@ -59,6 +60,9 @@ package final class EventLog: Sendable {
 
   package var counters: ExportCounters { state.withLock(\.counters) }
 
+  /// The latest line could not be written.
+  package var isFailing: Bool { state.withLock(\.isFailing) }
+
   /// Writes one line, or counts it as failed.
   package func write(_ event: some ExportedEvent) {
     guard var line = try? JSON.encode(event) else {
@@ -71,8 +75,10 @@ package final class EventLog: Sendable {
       let written = Self.write(line, to: state.descriptor)
       if written == line.count {
         state.afterHalfALine = false
+        state.isFailing = false
         state.counters.sent += 1
       } else {
+        state.isFailing = true
         // A written line feed alone has already ended the half line.
         state.afterHalfALine = written == 0 ? state.afterHalfALine : !(state.afterHalfALine && written == 1)
         state.counters.failed += 1

@@ -11,11 +11,10 @@ package enum HoldingLine {
       case .released: style.paint("let go", .green)
       case .notHeld: style.paint("not held", .yellow)
       case .holdLimit: style.paint("let go at the hold limit", .yellow)
-      case .unholdable: style.paint("could not be held by pause", .yellow)
       }
     var text = "\(style.paint(String(time), .grey)) \(style.paint(TerminalStyle.printable(event.key), .bold)) \(what)"
     // Where only new connections are refused there are none.
-    if event.kind != .unholdable, event.connections > 0 {
+    if event.connections > 0 {
       text += ", \(EvidenceText.count(event.connections, "connection"))"
     }
     if let why = event.why {

@@ -38,7 +38,7 @@ package struct Engine: ~Copyable {
     protocols: [any BrokerProtocol.Type]
   ) {
     self.origin = origin
-    ledger = Ledger(settings: settings, target: target)
+    ledger = Ledger(settings: settings, target: target, hashKey: KeyedHash.Key(hashKey.0, hashKey.1))
     self.protocols = TargetProtocols(protocols, key: KeyedHash.Key(hashKey.0, hashKey.1), ledger: ledger)
     connections = ConnectionTable(bound: settings.limits.connections, protocols: self.protocols)
   }
@@ -117,7 +117,7 @@ package struct Engine: ~Copyable {
       let quietUntil = ledger.tick(at: due)
       // What is held has limits in time of its own.
       if planner.isActive { ledger.isPlanDue = true }
-      if ledger.hasTransitions { collectTransitions(at: due) }
+      if ledger.hasTransitions || ledger.hasAlerts { collectTransitions(at: due) }
       let quiet_ns = connections.isWaiting || protocols.isWaiting ? 0 : min(quietUntil, to) - due
       due = due + max(1, (quiet_ns + evaluation_ns - 1) / evaluation_ns) * evaluation_ns
     }
@@ -143,6 +143,13 @@ package struct Engine: ~Copyable {
           transition, reportBuilder(ConnectionCounters(), at: at ?? to).groupReport(group), owner: settings.owner,
           runbook: settings.runbook))
     }
+    for (group, alert) in ledger.takeAlerts() {
+      let settings = group.monitor.settings
+      effects.append(
+        .alert(
+          alert, reportBuilder(ConnectionCounters(), at: at ?? to).groupReport(group), owner: settings.owner,
+          runbook: settings.runbook))
+    }
     for (group, event) in events {
       var event = event
       event.at = ledger.wall(event.at)
@@ -161,7 +168,7 @@ package struct Engine: ~Copyable {
     if let holdSwitch, ledger.whyCannotHold == nil || planner.isActive {
       told = planner.plan(ledger, connections, holdSwitch, at: at)
     }
-    return told + ledger.takeUnholdable(at: at)
+    return told
   }
 
   /// The capture is over: what is still held back is handed on, and everything is judged once more.
@@ -213,6 +220,8 @@ package enum Effect: Sendable {
   case interest(cookie: UInt64, Interest)
   /// A breaker changed its state: the group as it is just after, and who answers for it.
   case transition(Transition, Report.Group, owner: String?, runbook: String?)
+  /// An alert of a group began or ended: the group as it is just after, and who answers for it.
+  case alert(Alert, Report.Group, owner: String?, runbook: String?)
   /// Something about holding a group: the group as it is just after, and who answers for it.
   case holding(HoldEvent, Report.Group, owner: String?, runbook: String?)
 }

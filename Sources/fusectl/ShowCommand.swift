@@ -76,6 +76,7 @@ struct ShowCommand: Command {
     for poison in group.poison_messages {
       facts.append(("poison", "\(plain(poison.message)) (\(poison.failures) failures)"))
     }
+    facts += GroupText.crashes(group).map { ($0.name, $0.text) }
     for transition in breaker.transitions { facts.append(("transition", line(transition, style))) }
     return lines(facts, terminal)
   }

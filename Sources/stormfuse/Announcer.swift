@@ -2,8 +2,10 @@ import AdminAPI
 import ConfigurationFile
 import Export
 import Pipeline
+import State
+import Synchronization
 
-/// Tells the world of transitions and of holding: a line on the terminal, a JSON line in the event log, a request to the webhook.
+/// Tells the world of transitions, of holding and of alerts: a line on the terminal, a JSON line in the event log, a request to the webhook.
 ///
 /// `announce` may be called from the engine's thread: it only queues. What may wait (disk, network) happens in `run`.
 final class Announcer: Sendable {
@@ -11,6 +13,9 @@ final class Announcer: Sendable {
   private let webhook: Webhook?
   private let events: AsyncStream<Announcement>
   private let queue: AsyncStream<Announcement>.Continuation
+  private let logPath: String
+  private let logAlerts = Mutex(Alerts(linger_ns: 0))
+  private let target: @Sendable () -> String
   private let quiet: Bool
   private let namesTargets: Bool
 
@@ -21,6 +26,8 @@ final class Announcer: Sendable {
   ) throws {
     self.quiet = quiet
     self.namesTargets = namesTargets
+    logPath = eventsPath ?? configuration.events ?? ""
+    target = { [weak box] in box?.target ?? "" }
     // Transitions of one breaker are at least a tenth of a second apart; a queue this long is minutes of many storms.
     (events, queue) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(Self.queueBound))
     log = try (eventsPath ?? configuration.events).map { try EventLog(path: $0) }
@@ -37,6 +44,7 @@ final class Announcer: Sendable {
   private enum Announcement {
     case transition(TransitionEvent)
     case holding(HoldingEvent)
+    case alert(AlertEvent)
   }
 
   func announce(_ transition: Transition, _ group: Report.Group, owner: String?, runbook: String?) {
@@ -46,6 +54,15 @@ final class Announcer: Sendable {
 
   func announce(_ event: HoldEvent, _ group: Report.Group, owner: String?, runbook: String?) {
     queue.yield(.holding(named(HoldingEvent(event, group: group, owner: owner, runbook: runbook))))
+  }
+
+  func announce(_ alert: Alert, _ group: Report.Group, owner: String?, runbook: String?) {
+    queue.yield(.alert(named(AlertEvent(alert, group: group, owner: owner, runbook: runbook))))
+  }
+
+  /// An alert of the sidecar's own.
+  func announce(_ alert: Alert, target: String, why: String?) {
+    queue.yield(.alert(AlertEvent(alert, target: target, why: why)))
   }
 
   func named<Content>(_ event: GroupEvent<Content>) -> GroupEvent<Content> {
@@ -72,10 +89,24 @@ final class Announcer: Sendable {
           tell(event, HoldingLine.text(event, style: Terminal.messages))
           // Transitions say whether traffic is held: whoever is called by a webhook needs no more of that.
           if event.kind != .held, event.kind != .released { webhook?.send(event) }
+        case .alert(let event):
+          tell(event, AlertLine.text(event, style: Terminal.messages))
+          webhook?.send(event)
         }
+        watchLog()
       }
       await webhook?.drain(within: Self.drain)
     }
+  }
+
+  /// Whether events can be written is known after each; that they can't is told wherever it can be.
+  private func watchLog() {
+    guard let log else { return }
+    let alert = logAlerts.withLock { $0.update(.events, log.isFailing ? .holds : .gone, at: SnapshotWriter.clock()) }
+    guard let alert else { return }
+    let event = AlertEvent(alert, target: target(), why: alert.state == .began ? "look at the disk of \(logPath)" : nil)
+    tell(event, AlertLine.text(event, style: Terminal.messages))
+    webhook?.send(event)
   }
 
   private func tell(_ event: some ExportedEvent, _ line: String) {

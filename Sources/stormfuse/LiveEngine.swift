@@ -117,6 +117,7 @@
       var ended: ContinuousClock.Instant?
       var emptyPolls = 0
       var losses = LossWatch()
+      var stateAlerts = Alerts()
       while true {
         let segments = capture.poll(timeout_ms: status == nil ? Self.patience_ms : 2) { segment, payload in
           engine.ingest(segment, payload)
@@ -148,6 +149,7 @@
         if isNews || ContinuousClock.now - published >= pause {
           let began = ContinuousClock.now
           publish(&engine, capture, watcher, &losses)
+          watchState(&stateAlerts)
           recorder?.tick(at: capture.now)
           published = .now
           // Publishing may take a fiftieth of the thread's time, however many groups there are.
@@ -208,6 +210,9 @@
         case .holding(let event, let group, let owner, let runbook):
           announcer.announce(event, group, owner: owner, runbook: runbook)
           isNews = true
+        case .alert(let alert, let group, let owner, let runbook):
+          announcer.announce(alert, group, owner: owner, runbook: runbook)
+          isNews = true
         case .interest(let cookie, let interest): capture.set(interest, cookie: cookie)
         }
       }
@@ -235,6 +240,13 @@
               ? "attached to \(watcher.attached.joined(separator: ", "))" : faults.joined(separator: "; ")),
           .init(name: "holding", ok: capture.leftOut == nil, detail: capture.leftOut ?? engine.whyCannotHold ?? "able"),
         ] + (commands.memory.map { [$0.check] } ?? []))
+    }
+
+    /// Tells when the breakers' state can't be saved, and when it can again.
+    private func watchState(_ alerts: inout Alerts) {
+      guard let check = commands.memory?.check else { return }
+      guard let alert = alerts.update(.state, check.ok ? .gone : .holds, at: Clock.wall) else { return }
+      announcer.announce(alert, target: box.target, why: check.ok ? nil : check.detail)
     }
 
     private func announceTarget(_ target: Target, _ capture: Capture) {

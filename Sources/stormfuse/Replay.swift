@@ -105,8 +105,14 @@ struct Replay {
   }
 
   private func act(_ engine: inout Engine) {
-    for case .transition(let transition, let group, let owner, let runbook) in engine.takeEffects() {
-      announcer.announce(transition, group, owner: owner, runbook: runbook)
+    for effect in engine.takeEffects() {
+      switch effect {
+      case .transition(let transition, let group, let owner, let runbook):
+        announcer.announce(transition, group, owner: owner, runbook: runbook)
+      case .alert(let alert, let group, let owner, let runbook):
+        announcer.announce(alert, group, owner: owner, runbook: runbook)
+      case .holding, .interest: break
+      }
     }
   }
 

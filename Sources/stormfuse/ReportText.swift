@@ -105,6 +105,9 @@ struct ReportText {
     for message in group.poison_messages {
       lines.append("  poison     \(printable(message.message))  failed \(message.failures) times")
     }
+    for (name, text) in GroupText.crashes(group) {
+      lines.append("  \(name)\(String(repeating: " ", count: 11 - name.count))\(text)")
+    }
     for episode in group.episodes {
       lines.append(
         "  episode    \(episode.from) to \(episode.to.map(\.description) ?? "now")  "

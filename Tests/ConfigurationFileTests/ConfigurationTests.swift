@@ -64,6 +64,9 @@ import Testing
     #expect(settings.rules.slowPartition.settleLatency_ns == .milliseconds(300))
     #expect(settings.rules.slowPartition.minSettlements == 9)
     #expect(settings.rules.slowPartition.window_ns == .seconds(12))
+    #expect(settings.rules.crashLoop.crashes == 5)
+    #expect(settings.rules.crashLoop.within_ns == .seconds(420))
+    #expect(settings.rules.crashLoop.acks == 12)
     #expect(settings.rules.stalled.minimum_ns == .seconds(13))
     #expect(settings.rules.stalled.gapFactor == 4)
     #expect(settings.rules.stalled.history_ns == .seconds(840))
@@ -143,6 +146,8 @@ import Testing
     let configuration = try Configuration.parse(#"{"mode": "enforce", "rules": {"stalled": false}}"#, file: "f")
     #expect(configuration.settings.mode == .enforce)
     #expect(!configuration.settings.rules.stalled.enabled)
+    #expect(configuration.settings.rules.crashLoop.enabled)
+    #expect(try !Configuration.parse("rules: {crash-loop: off}", file: "f").settings.rules.crashLoop.enabled)
   }
 
   static let everything = """
@@ -153,6 +158,7 @@ import Testing
       dead-letter-storm: {error_rate: 0.1, retries: 2.5, consumption_delay: 1.5s, min_settlements: 5, window: 10s}
       dead-letter-flood: {dead_letter_rate: 0.3, min_settlements: 6, min_distinct: 7, window: 11s}
       slow-partition: {failures: 8, settle_latency: 300ms, min_settlements: 9, window: 12s}
+      crash-loop: {crashes: 5, within: 7m, acks: 12}
       stalled: {minimum: 13s, gap_factor: 4, history: 14m, unknown: 15m}
       min_coverage: 0.9
       evaluation: 50ms

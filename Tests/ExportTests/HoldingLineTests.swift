@@ -27,9 +27,6 @@ import Testing
     #expect(
       try line("not_held", why: "kernel", detail: "4096 connections are held already", connections: 1)
         == "not held, 1 connection: 4096 connections are held already")
-    #expect(
-      try line("unholdable", why: "no_ack")
-        == "could not be held by pause: no_ack: its consumers don't acknowledge, so deliveries would not stop")
     // Of a later version.
     #expect(try line("not_held", why: "other") == "not held, 2 connections: other")
   }

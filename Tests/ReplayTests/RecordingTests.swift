@@ -24,6 +24,10 @@ import Traces
       timeless.consumption_delay_s = original.consumption_delay_s
       timeless.settle_latency_s = original.settle_latency_s
       timeless.retry_latency_s = original.retry_latency_s
+      for i in timeless.broker_errors.indices where original.broker_errors.indices.contains(i) {
+        timeless.broker_errors[i].last = original.broker_errors[i].last
+      }
+      if let crashes = original.crashes { timeless.crashes?.last = crashes.last }
       // RabbitMQ's messages without an id are told apart by their bodies, which a recording has not.
       if group.system == "rabbitmq" { timeless.attempts = original.attempts }
       #expect(timeless == original)

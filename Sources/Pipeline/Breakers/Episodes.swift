@@ -1,4 +1,5 @@
-/// A span of time during which a group's verdict was `storm`, `poison`, `stalled` or `incomplete`.
+/// A span of time during which a group's verdict was `storm`, `poison`, `crash_loop`, `stalled` or
+/// `incomplete`.
 package struct Episode: Equatable, Sendable {
   package var kind: Verdict.Kind
   /// The rule that decided when it began.
@@ -30,7 +31,7 @@ package struct Episodes: Equatable, Sendable {
   /// Whether a verdict of this kind is an episode.
   static func tells(of kind: Verdict.Kind) -> Bool {
     switch kind {
-    case .incomplete, .storm, .poison, .stalled: true
+    case .incomplete, .storm, .poison, .crashLoop, .stalled: true
     // `failing` is a verdict only. It is no episode, so it raises no alert.
     case .failing, .insufficient, .healthy: false
     }

@@ -23,7 +23,7 @@ package struct GroupMonitor {
   package private(set) var transitionCounts: [Transition.Cause: UInt64] = [:]
   /// As it was judged last.
   package private(set) var judgement = Judgement(.insufficient)
-  /// Counts the changes of the verdict's kind: whoever alerts on `poison`, `stalled` or `incomplete` compares it.
+  /// Counts the changes of the verdict's kind.
   package private(set) var verdictRevision: UInt64 = 0
   package private(set) var episodes: Episodes
   package private(set) var poison = PoisonMessages()
@@ -87,9 +87,11 @@ package struct GroupMonitor {
     return probe(outcome, at: now)
   }
 
-  /// An ack that was recorded at that moment was no success; record the failure next.
-  package mutating func revokeAck(recordedAt at: Timestamp, partition: Int? = nil) {
-    windows.revokeAck(countedAt: at, partition: partition)
+  /// What was recorded at that moment has ended otherwise; record that next.
+  package mutating func revoke(
+    _ settlement: Settlement, causeUnknown: Bool = false, recordedAt at: Timestamp, partition: Int? = nil
+  ) {
+    windows.revoke(settlement, causeUnknown: causeUnknown, countedAt: at, partition: partition)
   }
 
   /// How a delivery will be settled is known, but it is not settled yet: the answer is being held. Half-open listens to
@@ -101,6 +103,11 @@ package struct GroupMonitor {
   /// Bytes of the group's connections passed, or are known to be missing.
   @inline(__always) package mutating func record(understood_bytes: UInt64, lost_bytes: UInt64, at now: Timestamp) {
     windows.record(understood_bytes: understood_bytes, lost_bytes: lost_bytes, at: now)
+  }
+
+  /// A consumer broke off with these in its hands; their settlements come next.
+  package mutating func crashed(_ inFlight: [CrashLoop.InFlight], at now: Timestamp) {
+    windows.crashed(inFlight, at: now)
   }
 
   /// A consumer said that it still works on a delivery.
@@ -138,7 +145,7 @@ package struct GroupMonitor {
   /// Time alone changes no judgement and moves no timer before this moment, as long as nothing happens. `context` is that
   /// of the judgement at `now`, which must have just been made.
   package func unchangedUntil(context: JudgeContext, at now: Timestamp) -> Timestamp {
-    min(breaker.nextDeadline, windows.nextEviction, judge.unchangedUntil(windows.gaps, context, at: now))
+    min(breaker.nextDeadline, windows.nextEviction, judge.unchangedUntil(windows, context, at: now))
   }
 
   /// A command by an operator; nil `ifRevision`: whatever the breaker's revision is.

@@ -1,5 +1,5 @@
 /// The windows of one group: its own, a second one if `dead-letter-flood` looks at another span than
-/// `dead-letter-storm`, one per partition for `slow-partition`, and the gaps between acks.
+/// `dead-letter-storm`, one per partition for `slow-partition`, the gaps between acks, and the series of crashes.
 ///
 /// Memory: that of one `SlidingWindow`, of one more per partition in use, at most 1,024 (more are counted in
 /// `partitionsDropped` and only counted for the group).
@@ -7,6 +7,7 @@ package struct GroupWindows {
   /// Span of `dead-letter-storm`; the coverage of this one decides.
   package private(set) var main: SlidingWindow
   package private(set) var gaps: AckGaps
+  package private(set) var crashes = CrashLoop()
   package private(set) var partitionsDropped = 0
   private(set) var partitions: [Partition] = []
   /// None, or the flood's own.
@@ -86,17 +87,19 @@ package struct GroupWindows {
 
   @inline(__always) mutating func record(_ outcome: Outcome, partition: Int?, at now: Timestamp) {
     main.record(outcome, at: now)
-    if outcome.settlement == .acked { gaps.ack(at: now) }
+    if outcome.settlement == .acked { gaps.ack(at: now, paired: outcome.paired) }
     if !own.isEmpty { own[0].record(outcome, at: now) }
     if let partition, partitions.indices.contains(partition) {
       partitions[partition].window.record(outcome, at: now)
     }
   }
 
-  mutating func revokeAck(countedAt at: Timestamp, partition: Int?) {
-    main.revokeAck(countedAt: at)
-    if !own.isEmpty { own[0].revokeAck(countedAt: at) }
-    if let partition, partitions.indices.contains(partition) { partitions[partition].window.revokeAck(countedAt: at) }
+  mutating func revoke(_ settlement: Settlement, causeUnknown: Bool, countedAt at: Timestamp, partition: Int?) {
+    main.revoke(settlement, causeUnknown: causeUnknown, countedAt: at)
+    if !own.isEmpty { own[0].revoke(settlement, causeUnknown: causeUnknown, countedAt: at) }
+    if let partition, partitions.indices.contains(partition) {
+      partitions[partition].window.revoke(settlement, causeUnknown: causeUnknown, countedAt: at)
+    }
   }
 
   @inline(__always) mutating func record(understood_bytes: UInt64, lost_bytes: UInt64, at now: Timestamp) {
@@ -112,6 +115,10 @@ package struct GroupWindows {
     return next
   }
 
+  mutating func crashed(_ inFlight: [CrashLoop.InFlight], at now: Timestamp) {
+    crashes.crashed(inFlight, acks: gaps.acks, rule: rules.crashLoop, at: now)
+  }
+
   mutating func progress(at now: Timestamp) { gaps.progress(at: now) }
   mutating func suspendGaps(at now: Timestamp) { gaps.suspend(at: now) }
 
@@ -121,7 +128,7 @@ package struct GroupWindows {
     for i in partitions.indices { partitions[i].window.advance(to: now) }
   }
 
-  /// The ack gaps go on: they say how the group behaves, not how a storm went.
+  /// The ack gaps and crashes go on: they say how the group behaves, not how a storm went.
   mutating func restart(at now: Timestamp) {
     main.restart(at: now)
     for i in own.indices { own[i].restart(at: now) }

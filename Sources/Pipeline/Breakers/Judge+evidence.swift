@@ -25,6 +25,8 @@ extension Judge {
           evidence += namedEvidence(partition.window, named, partitionWithout(partition, named))
         }
       }
+    case .crashLoop?:
+      evidence += crashEvidence(windows, at: now)
     case .stalled?:
       evidence += stalledEvidence(windows.gaps, context, at: now)
     case nil where judgement.kind == .incomplete:
@@ -149,6 +151,20 @@ extension Judge {
         condition: "head_of_line_age", value: headOfLine_ns.map(seconds), threshold: seconds(threshold_ns), unit: "s",
         samples: headOfLine_ns == nil ? 0 : 1, window_s: window_s, source: "in_flight",
         met: !context.held && headOfLine_ns.map { $0 >= threshold_ns } ?? false),
+    ]
+  }
+
+  private func crashEvidence(_ windows: borrowing GroupWindows, at now: Timestamp) -> [Evidence] {
+    let rule = rules.crashLoop
+    let crashes = windows.crashes.recent(rule, at: now)
+    let acks = windows.crashes.acksSince(windows.gaps.acks)
+    return [
+      Evidence(
+        condition: "crashes", value: Double(crashes), threshold: Double(rule.crashes), unit: "1", samples: crashes,
+        window_s: seconds(rule.within_ns), source: "connections", met: crashes >= rule.crashes),
+      Evidence(
+        condition: "acks_since_crash", value: Double(acks), threshold: Double(rule.acks), unit: "1", samples: crashes,
+        window_s: seconds(rule.within_ns), source: "settled", met: acks < rule.acks),
     ]
   }
 

@@ -9,6 +9,7 @@
 /// - `incomplete`: less than `minCoverage` of the bytes were seen and understood. Nothing can be said, not even that
 ///   acks are missing. Without any bytes nothing was lost.
 /// - `storm`: a rule is met. `poison` instead, if a few messages are the whole trouble (`weigh`).
+/// - `crash_loop`: consumers crash again and again, with hardly an ack between.
 /// - `stalled`.
 /// - `failing`: no rule is met, but the error rate or the dead-letter rate is above the threshold of a rule, of at least
 ///   the 20 settlements or ends that a judgement needs. It trips nothing and arms nothing; it is never shown as good.
@@ -41,6 +42,9 @@ package struct Judge: Sendable {
     if best?.kind != .storm { consider(slowPartitionRule(windows, context), &best) }
 
     if let best, best.kind != .insufficient { return best }
+    if windows.crashes.isLooping(acks: windows.gaps.acks, rules.crashLoop, at: now) {
+      return Judgement(.crashLoop, rule: .crashLoop)
+    }
     if isStalled(windows, context, at: now) { return Judgement(.stalled, rule: .stalled) }
     if isFailing(windows) { return Judgement(.failing) }
     if let best { return best }
@@ -50,20 +54,8 @@ package struct Judge: Sendable {
   /// Keeps the one that comes first in the order of kinds.
   private func consider(_ judgement: Judgement?, _ best: inout Judgement?) {
     guard let judgement else { return }
-    if let kept = best, Self.order(kept.kind) <= Self.order(judgement.kind) { return }
+    if let kept = best, kept.kind.order <= judgement.kind.order { return }
     best = judgement
-  }
-
-  private static func order(_ kind: Verdict.Kind) -> Int {
-    switch kind {
-    case .incomplete: 0
-    case .storm: 1
-    case .poison: 2
-    case .stalled: 3
-    case .failing: 4
-    case .insufficient: 5
-    case .healthy: 6
-    }
   }
 }
 
@@ -138,10 +130,15 @@ extension Judge {
   }
 
   /// Before this moment the ages in flight cross no threshold, as long as nothing happens.
-  func unchangedUntil(_ gaps: AckGaps, _ context: JudgeContext, at now: Timestamp) -> Timestamp {
-    var until = Timestamp.distantFuture
+  func unchangedUntil(
+    _ windows: borrowing GroupWindows, _ context: JudgeContext, at now: Timestamp
+  ) -> Timestamp {
+    let gaps = windows.gaps
+    var until = windows.crashes.unchangedUntil(rules.crashLoop, at: now)
     let delay_ns = rules.deadLetterStorm.consumptionDelay_ns
-    if let age_ns = context.oldestInFlight_ns, age_ns <= delay_ns { until = now + (delay_ns - age_ns) + 1 }
+    if let age_ns = context.oldestInFlight_ns, age_ns <= delay_ns {
+      until = min(until, now + (delay_ns - age_ns) + 1)
+    }
     guard rules.stalled.enabled, let headOfLine_ns = context.headOfLine_ns else { return until }
     let quietSince = max(gaps.quietSince, now + -headOfLine_ns)
     guard now - quietSince >= rules.stalled.minimum_ns else {

@@ -5,8 +5,8 @@ package struct JudgeContext: Sendable {
   package var oldestInFlight_ns: Int64?
   /// `oldestInFlight_ns` counts from when the message was first seen here.
   package var oldestInFlightIsLowerBound = false
-  /// How long the oldest head-of-line delivery has been worked on: from max(delivery, previous settlement of its
-  /// consumer) to now. Nil with nothing in flight.
+  /// How long the oldest head-of-line delivery has been worked on: from max(first delivery of its message to this target,
+  /// last ack of its consumer) to now. Nil with nothing in flight.
   package var headOfLine_ns: Int64?
   /// The group's traffic is really being held.
   package var held = false

@@ -43,6 +43,7 @@ package struct RuleSettings: Equatable, Sendable {
   package var deadLetterStorm = DeadLetterStormSettings()
   package var deadLetterFlood = DeadLetterFloodSettings()
   package var slowPartition = SlowPartitionSettings()
+  package var crashLoop = CrashLoopSettings()
   package var stalled = StalledSettings()
   /// Least share of the bytes that must have been seen and understood for a verdict. [min_coverage]
   package var minCoverage = 0.95
@@ -86,6 +87,18 @@ package struct SlowPartitionSettings: Equatable, Sendable {
   package var settleLatency_ns: Int64 = .seconds(2)
   package var minSettlements = 20
   package var window_ns: Int64 = .seconds(300)
+  package init() {}
+}
+
+/// `crash-loop`: consumers crash again and again, and get hardly anything done between. Alerts only.
+package struct CrashLoopSettings: Equatable, Sendable {
+  package var enabled = true
+  /// So many crashes make a loop.
+  package var crashes = 3
+  /// Within which they come.
+  package var within_ns: Int64 = .seconds(600)
+  /// With so many acks between two crashes it is none.
+  package var acks = 20
   package init() {}
 }
 

@@ -1,5 +1,5 @@
 /// The one end of a delivery. delivered = the sum of all of these + in flight, at every instant.
-package enum Settlement: UInt8, Sendable, CaseIterable {
+package enum Settlement: UInt8, Sendable, CaseIterable, BitwiseCopyable {
   /// The consumer confirmed it.
   case acked
   /// It goes back to be delivered again: nack or reject with requeue, reclaim, redelivery, retry destination.

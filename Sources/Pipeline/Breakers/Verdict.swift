@@ -13,7 +13,12 @@ package struct Verdict: Equatable, Sendable {
 
   /// In the order in which a reader wants to know: an earlier kind hides a later one.
   package enum Kind: String, Sendable, CaseIterable, Codable {
-    case incomplete, storm, poison, stalled, failing, insufficient, healthy
+    case incomplete, storm, poison
+    case crashLoop = "crash_loop"
+    case stalled, failing, insufficient, healthy
+
+    /// Its place in that order.
+    var order: Int { Self.allCases.firstIndex(of: self) ?? 0 }
   }
 }
 
@@ -21,17 +26,20 @@ package enum Rule: String, Sendable, CaseIterable, Codable {
   case deadLetterStorm = "dead-letter-storm"
   case deadLetterFlood = "dead-letter-flood"
   case slowPartition = "slow-partition"
+  case crashLoop = "crash-loop"
   case stalled
 }
 
 /// One condition of a rule as it stood.
 package struct Evidence: Equatable, Sendable, Codable {
   /// What was measured: `error_rate`, `retries`, `consumption_delay`, `dead_letter_rate`, `settlements`,
-  /// `ends`, `distinct_messages`, `failures`, `settle_latency`, `ack_gap`, `head_of_line_age`, `coverage`, and for poison
+  /// `ends`, `distinct_messages`, `failures`, `settle_latency`, `ack_gap`, `head_of_line_age`, `crashes`, `acks_since_crash`,
+  /// `coverage`, and for poison
   /// `named_share` (of the failures), `others_acked` and the first condition again `_without_named`. `settlements` are
   /// those that the error rate divides by, acked and failures; `ends` those of the dead-letter rate, acked and dead
   /// letters, of which `distinct_messages` counts the messages. Met when above the threshold; `settlements`, `ends`,
-  /// `distinct_messages`, `ack_gap`, `head_of_line_age`, `named_share` and `coverage` when at least as large;
+  /// `distinct_messages`, `ack_gap`, `head_of_line_age`, `crashes`, `named_share` and `coverage` when at least as large;
+  /// `acks_since_crash` when less;
   /// `_without_named` when not above it.
   package var condition: String
   /// `group`, or `partition:<name>`.

@@ -20,8 +20,6 @@ package struct HoldEvent: Equatable, Sendable {
     case notHeld = "not_held"
     /// Held as long as was tested: traffic passes until the next opening.
     case holdLimit = "hold_limit"
-    /// A consumer was seen that `pause` could not hold.
-    case unholdable
   }
 
   package enum Why: Equatable, Sendable {

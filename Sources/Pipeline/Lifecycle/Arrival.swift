@@ -36,13 +36,19 @@ struct Arrival {
 /// Where attempts come from. Each protocol has up to seven sources of its own, which `BrokerProtocol.attemptSources` names by
 /// bit.
 struct AttemptSource: OptionSet {
-  let rawValue: UInt8
+  let rawValue: UInt16
   /// The own table of messages: the wire marks a repeat, and counts nothing.
   static let ownTable = AttemptSource(rawValue: 128)
+  /// Copies of it that this target has published.
+  static let copies = AttemptSource(rawValue: 256)
+  /// A header whose name says that it counts tries.
+  static let counter = AttemptSource(rawValue: 512)
 
   /// As the report writes it.
   func name(_ names: [String]) -> String {
-    var found = names.indices.filter { rawValue & 1 << UInt8($0) != 0 }.map { names[$0] }
+    var found = names.indices.filter { rawValue & 1 << UInt16($0) != 0 }.map { names[$0] }
+    if contains(.copies) { found.append("copies") }
+    if contains(.counter) { found.append("counter") }
     if contains(.ownTable) || isEmpty { found.append("redelivered") }
     return found.joined(separator: "+")
   }

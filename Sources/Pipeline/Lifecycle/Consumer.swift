@@ -20,6 +20,7 @@ struct Consumer: BitwiseCopyable {
   /// Nothing of it is in doubt any more: cancelled or closed in good order.
   var isCancelled = false
   var lastSettled = Timestamp.zero
+  var lastAcked = Timestamp.zero
   var inFlight: Int32 = 0
   var isLive = true
 

@@ -10,6 +10,8 @@ struct Delivery: BitwiseCopyable {
   var previous: DeliveryID = 0
   var next: DeliveryID = 0
   var at = Timestamp.zero
+  /// When its message was first delivered to this target.
+  var first = Timestamp.zero
   /// Or when it was first seen here, with `.lowerBound`.
   var enqueued_ns: Int64 = 0
   /// Deliberate delay (wait queues) that is not the consumer's fault, to be taken off.
@@ -23,6 +25,8 @@ struct Delivery: BitwiseCopyable {
   fileprivate var generation: UInt32 = 0
   /// Index of its message in the `MessageTable` when it was delivered.
   var record: UInt32 = 0
+  /// Its number in the `SourceTable`; 0 if it is not kept there.
+  var source: UInt32 = 0
   var flags: Flags = []
 
   /// Of a paired one: when its copy was published. It stands where the moment of enqueueing did, which has done its work.
@@ -32,7 +36,7 @@ struct Delivery: BitwiseCopyable {
   }
 
   struct Flags: OptionSet, BitwiseCopyable {
-    let rawValue: UInt8
+    let rawValue: UInt16
     /// `enqueued_ns` is when the message was first seen here.
     static let lowerBound = Flags(rawValue: 1)
     /// One more return exceeds the queue's delivery limit.
@@ -48,6 +52,10 @@ struct Delivery: BitwiseCopyable {
     /// The own table of messages knows it only once it has failed.
     static let selfTracked = Flags(rawValue: 64)
     static let live = Flags(rawValue: 128)
+    /// It only waits here: the target has handed it back to the group that it came from.
+    static let moved = Flags(rawValue: 256)
+    /// The consumer published an equal message to where it came from.
+    static let returned = Flags(rawValue: 512)
   }
 }
 

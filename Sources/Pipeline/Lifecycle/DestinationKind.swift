@@ -1,4 +1,4 @@
-/// What a destination is for, judged by its name .
+/// What a destination is for.
 package enum DestinationKind: String, Sendable {
   case normal
   case retry
@@ -6,34 +6,58 @@ package enum DestinationKind: String, Sendable {
 }
 
 extension DestinationSettings {
-  /// The kind that `name` says. Configured globs come before the conventions; `normal` before all.
-  ///
-  /// Conventions, case-insensitive: a name part `dlq`, `dlt`, `dlx`, `dead-letter(s)`, `deadletter(s)` between
-  /// separators or at an end; the suffixes `_error` and `_skipped`; `%DLQ%`. Retry: a name part `retry`, with an
-  /// optional number or delay (`retry-5m`, `retry_3`, `retry30s`); `%RETRY%`.
+  /// The kind that `name` says by itself. Configured globs come before the conventions; `normal` before all.
   package func kind(of name: String) -> DestinationKind {
-    if normal.contains(where: { Glob($0, ignoresCase: true).matches(name) }) { return .normal }
-    if deadLetter.contains(where: { Glob($0, ignoresCase: true).matches(name) }) { return .deadLetter }
-    if retry.contains(where: { Glob($0, ignoresCase: true).matches(name) }) { return .retry }
-    return conventional ? Self.conventionalKind(of: name) : .normal
+    let use = use(of: name)
+    return use.isStrong ? use.kind : .normal
+  }
+
+  /// The same with names that say something only beside other evidence.
+  ///
+  /// Conventions, case-insensitive, by name part (between separators, at an end, or at a change of case). Dead letters: `dlq`,
+  /// `dlt`, `dlx`, `xq`, `dead`, `dead-letter(s)`, `deadletter(s)`, `poison`, `parking-lot`, `parkinglot`, `undeliverable`,
+  /// `quarantine`; `_error`, `_skipped` and `_error_queue` at the end; `%DLQ%`. Only with evidence: `error(s)`, `failed`,
+  /// `failure(s)`, `invalid`, `rejected`, `skipped`. Retry: `retry` or `retries` with an optional number or delay
+  /// (`retry-5m`, `retry30s`), `%RETRY%`; only with evidence: `delay(s)`, `delayed`, `redelivery`.
+  func use(of name: String) -> ProducerTable.Use {
+    func isListed(_ globs: [String]) -> Bool { globs.contains { Glob($0, ignoresCase: true).matches(name) } }
+    if isListed(normal) { return .init(kind: .normal, isStrong: true, why: .configured) }
+    if isListed(deadLetter) { return .init(kind: .deadLetter, isStrong: true, why: .configured) }
+    if isListed(retry) { return .init(kind: .retry, isStrong: true, why: .configured) }
+    return conventional ? Self.conventionalUse(of: name) : .init()
   }
 
   static func conventionalKind(of name: String) -> DestinationKind {
+    let use = conventionalUse(of: name)
+    return use.isStrong ? use.kind : .normal
+  }
+
+  private static func conventionalUse(of name: String) -> ProducerTable.Use {
     let lower = name.lowercased()
-    if lower.contains("%dlq%") { return .deadLetter }
-    if lower.contains("%retry%") { return .retry }
-    if lower.hasSuffix("_error") || lower.hasSuffix("_skipped") { return .deadLetter }
-    // `dead-letter` and `dead_letter` are two parts to a splitter: join them first.
+    if lower.contains("%dlq%") { return .init(kind: .deadLetter, isStrong: true) }
+    if lower.contains("%retry%") { return .init(kind: .retry, isStrong: true) }
+    if ["_error", "_skipped", "_error_queue"].contains(where: lower.hasSuffix) {
+      return .init(kind: .deadLetter, isStrong: true)
+    }
+    // `dead-letter` and `parking_lot` are two parts to a splitter.
     let parts = nameParts(name)
-    var kind = DestinationKind.normal
+    var isRetried = false
+    var isWeak = (deadLetter: false, retry: false)
     for (i, part) in parts.enumerated() {
       switch part {
-      case "dlq", "dlt", "dlx", "deadletter", "deadletters": return .deadLetter
-      case "letter", "letters": if i > 0, parts[i - 1] == "dead" { return .deadLetter }
-      default: if isRetry(part) { kind = .retry }
+      case "dlq", "dlt", "dlx", "xq", "dead", "deadletter", "deadletters", "poison", "parkinglot", "undeliverable",
+        "quarantine":
+        return .init(kind: .deadLetter, isStrong: true)
+      case "lot" where i > 0 && parts[i - 1] == "parking": return .init(kind: .deadLetter, isStrong: true)
+      case "error", "errors", "failed", "failure", "failures", "invalid", "rejected", "skipped":
+        isWeak.deadLetter = true
+      case "delay", "delays", "delayed", "redelivery": isWeak.retry = true
+      default: if isRetry(part) { isRetried = true }
       }
     }
-    return kind
+    if isRetried { return .init(kind: .retry, isStrong: true) }
+    if isWeak.deadLetter { return .init(kind: .deadLetter) }
+    return isWeak.retry ? .init(kind: .retry) : .init()
   }
 
   /// The lower-case parts of a name: split at everything that is neither letter nor digit, and where a capital follows a
@@ -55,8 +79,9 @@ extension DestinationSettings {
     return parts
   }
 
-  /// `retry`, or `retry` followed by a number and at most one unit: `retry3`, `retry30s`, `retry500ms`.
+  /// `retries`, `retry`, or `retry` followed by a number and at most one unit: `retry3`, `retry30s`, `retry500ms`.
   private static func isRetry(_ part: String) -> Bool {
+    if part == "retries" { return true }
     guard part.hasPrefix("retry") else { return false }
     let rest = part.dropFirst(5)
     guard !rest.isEmpty else { return true }

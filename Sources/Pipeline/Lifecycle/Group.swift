@@ -31,6 +31,7 @@ final class Group {
   var delaySource: DelaySource?
   /// Who gets its deliveries now.
   var consumers = GroupConsumers()
+  var alerts = Alerts()
   /// What of it is held.
   var hold = HoldStatus()
   var lastActive = Timestamp.zero
@@ -49,6 +50,10 @@ final class Group {
   private(set) var oldest: DeliveryID = 0
   private(set) var newest: DeliveryID = 0
   private(set) var inFlight = 0
+  /// Since when nothing is in flight, where nothing is.
+  var emptySince = Timestamp.zero
+  /// Since when something is in flight, but for pauses too short to count: while work is taken away and handed out again.
+  private var busySince = Timestamp.zero
   /// Deliveries that an own copy has settled and whose acknowledgement may still come, linked oldest copy first.
   private(set) var oldestPaired: DeliveryID = 0
   private var newestPaired: DeliveryID = 0
@@ -64,6 +69,8 @@ final class Group {
   let salt: UInt64
   /// Where the broker sends what it rejects, as far as declarations tell.
   var deadLetterTarget: String?
+  /// Returns that a message survives, as far as declarations tell.
+  var deliveryLimit: Int64?
   /// Copies that its consumers published, by producer entry.
   var copies: [Int32: UInt64] = [:]
   /// Ids of failing messages, for people; bounded.
@@ -110,6 +117,7 @@ final class Group {
     deliveries[id].next = 0
     if newest != 0 { deliveries[newest].next = id } else { oldest = id }
     newest = id
+    if inFlight == 0, deliveries[id].at - emptySince > Self.pause_ns { busySince = deliveries[id].at }
     inFlight += 1
     if inFlight == 1 || (earliest != 0 && age(id, deliveries) < age(earliest, deliveries)) { earliest = id }
   }
@@ -174,8 +182,9 @@ final class Group {
     return context
   }
 
-  /// How long the oldest head-of-line delivery has been worked on. Only the deliveries in flight longest can be one;
-  /// those behind the head of the same consumer never have a greater age, so nothing is lost by looking at them as well.
+  /// How long the group has been busy with the oldest head-of-line delivery: since its message was first delivered here,
+  /// however often it was taken away since, or since that consumer's last ack. Only the deliveries in flight longest can be
+  /// one.
   private func headOfLine_ns(
     _ deliveries: borrowing DeliveryTable, _ consumers: borrowing ConsumerTable, at: Timestamp
   ) -> Int64 {
@@ -183,7 +192,7 @@ final class Group {
     var id = oldest
     var looked = 0
     while id != 0, looked < Self.headsLookedAt {
-      let since = max(deliveries[id].at, consumers[deliveries[id].consumer].lastSettled)
+      let since = max(deliveries[id].first, consumers[deliveries[id].consumer].lastAcked, busySince)
       longest_ns = max(longest_ns, at - since)
       id = deliveries[id].next
       looked += 1
@@ -208,6 +217,8 @@ final class Group {
     labels[message] = id()
   }
 
+  /// Longer than clients take to connect again after a close.
+  private static let pause_ns: Int64 = .seconds(60)
   private static let headsLookedAt = 64
   private static let searchFreely = 256
   private static let labelBound = 1024

@@ -13,6 +13,14 @@ extension Ledger {
     return (own, .ownTable)
   }
 
+  /// Copies that the target published, and headers that count tries, may tell of more tries than the wire does.
+  func raise(
+    _ attempt: inout Int32, _ source: inout AttemptSource, _ returned: Returned, _ marks: borrowing MessageMarks
+  ) {
+    if returned.attempt > attempt { (attempt, source) = (returned.attempt, .copies) }
+    if marks.toldAttempt > attempt { (attempt, source) = (marks.toldAttempt, .counter) }
+  }
+
   /// The own table's estimate: one more than the failed tries. Where messages can't be told apart, their failures are
   /// shared out evenly over those not acked yet, so that many that failed once don't look like one that failed often.
   private func ownAttempt(_ arrival: Arrival, _ record: MessageRecord) -> Int32 {

@@ -1,5 +1,235 @@
-// Copies of failing messages that the consumer publishes itself: to a dead-letter destination (the delivery ends as
-// `dead_lettered`) or to a retry destination (`requeued`). The acknowledgement that follows is that publish's end.
+// Copies of failing messages that the consumer publishes itself. Most frameworks do not nack: they publish the message again,
+// to be tried later or to be kept as a dead letter, and acknowledge the first one. So each publish of a target that consumes
+// is compared with what it was given (`CopyEvidence`), and where it goes says how the delivery ends.
+
+extension Ledger {
+  /// A message was published completely. Answers whether it is a copy that ended a delivery, or may become one.
+  @discardableResult
+  func published(_ publication: Publication, at: Timestamp) -> Bool {
+    let at = advance(to: at)
+    producers[publication.producer].published += 1
+    keepMarking()
+    let producer = producers[publication.producer]
+    var isKnown = false
+    if let evidence = evidence(of: publication.marks, to: producer, at: at, isKnown: &isKnown) {
+      return copied(evidence, publication, at: at)
+    }
+    // By turn: what a destination with such a name gets is a copy, and nothing tells of which message.
+    guard !isKnown, producer.use.isStrong, producer.kind != .normal, let id = oldestInFlight(of: publication.process)
+    else { return false }
+    let settlement: Settlement = producer.kind == .retry ? .requeued : .deadLettered
+    groups[Int(deliveries[id].group)].inferences[CopyEvidence.Tier.none.rule, default: 0] += 1
+    settleCopied(id, to: publication.producer, as: settlement, at: at)
+    return true
+  }
+
+  /// Where a copy goes decides.
+  private func copied(_ evidence: CopyEvidence, _ publication: Publication, at: Timestamp) -> Bool {
+    let source = sources[evidence.source]
+    let group = groups[Int(source.delivery.group)]
+    let producer = producers[publication.producer]
+    let marks = publication.marks
+    if evidence.isHandedBack {
+      handBack(evidence, publication, at: at)
+      return true
+    }
+    let returns =
+      producer.use.groups.contains(group.key) || producer.use.returns.contains(group.key)
+      || producer.learned.contains(group.key) || (marks.expires && producer.use.returnsExpired.contains(group.key))
+    if returns || (producer.kind == .retry && (producer.use.isStrong || evidence.tier <= .content)) {
+      let isRetry =
+        evidence.tier <= .content || (evidence.tier == .bare && producer.kind == .retry && producer.use.isStrong)
+      guard isRetry else {
+        if evidence.tier == .bare, returns { countReturned(evidence.source) }
+        if returns { keepPassage(evidence, publication, isCounted: false, isReturned: true) }
+        return false
+      }
+      guard
+        endByCopy(evidence.source, as: .requeued, to: publication.producer, rule: evidence.tier.rule, at: at)
+      else { return false }
+      keepPassage(evidence, publication, isCounted: true)
+      return true
+    }
+    if producer.kind == .deadLetter {
+      let isDeadLetter = producer.use.isStrong ? evidence.tier < .none || evidence.isForStrongName : evidence.isStrong
+      guard isDeadLetter else { return false }
+      return endByCopy(evidence.source, as: .deadLettered, to: publication.producer, rule: evidence.tier.rule, at: at)
+    }
+    // Passed on, unless it comes back.
+    guard evidence.tier <= .content else { return false }
+    keepPassage(evidence, publication, isCounted: false)
+    return false
+  }
+
+  private func handBack(_ evidence: CopyEvidence, _ publication: Publication, at: Timestamp) {
+    let number = sources[evidence.source].passage
+    let passage = passages[number]
+    if !passage.isCounted {
+      let isEnded = endByCopy(passage.source, as: .requeued, to: passage.producer, rule: "copy_handed_back", at: at)
+      if isEnded { passages[number].isCounted = true }
+    }
+    learn(producer: passage.producer, returnsTo: groups[Int(passage.group)].key, .handedBack)
+    move(evidence.source, at: at)
+    var next = passage
+    next.whole = publication.marks.whole
+    next.isCounted = true
+    next.hasArrived = false
+    _ = passages.insert(next)
+  }
+
+  private func keepPassage(
+    _ evidence: CopyEvidence, _ publication: Publication, isCounted: Bool, isReturned: Bool = false
+  ) {
+    let source = sources[evidence.source]
+    var passage = Passage()
+    passage.whole = publication.marks.whole
+    passage.message = source.delivery.message
+    passage.attempt = source.delivery.attempt &+ 1
+    passage.group = source.delivery.group
+    passage.groupSerial = source.groupSerial
+    passage.source = evidence.source
+    passage.producer = publication.producer
+    passage.isCounted = isCounted
+    passage.isReturned = isReturned
+    _ = passages.insert(passage)
+  }
+
+  // MARK: How deliveries end
+
+  /// The delivery ends by a copy of it: now if it is in flight, else what was counted is revised. False if it has ended by a
+  /// copy before, or too long ago.
+  func endByCopy(
+    _ number: UInt32, as settlement: Settlement, to producer: Int32, rule: String, at: Timestamp
+  ) -> Bool {
+    guard sources.isKept(number) else { return false }
+    let source = sources[number]
+    let group = groups[Int(source.delivery.group)]
+    guard group.serial == source.groupSerial else { return false }
+    switch source.state {
+    case .copied, .moved: return false
+    case .inFlight:
+      guard deliveries.isLive(source.id), !deliveries[source.id].flags.contains(.paired) else { return false }
+      sources[number].state = .copied
+      settleCopied(source.id, to: producer, as: settlement, at: at)
+    case .settled:
+      sources[number].state = .copied
+      let ack = SettledAck(delivery: source.delivery, at: source.settledAt, inBatch: source.inBatch)
+      settleCopiedLate(
+        ack, from: source.settlement, causeUnknown: source.causeUnknown, to: producer, as: settlement,
+        attempt: source.delivery.attempt, at: at)
+    }
+    group.inferences[rule, default: 0] += 1
+    return true
+  }
+
+  private func countCopy(of group: Group, to producer: Int32) {
+    group.copies[producer, default: 0] += 1
+    producers[producer].copies += 1
+  }
+
+  /// A copy of the delivery was published to that producer's destination.
+  func settleCopied(_ id: DeliveryID, to producer: Int32, as settlement: Settlement, at: Timestamp) {
+    let group = groups[Int(deliveries[id].group)]
+    countCopy(of: group, to: producer)
+    group.attempts.raise(to: Int(deliveries[id].attempt))
+    settle(id, as: settlement, at: at, keep: true)
+  }
+
+  /// The same of a delivery that had ended before its copy showed: client libraries publish later than they are told to, and
+  /// some consumers acknowledge before they begin. Its end was no success; what it was counted as is revised.
+  func settleCopiedLate(
+    _ ack: SettledAck, from: Settlement = .acked, causeUnknown: Bool = false, to producer: Int32,
+    as settlement: Settlement, attempt: Int32, at: Timestamp
+  ) {
+    let group = groups[Int(ack.delivery.group)]
+    guard group.totals[from] > 0 else { return }
+    countCopy(of: group, to: producer)
+    group.attempts.raise(to: Int(attempt))
+    group.count(consumers[ack.delivery.consumer].partition) { $0.ackedPaired += 1 }
+    revise(
+      ack, of: group, from: from, causeUnknown: causeUnknown, to: settlement,
+      attempt: max(attempt, ack.delivery.attempt),
+      at: at)
+  }
+
+  /// What was counted has ended otherwise: totals and windows take it back and count what it was, at this time.
+  private func revise(
+    _ ack: SettledAck, of group: Group, from: Settlement, causeUnknown: Bool, to settlement: Settlement, attempt: Int32,
+    at: Timestamp
+  ) {
+    let delivery = ack.delivery
+    let at = advance(to: at)
+    group.lastActive = at
+    let partition = consumers[delivery.consumer].partition
+    group.count(partition) {
+      $0.revoke(from)
+      $0.count(settlement)
+    }
+    let window = group.window(of: partition)
+    group.monitor.revoke(from, causeUnknown: causeUnknown, recordedAt: ack.at, partition: ack.inBatch ? nil : window)
+    var outcome = Outcome(
+      settlement: settlement, attempt: attempt, delay_ns: nil, settleLatency_ns: 0, message: delivery.message,
+      deliveredAt: delivery.at)
+    outcome.isUntimed = true
+    let index = messages.find(delivery.message &+ group.salt)
+    if index != 0 {
+      if from == .acked, messages[index].acked > 0 { messages[index].acked -= 1 }
+      if settlement.isFailure {
+        messages[index].failed &+= 1
+        messages[index].firstFailed = min(messages[index].firstFailed, ack.at)
+      }
+    }
+    record(outcome, group, delivery.group, partition: window, at: at)
+  }
+
+  /// The delivery only waited here: its acknowledgement is neither success nor failure.
+  private func move(_ number: UInt32, at: Timestamp) {
+    let source = sources[number]
+    let group = groups[Int(source.delivery.group)]
+    switch source.state {
+    case .inFlight where deliveries.isLive(source.id): deliveries[source.id].flags.insert(.moved)
+    case .settled where source.settlement == .acked:
+      group.count(consumers[source.delivery.consumer].partition) { $0.moved += 1 }
+      group.monitor.revoke(.acked, recordedAt: source.settledAt, partition: nil)
+    default: return
+    }
+    sources[number].state = .moved
+  }
+
+  /// An equal message was published to where the delivery came from, and nothing says that it failed.
+  private func countReturned(_ number: UInt32) {
+    let source = sources[number]
+    switch source.state {
+    case .inFlight where deliveries.isLive(source.id): deliveries[source.id].flags.insert(.returned)
+    case .settled where source.settlement == .acked:
+      groups[Int(source.delivery.group)].count(consumers[source.delivery.consumer].partition) { $0.returned += 1 }
+    default: return
+    }
+    groups[Int(source.delivery.group)].inferences[CopyEvidence.Tier.bare.rule, default: 0] += 1
+    sources[number].state = .copied
+  }
+
+  private func oldestInFlight(of process: UInt64) -> DeliveryID? {
+    var oldest: DeliveryID = 0
+    for group in groups.prefix(Self.groupsSearched) where group.inFlight > 0 {
+      var id = group.oldest
+      var searched = 0
+      while id != 0, searched < Self.deliveriesSearched {
+        if deliveries[id].process == process {
+          if oldest == 0 || deliveries[id].at < deliveries[oldest].at { oldest = id }
+          break
+        }
+        id = deliveries[id].next
+        searched += 1
+      }
+    }
+    return oldest == 0 ? nil : oldest
+  }
+
+  /// Bounds of the search for a copy's source; more groups than that in one process are not told apart by turn.
+  private static var groupsSearched: Int { 256 }
+  private static var deliveriesSearched: Int { 4096 }
+}
 
 /// How a delivery was acknowledged: the ledger's time then, and whether others were with it, so that its partition's
 /// window did not hear of it.
@@ -7,136 +237,4 @@ struct SettledAck: BitwiseCopyable {
   var delivery: Delivery
   var at: Timestamp
   var inBatch: Bool
-}
-
-extension Ledger {
-  /// A message was published completely.
-  func published(_ publication: Publication, at: Timestamp) {
-    producers[publication.producer].published += 1
-    let producer = producers[publication.producer]
-    switch producer.kind {
-    case .normal:
-      // Back onto the queue it was taken from, with its own id: a retry by other means.
-      guard let key = producer.use.consumedGroup, let source = sourceByID(publication),
-        groups[Int(deliveries[source].group)].key == key
-      else { return }
-      settleCopied(source, as: .requeued, to: publication, at: at)
-    case .retry, .deadLetter:
-      guard let source = source(of: publication, destination: producer.name) else { return }
-      settleCopied(source, as: producer.kind == .retry ? .requeued : .deadLettered, to: publication, at: at)
-    }
-  }
-
-  private func settleCopied(_ id: DeliveryID, as settlement: Settlement, to publication: Publication, at: Timestamp) {
-    settleCopied(id, to: publication.producer, as: settlement, at: at)
-  }
-
-  /// A copy of the delivery was published to that producer's destination.
-  func settleCopied(_ id: DeliveryID, to producer: Int32, as settlement: Settlement, at: Timestamp) {
-    let group = groups[Int(deliveries[id].group)]
-    group.copies[producer, default: 0] += 1
-    group.attempts.raise(to: Int(deliveries[id].attempt))
-    settle(id, as: settlement, at: at, keep: true)
-  }
-
-  /// The same of a delivery that was acknowledged before its copy showed: client libraries publish later than they are
-  /// told to. Its acknowledgement was no success.
-  func settleCopiedLate(
-    _ ack: SettledAck, to producer: Int32, as settlement: Settlement, attempt: Int32, at: Timestamp
-  ) {
-    let group = groups[Int(ack.delivery.group)]
-    guard group.totals.acked > 0 else { return }
-    group.copies[producer, default: 0] += 1
-    group.attempts.raise(to: Int(attempt))
-    group.count(consumers[ack.delivery.consumer].partition) { $0.ackedPaired += 1 }
-    revoke(ack, of: group, as: settlement, attempt: max(attempt, ack.delivery.attempt), at: at)
-  }
-
-  /// What was counted as acknowledged has ended otherwise.
-  private func revoke(
-    _ ack: SettledAck, of group: Group, as settlement: Settlement, attempt: Int32, at: Timestamp
-  ) {
-    let delivery = ack.delivery
-    let at = advance(to: at)
-    group.lastActive = at
-    let partition = consumers[delivery.consumer].partition
-    group.count(partition) {
-      $0.acked -= 1
-      $0.count(settlement)
-    }
-    let window = group.window(of: partition)
-    group.monitor.revokeAck(recordedAt: ack.at, partition: ack.inBatch ? nil : window)
-    var outcome = Outcome(
-      settlement: settlement, attempt: attempt, delay_ns: nil, settleLatency_ns: 0, message: delivery.message,
-      deliveredAt: delivery.at)
-    outcome.isUntimed = true
-    record(outcome, group, delivery.group, partition: window, at: at)
-  }
-
-  /// The delivery that it is a copy of: by the source's own id, else by equal body where the destination's name extends
-  /// the source's, else the oldest in flight of that process.
-  func source(of publication: Publication, destination: String) -> DeliveryID? {
-    switch identified(publication) {
-    case .inFlight(let id): return id
-    case .settled: return nil
-    case .unknown: break
-    }
-    var oldest: DeliveryID = 0
-    var byBody: DeliveryID = 0
-    for group in groups.prefix(Self.groupsSearched) where group.inFlight > 0 {
-      let extended = group.destinations.map { destination.utf8.count > $0.utf8.count && destination.hasPrefix($0) }
-      var id = group.oldest
-      var searched = 0
-      while id != 0, searched < Self.deliveriesSearched {
-        if deliveries[id].process == publication.process {
-          if oldest == 0 || deliveries[id].at < deliveries[oldest].at { oldest = id }
-          let partition = consumers[deliveries[id].consumer].partition
-          let place = partition < 0 ? 0 : Int(group.partitions[Int(partition)].destination)
-          if !extended.contains(true) { break }
-          guard extended.indices.contains(place), extended[place] else {
-            id = deliveries[id].next
-            searched += 1
-            continue
-          }
-          if deliveries[id].body == publication.body {
-            if byBody == 0 || deliveries[id].at < deliveries[byBody].at { byBody = id }
-            break
-          }
-        }
-        id = deliveries[id].next
-        searched += 1
-      }
-    }
-    if byBody != 0 { return byBody }
-    return oldest == 0 ? nil : oldest
-  }
-
-  private func sourceByID(_ publication: Publication) -> DeliveryID? {
-    if case .inFlight(let id) = identified(publication) { id } else { nil }
-  }
-
-  private enum Identified {
-    case inFlight(DeliveryID)
-    /// A message with that id is known, but nobody holds it any more: pairing it with another would be a guess.
-    case settled
-    case unknown
-  }
-
-  private func identified(_ publication: Publication) -> Identified {
-    var known = false
-    for hash in publication.ids {
-      for group in groups.prefix(Self.groupsSearched) {
-        let index = messages.find(hash &+ group.salt)
-        guard index != 0 else { continue }
-        let id = messages[index].inFlight
-        if id != 0, deliveries[id].process == publication.process { return .inFlight(id) }
-        known = true
-      }
-    }
-    return known ? .settled : .unknown
-  }
-
-  /// Bounds of the search for a copy's source; more groups than that in one process are not told apart by content.
-  private static var groupsSearched: Int { 256 }
-  private static var deliveriesSearched: Int { 4096 }
 }

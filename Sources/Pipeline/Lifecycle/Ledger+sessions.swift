@@ -30,7 +30,11 @@ extension Ledger {
   @inline(__always) func delivery(_ id: DeliveryID) -> Delivery { deliveries[id] }
 
   /// Its client has thrown away what it had of it, and has it only now.
-  func came(again id: DeliveryID, at: Timestamp) { if deliveries.isLive(id) { deliveries[id].at = at } }
+  func came(again id: DeliveryID, at: Timestamp) {
+    guard deliveries.isLive(id) else { return }
+    deliveries[id].at = at
+    deliveries[id].first = at
+  }
 
   /// It turned out to have been tried at least so often. It must be live.
   func raiseAttempt(of id: DeliveryID, to attempt: Int32) {
@@ -57,6 +61,20 @@ extension Ledger {
     }
   }
 
+  /// A client broke off with these in its hands: tells the groups, before each of them is lost. Oldest first.
+  func crashes(_ ids: [DeliveryID], at: Timestamp) {
+    let at = advance(to: at)
+    var inFlight: [Int32: [CrashLoop.InFlight]] = [:]
+    for id in ids where standing(of: id) == .open {
+      let delivery = deliveries[id]
+      guard !consumers[delivery.consumer].isCancelled else { continue }
+      let left = groups[Int(delivery.group)].deliveryLimit.map { $0 - Int64(delivery.attempt) }
+      inFlight[delivery.group, default: []].append(
+        .init(message: delivery.message, deliveredAt: delivery.at, returnsLeft: left))
+    }
+    for (group, deliveries) in inFlight { groups[Int(group)].monitor.crashed(deliveries, at: at) }
+  }
+
   // MARK: Consumers
 
   func consumer(_ index: Int32) -> Consumer { consumers[index] }
@@ -80,6 +98,11 @@ extension Ledger {
   /// Where the broker sends what the group rejects.
   func setDeadLetterTarget(_ target: String?, of id: GroupID) {
     if isCurrent(id) { groups[Int(id.index)].deadLetterTarget = target }
+  }
+
+  /// How often the broker lets a message of the group's be returned before it gives it up; nil: without end, or unknown.
+  func setDeliveryLimit(_ limit: Int64?, of id: GroupID) {
+    if isCurrent(id) { groups[Int(id.index)].deliveryLimit = limit }
   }
 
   /// What people call a message of that group that fails or comes again.

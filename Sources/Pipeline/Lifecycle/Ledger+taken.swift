@@ -29,7 +29,7 @@ extension Ledger {
   }
 
   /// A message has come to this target. If a delivery of it had expired, that was a failed try: answers it.
-  func returned(_ message: UInt64, record index: UInt32, to group: Group, at: Timestamp) -> Delivery? {
+  func endExpired(_ message: UInt64, record index: UInt32, to group: Group, at: Timestamp) -> Delivery? {
     guard let delivery = group.expired.take(message) else { return nil }
     if index != 0 {
       if messages[index].abandoned > 0 { messages[index].abandoned -= 1 }
@@ -38,6 +38,19 @@ extension Ledger {
     }
     requeueExpired(delivery, at: at)
     return delivery
+  }
+
+  /// When a message that is delivered now was first delivered here. One that was acknowledged since has begun anew: so
+  /// have all messages that look like it.
+  @inline(__always) func firstDelivery(of delivery: Delivery, isRepeat: Bool, _ expired: Delivery?) -> Timestamp {
+    isRepeat ? earlierDelivery(of: delivery, expired) : delivery.at
+  }
+
+  @inline(never) private func earlierDelivery(of delivery: Delivery, _ expired: Delivery?) -> Timestamp {
+    if let expired { return expired.first }
+    let salt = groups[Int(delivery.group)].salt
+    let index = messages.find(delivery.message &+ salt, lastAt: delivery.record)
+    return index != 0 && messages[index].acked == 0 ? messages[index].firstSeen : delivery.at
   }
 
   /// A delivery that had expired has come to this target again: it was a failed try.

@@ -22,8 +22,16 @@ final class Ledger {
   var deliveries: DeliveryTable
   var messages: MessageTable
   var producers: ProducerTable
+  /// Deliveries that copies may be made of, and copies that may come back.
+  var sources = SourceTable()
+  var passages = PassageTable()
+  var markReader: MarkReader
+  /// Deliveries that are still to be kept in `sources`; see `wantsMarks`.
+  var markedDeliveriesLeft = Ledger.markedAtFirst
   /// Transitions since they were last taken, oldest first.
   var transitions: [(group: Group, transition: Transition)] = []
+  /// Alerts since they were last taken.
+  var alerts: [(group: Group, alert: Alert)] = []
   /// Deliveries that fit no group, or several, by destination.
   var unattributed = DestinationCounts()
   /// Deliveries outside of every group, by destination.
@@ -37,7 +45,6 @@ final class Ledger {
   var isPlanDue = false
   /// Why nothing can be held here; nil if it can.
   var whyCannotHold: String?
-  private var unholdable: [(group: Group, why: NotHeld)] = []
   private var groupIndex: [GroupName: Int32] = [:]
   private var groupsMade: UInt32 = 0
 
@@ -46,7 +53,9 @@ final class Ledger {
     var cluster: ClusterID
   }
 
-  init(settings: Settings, target: String) {
+  /// `hashKey`: of the hashes that sessions give it.
+  init(settings: Settings, target: String, hashKey: KeyedHash.Key = .init(0, 0)) {
+    markReader = MarkReader(key: hashKey)
     self.settings = settings
     self.target = target
     clusters = ClusterTable(configured: settings.cluster)
@@ -109,21 +118,13 @@ final class Ledger {
   func enter(_ index: Int32, _ id: GroupID?) {
     if let old = consumers[index].group, isCurrent(old) {
       groups[Int(old.index)].consumers.leave(consumers[index])
+      groups[Int(old.index)].quietUntil = .zero
     }
     consumers[index].group = id
     guard let id else { return }
     let group = groups[Int(id.index)]
-    let wasHoldable = group.unholdable == nil
     group.consumers.enter(consumers[index])
-    if wasHoldable, let why = group.unholdable { unholdable.append((group, why)) }
-  }
-
-  /// Groups of which a consumer was seen, since the last call, that `pause` could not hold.
-  func takeUnholdable(at: Timestamp) -> [(group: Group, event: HoldEvent)] {
-    defer { unholdable = [] }
-    return unholdable.map {
-      ($0.group, HoldEvent(at: at, kind: .unholdable, why: .not($0.why), connections: 1, exposure: $0.group.exposure))
-    }
+    group.quietUntil = .zero
   }
 
   private func leastRecentlyActiveGroup() -> Int32 {
@@ -141,8 +142,16 @@ final class Ledger {
   // MARK: Deliveries
 
   /// A message has reached its consumer. Returns the delivery, or 0 if it is settled already (`noAck`).
-  func deliver(_ arrival: Arrival, noAck: Bool, isStream: Bool) -> DeliveryID {
+  ///
+  /// `marks`: what copies of it can be known by, if `wantsMarks` asked for it.
+  /// `label`: what people call the message, asked for only if it is another try.
+  func deliver(
+    _ arrival: Arrival, noAck: Bool, isStream: Bool, marks: MessageMarks? = nil, label: @autoclosure () -> String = ""
+  ) -> DeliveryID {
     let at = advance(to: arrival.at)
+    var arrival = arrival
+    var returned = Returned()
+    if let marks { returned = arrived(&arrival, marks, at: at) }
     if deliveries.isFull { makeRoom() }
     let group = groups[Int(arrival.group)]
     group.lastActive = at
@@ -159,7 +168,7 @@ final class Ledger {
       : arrival.redelivered && messages[index].acked > 0 && messages[index].acked >= messages[index].first
     let expired =
       group.expired.isEmpty || !(isRepeat || arrival.isSelfTracked)
-      ? nil : returned(arrival.message, record: index, to: group, at: at)
+      ? nil : endExpired(arrival.message, record: index, to: group, at: at)
     group.count(partition) { totals in
       totals.delivered += 1
       if isRepeat { totals.redelivered += 1 }
@@ -167,10 +176,15 @@ final class Ledger {
     }
     var (attempt, source) = attempt(arrival, messages[index])
     if let expired, attempt <= expired.attempt { (attempt, source) = (expired.attempt + 1, .ownTable) }
+    if let marks { raise(&attempt, &source, returned, marks) }
     // Even a repeat is of a message, whose first delivery was not seen.
     if index != 0, !arrival.redelivered || messages[index].first == 0 { messages[index].first &+= 1 }
     group.attemptSources.insert(source)
     group.attempts.record(Int(attempt))
+    if attempt > 1 || isRepeat {
+      let text = label()
+      if !text.isEmpty { group.label(arrival.message, text) }
+    }
 
     var delivery = Delivery()
     delivery.group = arrival.group
@@ -181,12 +195,17 @@ final class Ledger {
     delivery.process = consumers[arrival.consumer].process
     delivery.attempt = attempt
     delivery.record = index
+    delivery.first = firstDelivery(of: delivery, isRepeat: isRepeat || attempt > 1, expired)
     if arrival.isLastAttempt { delivery.flags.insert(.lastAttempt) }
     if isStream { delivery.flags.insert(.credit) }
     if arrival.isSelfTracked { delivery.flags.insert(.selfTracked) }
     dateEnqueueing(of: &delivery, arrival, firstSeen: index == 0 ? at : messages[index].firstSeen, group)
 
     let id = deliveries.insert(delivery)
+    if let marks {
+      deliveries[id].source = keepSource(
+        id, delivery, marks, passage: returned.passage, groupSerial: group.serial)
+    }
     if index != 0 { messages[index].inFlight = id }
     group.link(id, in: &deliveries)
     consumers[arrival.consumer].inFlight += 1
@@ -228,11 +247,21 @@ final class Ledger {
     let group = groups[Int(delivery.group)]
     group.lastActive = at
     group.unlink(id, in: &deliveries)
+    if group.inFlight == 0 { group.emptySince = at }
     let partition = consumers[delivery.consumer].partition
-    group.count(partition) { $0.count(settlement) }
+    let isMoved = settlement == .acked && delivery.flags.contains(.moved)
+    group.count(partition) {
+      $0.count(settlement)
+      if isMoved { $0.moved += 1 }
+      if settlement == .acked, delivery.flags.contains(.returned) { $0.returned += 1 }
+    }
+    if delivery.source != 0, !keep {
+      sourceEnded(delivery, as: settlement, causeUnknown: causeUnknown, inBatch: inBatch, at: at)
+    }
     let latencyFrom = max(delivery.at, consumers[delivery.consumer].lastSettled)
     let latency_ns = max(0, at - latencyFrom)
     consumers[delivery.consumer].lastSettled = at
+    if settlement == .acked { consumers[delivery.consumer].lastAcked = at }
     consumers[delivery.consumer].inFlight -= 1
 
     let tried = settlement == .acked || settlement.isFailure
@@ -256,7 +285,8 @@ final class Ledger {
     }
     assert(group.totals.delivered == group.totals.settled + UInt64(group.inFlight), "the equation of \(group.key)")
     var outcome = Outcome(
-      settlement: settlement, causeUnknown: causeUnknown, attempt: delivery.attempt, delay_ns: delay_ns,
+      settlement: settlement, paired: isMoved, causeUnknown: causeUnknown, attempt: delivery.attempt,
+      delay_ns: delay_ns,
       delayIsLowerBound: delivery.flags.contains(.lowerBound), settleLatency_ns: latency_ns, message: delivery.message,
       deliveredAt: delivery.at)
     // An answer that was seen but never passed is none: a crash counts, whatever was foretold.
@@ -265,46 +295,13 @@ final class Ledger {
     record(outcome, group, delivery.group, partition: inBatch ? nil : group.window(of: partition), at: at)
   }
 
-  /// The acknowledgement of a delivery that an own dead-letter or retry publish had settled. It says nothing any more if
-  /// that was longer ago than the group's window.
-  func acknowledgePaired(_ id: DeliveryID, at: Timestamp) {
-    let at = advance(to: at)
-    let group = groups[Int(deliveries[id].group)]
-    lapsePairs(of: group, at: at)
-    guard deliveries.isLive(id) else {
-      dropped.unmatchedSettlements += 1
-      return
-    }
-    let delivery = deliveries[id]
-    dropPaired(id)
-    group.count(consumers[delivery.consumer].partition) { $0.ackedPaired += 1 }
-    group.lastActive = at
-    var outcome = Outcome(
-      settlement: .acked, paired: true, attempt: delivery.attempt, delay_ns: nil, settleLatency_ns: 0,
-      message: delivery.message, deliveredAt: delivery.at)
-    outcome.wasHeld = delivery.flags.contains(.answeredHeld)
-    record(outcome, group, delivery.group, partition: nil, at: at)
-  }
-
-  /// Forgets a paired delivery whose acknowledgement can't come any more.
-  func dropPaired(_ id: DeliveryID) {
-    groups[Int(deliveries[id].group)].unlinkPaired(id, in: &deliveries)
-    deliveries.remove(id)
-  }
-
-  /// A pair lapses with the window.
-  private func lapsePairs(of group: Group, at: Timestamp) {
-    while group.oldestPaired != 0, at - deliveries[group.oldestPaired].pairedAt > group.monitor.windows.main.span_ns {
-      dropPaired(group.oldestPaired)
-    }
-  }
-
   private func remember(
     _ delivery: Delivery, _ id: DeliveryID, _ settlement: Settlement, _ at: Timestamp, _ group: Group
   ) {
     var index = messages.find(delivery.message &+ group.salt, lastAt: delivery.record)
     if index == 0, delivery.flags.contains(.selfTracked), settlement.isFailure || delivery.attempt > 1 {
       index = messages.touch(delivery.message &+ group.salt, at: at)
+      messages[index].firstSeen = min(messages[index].firstSeen, delivery.first)
     }
     guard index != 0 else { return }
     if messages[index].inFlight == id { messages[index].inFlight = 0 }
@@ -353,32 +350,22 @@ final class Ledger {
     lapsePairs(of: group, at: at)
     let context = context(of: group, at: at)
     while let transition = group.monitor.tick(at: at, context: context) { transitions.append((group, transition)) }
-    group.quietUntil = group.isEarliestKnown ? group.monitor.unchangedUntil(context: context, at: at) : .zero
+    for alert in group.alerts.update(
+      verdict: group.monitor.judgement.kind, unholdable: group.unholdable, at: at)
+    { alerts.append((group, alert)) }
+    group.quietUntil =
+      group.isEarliestKnown
+      ? min(group.monitor.unchangedUntil(context: context, at: at), group.alerts.nextDeadline) : .zero
   }
 
   private func context(of group: Group, at: Timestamp) -> JudgeContext {
     group.context(deliveries: deliveries, consumers: consumers, at: at)
   }
 
-  var hasTransitions: Bool { !transitions.isEmpty }
-
   /// Breakers' timers that are due by then.
   func runTimers(by at: Timestamp) {
     let at = advance(to: at)
     for index in groups.indices where groups[index].monitor.nextDeadline <= at { tick(Int32(index), at: at) }
-  }
-
-  /// Transitions since the last call, in the order of their time; from here on they bear the wall clock's, as it was then.
-  func takeTransitions() -> [(group: Group, transition: Transition)] {
-    guard hasTransitions else { return [] }
-    defer { transitions.removeAll(keepingCapacity: true) }
-    // Those of one group are in order.
-    transitions.sort { ($0.transition.at, $0.transition.revision) < ($1.transition.at, $1.transition.revision) }
-    for i in transitions.indices {
-      transitions[i].transition.at = wall(transitions[i].transition.at)
-      transitions[i].group.keep(transitions[i].transition)
-    }
-    return transitions
   }
 
   /// Bytes of a connection that serves this group, understood or lost.

@@ -9,6 +9,8 @@ struct ProducerTable {
     var destination: String
     var process: UInt64
     var published: UInt64 = 0
+    /// Of those, copies that ended a delivery.
+    var copies: UInt64 = 0
     var use: Use
     /// The name to compare with a source's: `orders.dlq` extends `orders`.
     var name: String
@@ -17,16 +19,58 @@ struct ProducerTable {
     /// What it is for is what its name says, nothing else.
     var isNamed = false
 
+    /// Keys of groups that what goes there was seen to come back to.
+    var learned: [String] = []
+    var whyLearned = Why.cameBack
+
     var kind: DestinationKind { use.kind }
-    /// A message that goes there may be a copy of one that was received.
-    var mayHoldCopies: Bool { use.kind != .normal || use.consumedGroup != nil }
+    /// What goes there is another try or a dead letter, if it is a copy.
+    var mayHoldCopies: Bool { use.kind != .normal || use.comesBack || !learned.isEmpty }
+    /// What it was taken for, as the report tells it. A name that says little counts once a copy went there.
+    var shownKind: DestinationKind {
+      if !use.groups.isEmpty { return copies > 0 ? .retry : .normal }
+      if use.comesBack || !learned.isEmpty { return .retry }
+      return use.isStrong || copies > 0 ? use.kind : .normal
+    }
+    /// Nil where nothing was decided.
+    var shownWhy: Why? {
+      if !use.comesBack, !learned.isEmpty { return whyLearned }
+      return shownKind != .normal || use.why == .configured ? use.why : nil
+    }
   }
 
   /// What a destination is for.
   struct Use: Equatable {
     var kind = DestinationKind.normal
-    /// Key of the group that the target itself consumes it as, if that is where it goes.
-    var consumedGroup: String?
+    /// The kind needs no evidence beside it.
+    var isStrong = false
+    var why = Why.name
+    /// Keys of the target's own groups that get at once what goes there.
+    var groups: [String] = []
+    /// Those that get it after it has waited.
+    var returns: [String] = []
+    /// Those that get it after it has waited, if it says itself how long.
+    var returnsExpired: [String] = []
+
+    /// Messages are kept there for a while.
+    var waits: Bool { !returns.isEmpty }
+    /// A copy that goes there is tried again.
+    var comesBack: Bool { !groups.isEmpty || !returns.isEmpty }
+  }
+
+  /// What a destination was taken for what it is by.
+  enum Why: String {
+    case name, configured
+    /// A consumed queue names it as where its dead letters go.
+    case deadLetterTarget = "dead_letter_target"
+    /// The target consumes it itself.
+    case consumed
+    /// It was declared so that messages wait there and return.
+    case declared
+    /// A copy that was sent there came back.
+    case cameBack = "came_back"
+    /// The target handed back what it got from there.
+    case handedBack = "handed_back"
   }
 
   private(set) var entries: ContiguousArray<Entry> = []
@@ -80,7 +124,7 @@ struct ProducerTable {
     self.settings = settings
     sharedByHash.removeAll(keepingCapacity: true)
     for i in entries.indices where entries[i].isNamed && !entries[i].name.isEmpty {
-      entries[i].use.kind = settings.kind(of: entries[i].name)
+      entries[i].use = settings.use(of: entries[i].name)
     }
   }
 
@@ -92,7 +136,8 @@ struct ProducerTable {
     var other = entry
     other.destination = "(other)"
     other.name = ""
-    other.use.consumedGroup = nil
+    other.use = Use(kind: entry.kind, isStrong: entry.use.isStrong)
+    other.learned = []
     entries.append(other)
     shared[place] = Int32(entries.count - 1)
     return Int32(entries.count - 1)

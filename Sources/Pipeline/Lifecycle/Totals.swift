@@ -28,6 +28,31 @@ struct Totals {
   var settled: UInt64 { acked + requeued + rejected + deadLettered + crashed + abandoned + expired }
   var failures: UInt64 { requeued + rejected + deadLettered + crashed }
 
+  subscript(_ settlement: Settlement) -> UInt64 {
+    switch settlement {
+    case .acked: acked
+    case .requeued: requeued
+    case .rejected: rejected
+    case .deadLettered: deadLettered
+    case .crashed: crashed
+    case .abandoned: abandoned
+    case .expired: expired
+    }
+  }
+
+  /// One that was counted so has ended otherwise. There must be one.
+  mutating func revoke(_ settlement: Settlement) {
+    switch settlement {
+    case .acked: acked -= 1
+    case .requeued: requeued -= 1
+    case .rejected: rejected -= 1
+    case .deadLettered: deadLettered -= 1
+    case .crashed: crashed -= 1
+    case .abandoned: abandoned -= 1
+    case .expired: expired -= 1
+    }
+  }
+
   mutating func count(_ settlement: Settlement) {
     switch settlement {
     case .acked: acked += 1

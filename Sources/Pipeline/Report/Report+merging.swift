@@ -26,7 +26,9 @@ extension Report {
     groups += other.groups
     ungrouped.add(other.ungrouped, same: { [$0.system, $0.destination] }) { $0.delivered += $1.delivered }
     unattributed.add(other.unattributed, same: { [$0.system, $0.destination] }) { $0.delivered += $1.delivered }
-    producers.add(other.producers, same: { [$0.system, $0.destination, $0.kind] }) { $0.published += $1.published }
+    producers.add(other.producers, same: { [$0.system, $0.destination, $0.kind] }) {
+      $0.add($1.published, copies: $1.copies ?? 0)
+    }
     topology.nodes.add(other.topology.nodes, same: { [$0.id] }) { _, _ in }
     topology.edges.add(other.topology.edges, same: { [$0.from, $0.to, $0.kind] }) { $0.messages += $1.messages }
   }

@@ -72,6 +72,8 @@ package struct Report: Codable, Equatable, Sendable {
     package var verdict: VerdictReport
     package var episodes: [Episode]
     package var poison_messages: [PoisonMessage]
+    /// The latest series of crashes that followed one another with hardly an ack between; nil if nothing crashed.
+    @NullEncoded package var crashes: Crashes?
     package var breaker: Breaker
     package var partitions: [Partition]
     @NotInJSON package var counters = GroupCounters()
@@ -164,6 +166,25 @@ package struct Report: Codable, Equatable, Sendable {
     package var last: RFC3339
   }
 
+  package struct Crashes: Codable, Equatable, Sendable {
+    package var count: Int
+    package var last: RFC3339
+    /// Messages that were in flight at every one of them; of one crash alone nothing is suspected.
+    package var suspects: [String]
+    /// Messages that were in flight at the crashes and come nearest to the queue's delivery limit, nearest first, at most
+    /// 16. Those that succeeded since are left out.
+    package var victims: [Victim]
+  }
+
+  package struct Victim: Codable, Equatable, Sendable {
+    /// As in `PoisonMessage`.
+    package var message: String
+    /// Returns that it survives.
+    package var returns_left: Int
+    /// It had none left: the broker has given it up.
+    package var given_up: Bool
+  }
+
   package struct Breaker: Codable, Equatable, Sendable {
     package var state: BreakerState
     package var held: Bool
@@ -223,8 +244,18 @@ package struct Report: Codable, Equatable, Sendable {
     package var system: String
     package var destination: String
     package var published: UInt64
-    /// `normal`, `retry` or `dead_letter`.
+    /// What it was taken for: `normal`, `retry` or `dead_letter`.
     package var kind: String
+    /// By what: `name`, `configured`, `dead_letter_target`, `consumed`, `declared`, `came_back`, `handed_back`
+    /// (`ProducerTable.Why`); nil where nothing was decided.
+    package var why: String?
+    /// Of those published, copies that ended a delivery.
+    package var copies: UInt64?
+
+    mutating func add(_ published: UInt64, copies: UInt64) {
+      self.published += published
+      if copies > 0 { self.copies = (self.copies ?? 0) + copies }
+    }
   }
 
   package struct Topology: Codable, Equatable, Sendable {

@@ -29,7 +29,7 @@ extension ReportBuilder {
       }
       for (index, messages) in group.copies {
         let producer = ledger.producers[index]
-        let kind = producer.kind == .deadLetter ? "dead_letters" : "retries"
+        let kind = producer.shownKind == .deadLetter ? "dead_letters" : "retries"
         edge(id, destination(producer.system, producer.destination), kind, messages)
       }
       if let target = group.deadLetterTarget {

@@ -78,8 +78,9 @@ struct ReportBuilder {
         .init(kind: $0.kind, rule: $0.rule, from: wall($0.from), to: $0.to.map(wall), evidence: $0.evidence)
       },
       poison_messages: group.monitor.poison.list.map {
-        .init(message: group.labels[$0.message] ?? "hash:" + hex($0.message), failures: Int(clamping: $0.failures))
+        .init(message: name($0.message, group), failures: Int(clamping: $0.failures))
       },
+      crashes: crashes(group),
       breaker: breakerReport(group),
       partitions: group.partitions.map {
         .init(
@@ -88,6 +89,25 @@ struct ReportBuilder {
       }.sorted { ($0.destination, $0.partition) < ($1.destination, $1.partition) },
       counters: counters(group))
   }
+
+  private func crashes(_ group: Group) -> Report.Crashes? {
+    let crashes = group.monitor.windows.crashes
+    guard let last = crashes.last else { return nil }
+    let victims = crashes.victims.filter {
+      let record = ledger.messages.find($0.message &+ group.salt)
+      return record == 0 || ledger.messages[record].acked == 0
+    }
+    return Report.Crashes(
+      count: crashes.count, last: wall(last),
+      suspects: crashes.count > 1 ? crashes.suspects.map { name($0, group) } : [],
+      victims: victims.map {
+        let left = $0.returnsLeft ?? 0
+        return .init(message: name($0.message, group), returns_left: Int(clamping: max(0, left)), given_up: left < 0)
+      })
+  }
+
+  /// What people call a message of the group.
+  private func name(_ message: UInt64, _ group: Group) -> String { group.labels[message] ?? "hash:" + hex(message) }
 
   private func counters(_ group: Group) -> GroupCounters {
     var counters = GroupCounters()
@@ -125,12 +145,14 @@ struct ReportBuilder {
   private func producers() -> [Report.Producer] {
     var sums: [String: Report.Producer] = [:]
     for entry in ledger.producers.entries where entry.published > 0 {
-      let id = "\(entry.system.rawValue) \(entry.destination) \(entry.kind.rawValue)"
+      let kind = entry.shownKind.rawValue
+      let id = "\(entry.system.rawValue) \(entry.destination) \(kind)"
       sums[
         id,
         default: .init(
-          system: entry.system.rawValue, destination: entry.destination, published: 0, kind: entry.kind.rawValue)
-      ].published += entry.published
+          system: entry.system.rawValue, destination: entry.destination, published: 0, kind: kind,
+          why: entry.shownWhy?.rawValue)
+      ].add(entry.published, copies: entry.copies)
     }
     return sums.values.sorted { ($0.system, $0.destination, $0.kind) < ($1.system, $1.destination, $1.kind) }
   }

@@ -9,6 +9,8 @@ package struct AckGaps {
   package private(set) var lastAck: Timestamp?
   /// Since when nothing shows progress: the last ack, sign of life, end of a hold, or the beginning.
   package private(set) var quietSince: Timestamp
+  /// Acks so far, wrapping, without those that only ended a copy.
+  package private(set) var acks: UInt32 = 0
   private let bucket_ns: Int64
   private var buckets: [Bucket] = []
   /// The bucket in use and the moment it ends, so that an ack needs no division.
@@ -20,11 +22,16 @@ package struct AckGaps {
     quietSince = now
   }
 
-  @inline(__always) package mutating func ack(at now: Timestamp) {
+  /// `paired`: it only ended an own dead-letter or retry publish.
+  @inline(__always) package mutating func ack(at now: Timestamp, paired: Bool = false) {
+    if !paired { acks &+= 1 }
     if let lastAck, now > lastAck { record(now - lastAck, at: now) }
     lastAck = now
     if now > quietSince { quietSince = now }
   }
+
+  /// One ack was no success.
+  mutating func revokeAck() { acks &-= 1 }
 
   /// The consumer said that it still works (`+WPI`, a share group's Renew): no ack, but no silence.
   package mutating func progress(at now: Timestamp) {

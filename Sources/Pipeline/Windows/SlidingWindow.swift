@@ -89,23 +89,24 @@ package struct SlidingWindow {
     }
   }
 
-  /// An ack that was counted at that moment was no success: it counts as `ackedPaired`, if it still counts at all. Its
-  /// latency and delay stay where they are, and are those of the failure that comes in its place (`Outcome.isUntimed`).
-  package mutating func revokeAck(countedAt at: Timestamp) {
+  /// What was counted at that moment has ended otherwise: it counts as `ackedPaired`, if it still counts at all. Its latency
+  /// and delay stay where they are, and are those of what comes in its place (`Outcome.isUntimed`). A failure stays among
+  /// the distinct failing messages until its pane leaves.
+  package mutating func revoke(_ settlement: Settlement, causeUnknown: Bool = false, countedAt at: Timestamp) {
     // What counts since the very moment of a restart may be another one.
     guard at > began else { return }
     let index = paneNumber(of: at)
     if index >= paneIndex {
-      guard open.acked > 0 else { return }
-      open.revokeAck()
+      guard open[settlement] > 0 else { return }
+      open.revoke(settlement, causeUnknown: causeUnknown)
     } else {
       guard let i = (0..<panes.count).last(where: { panes[$0].index <= index }), panes[i].index == index,
-        panes[i].counts.acked > 0
+        panes[i].counts[settlement] > 0
       else { return }
-      panes[i].counts.revokeAck()
-      closed.revokeAck()
+      panes[i].counts.revoke(settlement, causeUnknown: causeUnknown)
+      closed.revoke(settlement, causeUnknown: causeUnknown)
     }
-    acks &-= 1
+    if settlement == .acked { acks &-= 1 }
   }
 
   /// Counts bytes of the group's connections.

@@ -60,11 +60,20 @@ package struct WindowCounts: BitwiseCopyable, Equatable, Sendable {
     }
   }
 
-  /// One ack turns out to have only ended an own dead-letter or retry publish.
-  mutating func revokeAck() {
-    acked &-= 1
+  /// One settlement turns out to have only ended an own dead-letter or retry publish.
+  mutating func revoke(_ settlement: Settlement, causeUnknown isUnknown: Bool) {
+    switch settlement {
+    case .acked: acked &-= 1
+    case .requeued: requeued &-= 1
+    case .rejected: rejected &-= 1
+    case .deadLettered: deadLettered &-= 1
+    case .crashed: crashed &-= 1
+    case .abandoned: abandoned &-= 1
+    case .expired: expired &-= 1
+    }
+    if isUnknown { causeUnknown &-= 1 }
     ackedPaired &+= 1
-    untimed &-= 1
+    if settlement == .acked || settlement.isFailure { untimed &-= 1 }
   }
 
   static func &+= (a: inout WindowCounts, b: WindowCounts) { a.combine(b, &+) { $0 &+ $1 } }

@@ -94,9 +94,9 @@ def auto_ack(stage):
         sidecar.wait_ready()
         connected = sidecar.journal.times("connected")[0]
         # Nothing was published yet: it is the bind that says it.
-        event = wait_until(lambda: sidecar.hold_events("unholdable"), 5)
+        event = wait_until(lambda: sidecar.alert_events("unholdable"), 5)
         if not event:
-            differences.append("no event says unholdable when the consumer is bound")
+            differences.append("no alert says unholdable when the consumer is bound")
         else:
             rows.append(Note("why it is unholdable", event[0]["why"]))
             rows.append(Note("consuming begins → event, ms", round((moment_ns(event[0]["at"]) - connected) / 1e6, 1)))

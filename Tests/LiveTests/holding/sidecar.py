@@ -167,6 +167,12 @@ class Sidecar:
             if event["schema"] == "stormfuse.hold/1" and event["kind"] == kind and moment_ns(event["at"]) >= since_ns
         ]
 
+    def alert_events(self, kind, since_ns=0):
+        return [
+            event for event in self.events()
+            if event["schema"] == "stormfuse.alert/1" and event["kind"] == kind and moment_ns(event["at"]) >= since_ns
+        ]
+
     def transitions(self, since_ns=0):
         return [
             event["transition"] for event in self.events()

@@ -20,6 +20,7 @@ import Testing
         switch effect {
         case .transition(let transition, _, _, _): told.append(transition.at)
         case .holding(let event, _, _, _): told.append(event.at)
+        case .alert(let alert, _, _, _): told.append(alert.at)
         case .interest: break
         }
       }

@@ -10,6 +10,7 @@ final class HoldBench {
   var held: [UInt64: HoldTerms] { kernel.held }
   var refused: Set<Endpoint> { kernel.refused }
   private(set) var events: [HoldEvent] = []
+  private(set) var alerts: [Alert] = []
   private(set) var transitions: [Transition] = []
   /// Whether traffic was held, as told with each transition.
   private(set) var heldAtTransition: [Bool] = []
@@ -34,6 +35,7 @@ final class HoldBench {
       case .transition(let transition, let group, _, _):
         transitions.append(transition)
         heldAtTransition.append(group.breaker.held)
+      case .alert(let alert, _, _, _): alerts.append(alert)
       case .interest: break
       }
     }

@@ -95,13 +95,16 @@ import Testing
     #expect(try group(hold).unholdable == .unlimitedPrefetch)
     unlimited.finish(.client)
     #expect(try group(hold).unholdable == nil)
-    #expect(hold.events.map(\.kind) == [.unholdable])
+    // Told once when it begins, and once when it ends.
+    hold.pass(7)
+    #expect(hold.alerts.map(\.kind) == [.unholdable, .unholdable])
+    #expect(hold.alerts.map(\.state) == [.began, .ended])
     hold.flood(good)
     #expect(try hold.state().held && hold.state().why == nil)
     // The next one is said again.
     hold.bench.connect(cookie: 10).consume("q", noAck: true)
-    hold.settle()
-    #expect(hold.events.map(\.kind).filter { $0 == .unholdable }.count == 2)
+    hold.pass(0.1)
+    #expect(hold.alerts.filter { $0.kind == .unholdable && $0.state == .began }.count == 2)
     #expect(try group(hold).unholdable == .noAck)
   }
 }

@@ -68,9 +68,17 @@ import Testing
     #expect(try bench.counts("q") == ["delivered": 2, "dead_lettered": 1, "acked_paired": 1, "acked": 1])
   }
 
-  @Test func `an id whose message nobody holds any more is paired with nothing`() throws {
+  @Test func `a message that was acknowledged before its copy shows is a dead letter all the same`() throws {
     link.ack(link.deliver("m", .init(id: "m1")))
     link.deliver("n", .init(id: "m2"))
+    link.publish("m", key: "q.dlq", .init(id: "m1"))
+    #expect(try bench.counts("q") == ["delivered": 2, "dead_lettered": 1, "acked_paired": 1, "in_flight": 1])
+  }
+
+  @Test func `an id whose message was acknowledged longer ago than the window is paired with nothing`() throws {
+    link.ack(link.deliver("m", .init(id: "m1")))
+    link.deliver("n", .init(id: "m2"))
+    bench.pass(61)
     link.publish("m", key: "q.dlq", .init(id: "m1"))
     #expect(try bench.counts("q") == ["delivered": 2, "acked": 1, "in_flight": 1])
   }
@@ -249,7 +257,10 @@ import Testing
     ("orders", .normal), ("dlqs", .normal), ("handled", .normal), ("undead-letter", .normal), ("terror", .normal),
     ("orders_errors", .normal), ("errors", .normal), ("retrying", .normal), ("letter", .normal),
     ("orders.error", .normal),
-    ("dead", .normal), ("letters.dead", .normal), ("", .normal),
+    ("dead", .deadLetter), ("letters.dead", .deadLetter), ("", .normal), ("prices.XQ", .deadLetter),
+    ("orders.parking-lot", .deadLetter), ("parkingLot", .deadLetter), ("EasyNetQ_Default_Error_Queue", .deadLetter),
+    ("undeliverable", .deadLetter), ("orders.quarantine", .deadLetter), ("poison", .deadLetter), ("retries", .retry),
+    ("payment.failed", .normal), ("orders.delayed", .normal), ("redelivery", .normal),
   ])
   func `a destination's name says what it is for`(name: String, kind: DestinationKind) {
     #expect(DestinationSettings().kind(of: name) == kind)

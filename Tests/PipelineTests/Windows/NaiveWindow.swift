@@ -31,10 +31,10 @@ struct NaiveWindow {
     if Self.isJudged(outcome), !outcome.isUntimed { timed.append((outcome, pane)) }
   }
 
-  mutating func revokeAck(countedAt at: Timestamp) {
+  mutating func revoke(_ settlement: Settlement, countedAt at: Timestamp) {
     let pane = Self.floorDivide(at.ns, pane_ns)
     guard at > began,
-      let i = kept.firstIndex(where: { $0.pane == pane && $0.outcome.settlement == .acked && !$0.outcome.paired })
+      let i = kept.firstIndex(where: { $0.pane == pane && $0.outcome.settlement == settlement && !$0.outcome.paired })
     else { return }
     kept[i].outcome.paired = true
   }

@@ -39,8 +39,8 @@ import Testing
         case 3 where !acks.isEmpty:
           // Any of the last acks, still counted, long gone, or from before a restart.
           let at = acks[acks.count - 1 - Int(random.next() % UInt64(min(40, acks.count)))]
-          window.revokeAck(countedAt: at)
-          naive.revokeAck(countedAt: at)
+          window.revoke(.acked, countedAt: at)
+          naive.revoke(.acked, countedAt: at)
           var late = Outcome.of(.deadLettered, message: random.next() % 40, attempt: Int32(random.next() % 9))
           late.isUntimed = true
           window.record(late, at: now)

@@ -57,8 +57,7 @@ struct MarkName: OptionSet, BitwiseCopyable {
   private static let longest = 64
   private static let counters: [StaticString] = ["retr", "redeliver", "attempt", "tries", "failures", "delivery-count"]
   private static let limits: [StaticString] = [
-    "max", "limit", "timeout", "interval", "backoff", "policy", "after", "on_error", "delay", "wait", "until",
-    "time",
+    "max", "limit", "timeout", "interval", "backoff", "policy", "after", "on_error", "delay", "wait", "until", "time",
   ]
   private static let others: [StaticString] = [
     "page", "offset", "version", "seq", "index", "step", "part", "chunk", "hop", "depth", "priority", "shard", "size",

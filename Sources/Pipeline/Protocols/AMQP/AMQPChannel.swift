@@ -107,6 +107,11 @@ final class AMQPChannel {
     var remaining: UInt64 = 0
     var hashed = 0
     var bodyHash = KeyedHash(KeyedHash.Key(0, 0))
+    /// What copies of it can be known by; gathered if `hasMarks`.
+    var marks = MessageMarks()
+    /// The message's id for people, of one that may be another try.
+    var label: ContiguousArray<UInt8> = []
+    var hasMarks = false
     var isStream = false
 
     init() { arrival = Arrival(group: 0, consumer: 0, at: .zero, message: 0) }
@@ -117,6 +122,8 @@ final class AMQPChannel {
     enum State { case none, method, content }
     var state = State.none
     var publication = Publication()
+    /// The publication's marks are being gathered.
+    var hasMarks = false
     var remaining: UInt64 = 0
     var hashed = 0
     var bodyHash = KeyedHash(KeyedHash.Key(0, 0))

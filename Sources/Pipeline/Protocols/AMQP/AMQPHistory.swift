@@ -8,16 +8,16 @@ struct AMQPHistory {
   /// How long it waited in other queues on purpose, over all rounds, as far as the entries tell.
   var waited_ns: Int64 = 0
 
-  /// `queue` is the name of the consumed queue, `topology` knows how long others let messages wait. Counts and spans are
+  /// `queue` is the consumed queue, `topology` knows how long others let messages wait. Counts and spans are
   /// the sender's to choose: they are clamped.
-  init(_ items: Text?, in frame: RawSpan, queue: [UInt8], topology: AMQPTopology) {
+  init(_ items: Text?, in frame: RawSpan, queue: AMQPQueue, topology: AMQPTopology) {
     guard let items else { return }
     var waits = 0
     var last: AMQPDeath?
     var rejected_s: UInt64?
     var entries = AMQPDeaths(items)
     while let death = entries.next(in: frame) {
-      let isHere = frame.extracting(death.queue.range(in: frame)).equals(queue)
+      let isHere = frame.extracting(death.queue.range(in: frame)).equals(queue.nameBytes)
       let count = min(max(0, death.count), Self.countBound)
       if isHere, death.reason == .rejected || death.reason == .deliveryLimit {
         deaths = min(deaths + count, Self.countBound)
@@ -25,6 +25,7 @@ struct AMQPHistory {
       } else if !isHere, death.reason == .expired {
         waits += 1
         last = death
+        topology.noteReturn(from: death.queue, to: queue, in: frame)
         if let limit_ms = Self.limit_ms(death, in: frame, topology) { wait(limit_ms, count) }
       }
     }

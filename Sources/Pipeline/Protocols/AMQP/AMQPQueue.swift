@@ -12,6 +12,13 @@ final class AMQPQueue {
   private(set) var declaration: Declaration?
   /// A message came back with an expired x-death entry: its dead letters wait and return.
   var returnsAfterWaiting = false
+  /// Consumed queues that messages came back to after they had waited here.
+  var returnedTo: [String] = []
+  /// Names of queues that are known to return messages to this one.
+  var knownWaiting: [[UInt8]] = []
+  /// Where its messages were published to: exchange and routing key, the latest kinds.
+  private var sources: [(hash: UInt64, exchange: String, key: String)] = []
+  private var lastSource: UInt64 = 0
   var rejection = Rejection.final
   /// Version of the topology that `rejection` was worked out from.
   var rejectionVersion = UInt64.max
@@ -40,6 +47,21 @@ final class AMQPQueue {
     if exchange.isEmpty { return key.isEmpty ? nil : key }
     return key.isEmpty ? exchange : exchange + ":" + key
   }
+
+  /// A message came by this exchange and key; `hash` is of both. Answers whether that is new.
+  func noteSource(_ hash: UInt64, _ exchange: Text, _ key: Text, in frame: RawSpan) -> Bool {
+    guard hash != lastSource, !exchange.isEmpty else { return false }
+    lastSource = hash
+    guard sources.count < Self.sourceBound, !sources.contains(where: { $0.hash == hash }) else { return false }
+    sources.append((hash, exchange.string(in: frame), key.string(in: frame)))
+    return true
+  }
+
+  func gets(_ exchange: String, _ key: String) -> Bool {
+    sources.contains { $0.exchange == exchange && $0.key == key }
+  }
+
+  private static let sourceBound = 64
 
   func declare(_ declaration: Declaration) { self.declaration = declaration }
 

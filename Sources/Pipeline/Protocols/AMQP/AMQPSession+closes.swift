@@ -36,7 +36,7 @@ extension AMQPClose {
   }
 
   /// The text without quoted values that may be a message's or a credential: names of queues, exchanges, virtual hosts
-  /// and arguments stay.
+  /// and arguments stay, and an operator's reason.
   static func withoutValues(_ text: String) -> String {
     var told = ""
     var isQuoted = false
@@ -54,7 +54,7 @@ extension AMQPClose {
     return told
   }
 
-  private static let named: Set<String> = ["queue", "exchange", "vhost", "arg"]
+  private static let named: Set<String> = ["queue", "exchange", "vhost", "arg", "reason"]
   private static let requests = [
     10_040: "connection.open", 20_010: "channel.open", 20_020: "channel.flow", 40_010: "exchange.declare",
     40_020: "exchange.delete", 40_030: "exchange.bind", 40_040: "exchange.unbind", 50_010: "queue.declare",

@@ -36,6 +36,7 @@ extension AMQPSession {
     topology.learned()
     if let group = queue.group {
       ledger.setDeadLetterTarget(queue.deadLetterTarget, of: group)
+      ledger.setDeliveryLimit(declaration.deliveryLimit, of: group)
     }
   }
 

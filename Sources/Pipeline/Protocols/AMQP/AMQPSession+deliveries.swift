@@ -11,7 +11,7 @@ extension AMQPSession {
       return
     }
     begin(channel, entry, tag: deliver.deliveryTag, redelivered: deliver.redelivered)
-    channel.inbound.identity = place(deliver.exchange, deliver.routingKey, in: frame)
+    begun(channel, deliver.exchange, deliver.routingKey, in: frame)
   }
 
   func beginGetOk(_ channel: AMQPChannel, _ getOk: AMQPGetOk, in frame: RawSpan) {
@@ -24,7 +24,14 @@ extension AMQPSession {
       return
     }
     begin(channel, entry, tag: getOk.deliveryTag, redelivered: getOk.redelivered)
-    channel.inbound.identity = place(getOk.exchange, getOk.routingKey, in: frame)
+    begun(channel, getOk.exchange, getOk.routingKey, in: frame)
+  }
+
+  private func begun(_ channel: AMQPChannel, _ exchange: Text, _ key: Text, in frame: RawSpan) {
+    channel.inbound.identity = place(exchange, key, in: frame)
+    guard ledger.wantsMarks else { return }
+    let queue = topology[channel.inbound.consumer.queue]
+    if queue.noteSource(channel.inbound.identity, exchange, key, in: frame) { topology.learned() }
   }
 
   private func begin(_ channel: AMQPChannel, _ entry: AMQPChannel.ConsumerEntry, tag: UInt64, redelivered: Bool) {
@@ -47,7 +54,7 @@ extension AMQPSession {
     }
     let queue = topology[channel.inbound.consumer.queue]
     let headers = AMQPHeaders(header.headers, in: frame)
-    let history = AMQPHistory(headers.deaths, in: frame, queue: queue.nameBytes, topology: topology)
+    let history = AMQPHistory(headers.deaths, in: frame, queue: queue, topology: topology)
     if headers.isFromStream { channel.inbound.isStream = true }
     if history.returnedAfterWaiting, !queue.returnsAfterWaiting {
       queue.returnsAfterWaiting = true
@@ -56,9 +63,16 @@ extension AMQPSession {
     identify(&channel.inbound, header, in: frame)
     count(&channel.inbound.arrival, headers, history, queue)
     date(&channel.inbound.arrival, header, headers, history)
-    if !header.messageID.isEmpty, channel.inbound.arrival.redelivered || channel.inbound.arrival.attempt ?? 1 > 1 {
-      ledger.label(
-        channel.inbound.arrival.message, of: channel.inbound.consumer.group, header.messageID.string(in: frame))
+    channel.inbound.hasMarks = ledger.wantsMarks && !channel.inbound.isStream
+    channel.inbound.label.removeAll(keepingCapacity: true)
+    let isRepeat = channel.inbound.arrival.redelivered || channel.inbound.arrival.attempt ?? 1 > 1
+    if isRepeat || channel.inbound.hasMarks {
+      let id = header.messageID.isEmpty && !isRepeat ? header.correlationID : header.messageID
+      frame.extracting(id.range(in: frame)).withUnsafeBytes { channel.inbound.label.append(contentsOf: $0) }
+    }
+    if channel.inbound.hasMarks {
+      channel.inbound.marks.removeAll()
+      mark(&channel.inbound.marks, header, in: frame)
     }
     channel.inbound.state = .content
     channel.inbound.remaining = header.bodySize
@@ -123,6 +137,7 @@ extension AMQPSession {
       channel.inbound.bodyHash.combine(bytes.extracting(first: count))
       channel.inbound.hashed += count
     }
+    if channel.inbound.hasMarks, bytes.byteCount > 0 { channel.inbound.marks.append(bytes) }
     let count = UInt64(bytes.byteCount + lost)
     channel.inbound.remaining = count > channel.inbound.remaining ? 0 : channel.inbound.remaining - count
     if channel.inbound.remaining == 0 { finishDelivery(channel, at: at) }
@@ -149,8 +164,12 @@ extension AMQPSession {
     }
     let tag = channel.inbound.tag
     if tag <= channel.tags.last { beginAnew(channel, at: at) }
+    if channel.inbound.hasMarks { mark(&channel.inbound.marks, content: channel.inbound.arrival.body) }
     let id = ledger.deliver(
-      channel.inbound.arrival, noAck: channel.inbound.consumer.noAck, isStream: channel.inbound.isStream)
+      channel.inbound.arrival, noAck: channel.inbound.consumer.noAck, isStream: channel.inbound.isStream,
+      marks: channel.inbound.hasMarks ? channel.inbound.marks : nil,
+      label: String(decoding: channel.inbound.label, as: UTF8.self))
+    channel.inbound.hasMarks = false
     _ = channel.tags.insert(tag, id) { ledger.isLive($0) }
   }
 
@@ -197,8 +216,7 @@ extension AMQPSession {
     // Not seen, settled before, or given up by a bound.
     case (nil, _): ledger.drop(\.unmatchedSettlements)
     case (.open?, .ack), (.credit?, _): ledger.settle(id, as: .acked, at: at)
-    case (.paired?, .ack): ledger.acknowledgePaired(id, at: at)
-    case (.paired?, _): ledger.dropPaired(id)
+    case (.paired?, _): ledger.acknowledgePaired(id, at: at)
     case (.open?, .requeue): ledger.settle(id, as: .requeued, at: at)
     case (.open?, .reject):
       switch topology.rejection(from: topology[ledger.place(of: id)], settings: ledger.settings.destinations) {

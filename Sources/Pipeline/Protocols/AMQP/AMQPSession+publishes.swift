@@ -1,12 +1,11 @@
-// What the client publishes: to count it by destination, and to pair copies with the deliveries they were made of.
+// What the client publishes: to count it by destination, and to find the deliveries that copies were made of.
 
 extension AMQPSession {
   func beginPublish(_ channel: AMQPChannel, _ publish: AMQPPublish, in frame: RawSpan) {
     channel.outbound.state = .method
     channel.outbound.publication.producer = producer(publish, in: frame)
     channel.outbound.publication.process = process
-    channel.outbound.publication.ids.removeAll(keepingCapacity: true)
-    channel.outbound.publication.body = 0
+    channel.outbound.publication.marks.removeAll()
     channel.outbound.hashed = 0
     channel.outbound.remaining = 0
   }
@@ -26,64 +25,96 @@ extension AMQPSession {
         use: use(of: publish, in: frame), name: name, version: topology.version), under: filed)
   }
 
-  /// What the destination is for: by its name, by what a consumed queue names as its dead-letter target.
+  /// What the destination is for: by where bindings and declarations lead, by what a consumed queue names as its dead-letter
+  /// target, by its name.
   ///
   /// Under an exchange of its own a routing key says what happened, not where it goes: there it counts for dead letters
   /// alone, and `payment.retry.requested` is an event like any other.
   private func use(of publish: AMQPPublish, in frame: RawSpan) -> ProducerTable.Use {
     let exchange = publish.exchange.string(in: frame)
     let key = publish.routingKey.string(in: frame)
-    let settings = ledger.settings.destinations
-    var kind: DestinationKind
-    if exchange.isEmpty {
-      kind = settings.kind(of: key)
-    } else {
-      kind = settings.kind(of: exchange)
-      if kind != .normal, topology.isBoundToConsumedQueue(exchange) { kind = .normal }
-      if kind == .normal, settings.kind(of: key) == .deadLetter { kind = .deadLetter }
-    }
-    if kind == .normal, topology.isDeadLetterTarget(exchange: exchange, key: key) { kind = .deadLetter }
-    let isConsumed = exchange.isEmpty && topology.isConsumed(key)
-    return ProducerTable.Use(
-      kind: kind, consumedGroup: isConsumed ? GroupKey.rabbitmq(vhost: topology.vhost, queue: key) : nil)
+    var use = topology.use(exchange: exchange, key: key, settings: ledger.settings.destinations)
+    let groupKey = { (queue: String) in GroupKey.rabbitmq(vhost: self.topology.vhost, queue: queue) }
+    use.groups = use.groups.map(groupKey)
+    use.returns = use.returns.map(groupKey)
+    use.returnsExpired = use.returnsExpired.map(groupKey)
+    return use
   }
 
   /// Whether it goes where copies of failed messages go.
   func holdsCopies(_ publish: AMQPPublish, in frame: RawSpan) -> Bool {
     let use = use(of: publish, in: frame)
-    return use.kind != .normal || use.consumedGroup != nil
-  }
-
-  private func mayBeCopy(_ publication: Publication) -> Bool {
-    ledger.mayHoldCopies(publication.producer)
+    return (use.kind != .normal && use.isStrong) || use.comesBack
   }
 
   func publishHeader(_ channel: AMQPChannel, _ header: AMQPContentHeader, in frame: RawSpan, at: Timestamp) {
     guard channel.outbound.state == .method else { return }
     channel.outbound.state = .content
     channel.outbound.remaining = header.bodySize
-    if mayBeCopy(channel.outbound.publication) {
+    channel.outbound.hasMarks = ledger.consumes
+    if channel.outbound.hasMarks {
       channel.outbound.bodyHash = KeyedHash(state.key)
       channel.outbound.bodyHash.combine(header.bodySize)
-      for id in [header.messageID, header.correlationID] where !id.isEmpty {
-        channel.outbound.publication.ids.append(hash(id, in: frame))
-      }
-      var table = AMQPTable(entries: header.headers)
-      while channel.outbound.publication.ids.count < Self.idBound, let (_, value) = table.next(in: frame) {
-        if case .string(let text) = value, !text.isEmpty {
-          channel.outbound.publication.ids.append(hash(text, in: frame))
-        }
-      }
+      mark(&channel.outbound.publication.marks, header, in: frame)
     }
     if header.bodySize == 0 { finishPublish(channel, at: at) }
   }
 
+  /// What its properties and headers say of a message, for finding copies.
+  func mark(_ marks: inout MessageMarks, _ header: AMQPContentHeader, in frame: RawSpan) {
+    marks.bodySize = header.bodySize
+    ledger.markReader.property(
+      Mark.Place.messageID, .identity, frame.extracting(header.messageID.range(in: frame)), into: &marks)
+    ledger.markReader.property(
+      Mark.Place.correlation, .correlation, frame.extracting(header.correlationID.range(in: frame)), into: &marks)
+    marks.expires = !header.expiration.isEmpty
+    var whole = KeyedHash(state.key)
+    whole.combine(header.messageID, in: frame)
+    whole.combine(header.correlationID, in: frame)
+    whole.combine(header.timestamp_s ?? 0)
+    var table = AMQPTable(entries: header.headers)
+    var entries = 0
+    while entries < MessageMarks.bound, let (key, value) = table.next(in: frame) {
+      entries += 1
+      switch value {
+      case .string(let value):
+        // Names that the broker itself gives say nothing of the publisher's.
+        if !key.equals("x-first-death-queue", in: frame), !key.equals("x-first-death-exchange", in: frame),
+          !key.equals("x-first-death-reason", in: frame), !key.equals("x-last-death-queue", in: frame),
+          !key.equals("x-last-death-exchange", in: frame), !key.equals("x-last-death-reason", in: frame)
+        {
+          ledger.markReader.header(
+            frame.extracting(key.range(in: frame)), text: frame.extracting(value.range(in: frame)), into: &marks)
+        }
+      case .int(let number):
+        if !key.equals("x-delivery-count", in: frame), !key.equals("x-acquired-count", in: frame) {
+          ledger.markReader.header(frame.extracting(key.range(in: frame)), number: number, into: &marks)
+        }
+      case .array(let items):
+        if key.equals("x-death", in: frame) { marks.history = KeyedHash.hash(items, in: frame, state.key) }
+      default: break
+      }
+    }
+    marks.whole = whole.finish()
+  }
+
+  /// Adds what the body says, once it is complete.
+  func mark(_ marks: inout MessageMarks, content: UInt64) {
+    marks.content = content
+    marks.whole ^= content
+    marks.add(Mark(value: content, place: Mark.Place.content, kind: .content, name: MarkName(rawValue: 0)))
+    ledger.markReader.body(into: &marks)
+  }
+
   func publishBody(_ channel: AMQPChannel, _ bytes: RawSpan, lost: Int, at: Timestamp) {
     guard channel.outbound.state == .content else { return }
-    if channel.outbound.hashed < Self.hashedBytes, bytes.byteCount > 0, mayBeCopy(channel.outbound.publication) {
-      let count = min(Self.hashedBytes - channel.outbound.hashed, bytes.byteCount)
-      channel.outbound.bodyHash.combine(bytes.extracting(first: count))
-      channel.outbound.hashed += count
+    if channel.outbound.hasMarks, bytes.byteCount > 0 {
+      if channel.outbound.hashed < Self.hashedBytes {
+        let count = min(Self.hashedBytes - channel.outbound.hashed, bytes.byteCount)
+        channel.outbound.bodyHash.combine(bytes.extracting(first: count))
+        channel.outbound.hashed += count
+      }
+      channel.outbound.publication.marks.append(bytes)
     }
     let count = UInt64(bytes.byteCount + lost)
     channel.outbound.remaining = count > channel.outbound.remaining ? 0 : channel.outbound.remaining - count
@@ -93,21 +124,20 @@ extension AMQPSession {
   private func finishPublish(_ channel: AMQPChannel, at: Timestamp) {
     channel.outbound.state = .none
     guard channel.phase == .open else { return }
-    if mayBeCopy(channel.outbound.publication) {
-      publishesCopies = true
-    } else {
-      publishes(at: at)
+    if channel.outbound.hasMarks {
+      mark(&channel.outbound.publication.marks, content: channel.outbound.bodyHash.finish())
     }
-    if mayBeCopy(channel.outbound.publication) {
-      channel.outbound.publication.body = channel.outbound.bodyHash.finish()
-    }
+    let mayHoldCopies = ledger.mayHoldCopies(channel.outbound.publication.producer)
     if hasRoomInTransaction(channel) {
+      noteCopies(mayHoldCopies, at: at)
       channel.transaction.append(.publish(channel.outbound.publication))
     } else {
-      ledger.published(channel.outbound.publication, at: at)
+      let isCopy = ledger.published(channel.outbound.publication, at: at)
+      noteCopies(mayHoldCopies || isCopy, at: at)
     }
   }
 
-  /// Header values of one message that are tried as the id of its source.
-  private static var idBound: Int { 32 }
+  private func noteCopies(_ holdsCopies: Bool, at: Timestamp) {
+    if holdsCopies { publishesCopies = true } else { publishes(at: at) }
+  }
 }

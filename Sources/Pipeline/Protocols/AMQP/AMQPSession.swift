@@ -97,9 +97,9 @@ final class AMQPSession: ProtocolSession {
     guard !isClosed, end != .forgotten else { return }
     isClosed = true
     let crashed = client && (end == .finished || end == .reset)
-    for channel in channels.values.sorted(by: { $0.number < $1.number }) {
-      endChannel(channel, crashed ? .crashed : .inOrder, at: at)
-    }
+    let open = channels.values.sorted { $0.number < $1.number }
+    if crashed { ledger.crashes(open.flatMap(\.tags.outstanding), at: at) }
+    for channel in open { endChannel(channel, crashed ? .crashed : .inOrder, at: at) }
     channels.removeAll()
     current = nil
   }
@@ -170,6 +170,7 @@ final class AMQPSession: ProtocolSession {
     let group = ledger.group(AMQPProtocol.self, key: key, name: queue.name, destination: queue.name, cluster: cluster)
     queue.group = group
     ledger.setDeadLetterTarget(queue.deadLetterTarget, of: group)
+    ledger.setDeliveryLimit(queue.declaration?.deliveryLimit, of: group)
     topology.learned()
     serve(group)
     return group
@@ -217,7 +218,9 @@ extension AMQPSession: AMQPFactSink {
     case .channelOpen, .channelCloseOk: closeChannel(number, at: at)
     case .channelClose: closeChannel(number, as: .closedByClient, at: at)
     case .basicPublish, .basicRecoverAsync, .basicGet, .basicConsume, .basicCancel, .basicQos,
-      .queueDeclare, .queueBind, .queueUnbind, .queueDelete, .txSelect, .txCommit, .txRollback:
+      .queueDeclare, .queueBind, .queueUnbind, .queueDelete, .exchangeDeclare, .exchangeBind, .exchangeUnbind,
+      .txSelect,
+      .txCommit, .txRollback:
       // What a client still says on a channel that the server closed is void.
       guard let channel = channel(number), channel.phase == .open else { return }
       clientMethod(method, on: channel, in: frame, at: at)
@@ -244,6 +247,19 @@ extension AMQPSession: AMQPFactSink {
     case .queueUnbind(let bind):
       topology.unbind(
         queue: queueName(bind.queue, channel, in: frame), exchange: bind.exchange.string(in: frame),
+        key: bind.routingKey.string(in: frame))
+    case .exchangeDeclare(let declare):
+      if !declare.passive {
+        topology.declare(
+          exchange: declare.exchange.string(in: frame), type: AMQPTopology.ExchangeType(declare.type, in: frame))
+      }
+    case .exchangeBind(let bind):
+      topology.bind(
+        exchange: bind.destination.string(in: frame), to: bind.source.string(in: frame),
+        key: bind.routingKey.string(in: frame))
+    case .exchangeUnbind(let bind):
+      topology.unbind(
+        exchange: bind.destination.string(in: frame), from: bind.source.string(in: frame),
         key: bind.routingKey.string(in: frame))
     case .queueDelete(let queue, _, _, _): topology.delete(queue: queueName(queue, channel, in: frame))
     case .txSelect: channel.isTransactional = true

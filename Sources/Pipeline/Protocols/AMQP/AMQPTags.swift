@@ -52,6 +52,13 @@ struct AMQPTags {
     return 0
   }
 
+  /// All unsettled deliveries, oldest first.
+  var outstanding: [DeliveryID] {
+    var all: [DeliveryID] = []
+    forEach(.max, multiple: true) { all.append($0) }
+    return all
+  }
+
   /// The unsettled deliveries that an acknowledgement of `tag` would settle; nothing is taken out.
   func forEach(_ tag: UInt64, multiple: Bool, _ body: (DeliveryID) -> Void) {
     guard multiple else {

@@ -9,9 +9,12 @@ final class AMQPTopology {
   private(set) var queues: ContiguousArray<AMQPQueue> = []
   /// Changes whenever something is learned that may change what a destination is.
   private(set) var version: UInt64 = 0
-  private var byName: [String: Int32] = [:]
+  private(set) var byName: [String: Int32] = [:]
   /// Queues by exchange and binding key.
-  private var exchanges: [String: [String: Set<String>]] = [:]
+  private(set) var exchanges: [String: [String: Set<String>]] = [:]
+  /// Types of exchanges, and exchanges that are bound to others, by exchange and binding key, as far as that was declared.
+  private(set) var exchangeTypes: [String: ExchangeType] = [:]
+  private(set) var exchangeBindings: [String: [String: Set<String>]] = [:]
   private var bindingsOf: [String: Set<Binding>] = [:]
   /// Where the search for a queue that may give way goes on.
   private var hand = 0
@@ -97,6 +100,24 @@ final class AMQPTopology {
     learned()
   }
 
+  func declare(exchange: String, type: ExchangeType) {
+    guard exchangeTypes[exchange] != type, exchangeTypes[exchange] != nil || room.take() else { return }
+    exchangeTypes[exchange] = type
+    learned()
+  }
+
+  func bind(exchange destination: String, to source: String, key: String) {
+    guard exchangeBindings[source]?[key]?.contains(destination) != true, room.take() else { return }
+    exchangeBindings[source, default: [:]][key, default: []].insert(destination)
+    learned()
+  }
+
+  func unbind(exchange destination: String, from source: String, key: String) {
+    guard exchangeBindings[source]?[key]?.remove(destination) != nil else { return }
+    room.left += 1
+    learned()
+  }
+
   func unbind(queue: String, exchange: String, key: String) {
     let binding = Binding(exchange: exchange, key: key)
     guard bindingsOf[queue]?.remove(binding) != nil else { return }
@@ -120,21 +141,6 @@ final class AMQPTopology {
     if exchanges[binding.exchange]?[binding.key]?.isEmpty == true { exchanges[binding.exchange]?[binding.key] = nil }
     if exchanges[binding.exchange]?.isEmpty == true { exchanges[binding.exchange] = nil }
     room.left += 1
-  }
-
-  /// The queues that a message to (exchange, key) is known to reach; empty when nothing is known. Without a key: those
-  /// that any key reaches. Binding keys with wildcards count for every key: it is asked only where a dead letter ends up.
-  private func targets(exchange: String, key: String?) -> Set<String> {
-    guard let key else {
-      return (exchanges[exchange] ?? [:]).values.reduce(into: []) { $0.formUnion($1) }
-    }
-    if exchange.isEmpty { return byName[key] == nil ? [] : [key] }
-    var found: Set<String> = []
-    for (binding, queues) in exchanges[exchange] ?? [:]
-    where binding == key || binding.isEmpty || binding.contains("#") || binding.contains("*") {
-      found.formUnion(queues)
-    }
-    return found
   }
 
   /// Where a message rejected from this queue ends.

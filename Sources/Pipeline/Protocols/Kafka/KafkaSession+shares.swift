@@ -239,6 +239,7 @@ extension KafkaState {
     }
     if let oldest {
       oldest.partition.deliveries.remove(oldest.lock.offset)
+      ledger.crashes([oldest.lock.id], at: at)
       ledger.settle(oldest.lock.id, as: .crashed, at: at)
     }
     releaseShares(of: member, at: at)

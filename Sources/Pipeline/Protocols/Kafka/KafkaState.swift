@@ -336,6 +336,7 @@ final class KafkaState: ProtocolState {
   func crash(_ member: KafkaMember, at: Timestamp) {
     if member.wentByItself, !member.isStatic, !member.isStandalone, !member.group.staysOnClose {
       var oldest: (partition: KafkaPartition, offset: Int64, id: DeliveryID)?
+      var inFlight: [DeliveryID] = []
       for place in member.assigned.places.sorted() {
         guard let partition = member.group.partitions[place], partition.member === member,
           let (offset, id) = firstInFlight(of: partition)
@@ -343,14 +344,19 @@ final class KafkaState: ProtocolState {
         if oldest.map({ ledger.delivery(id).at < ledger.delivery($0.id).at }) ?? true {
           oldest = (partition, offset, id)
         }
+        inFlight += partition.deliveries.within(offset...(offset + Self.suspectedOffsets)).map(\.id)
       }
       if let oldest {
+        ledger.crashes(inFlight, at: at)
         ledger.settle(oldest.id, as: .crashed, at: at)
         oldest.partition.deliveries.remove(oldest.offset)
       }
     }
     dismiss(member, at: at)
   }
+
+  /// How far behind the oldest delivery the one may be that a crash was about.
+  private static var suspectedOffsets: Int64 { 255 }
 
   private func firstInFlight(of partition: KafkaPartition) -> (offset: Int64, id: DeliveryID)? {
     while let first = partition.deliveries.first {
