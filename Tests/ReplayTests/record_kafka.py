@@ -503,6 +503,18 @@ def kafka_republished(stage):
     return {"kafka:orders": did}
 
 
+@recording(
+    "librdkafka 2.16, which commits as Confluent's Parallel Consumer does: 90 records over 3 partitions are completed in any order;"
+    " a commit has the offset of the first record that is not done, and in its metadata which ones above it are (BitSetV2 or"
+    " RunLengthV2, base64). The first record is never done, so that all others of its partition are acknowledged by metadata alone")
+def kafka_parallel(stage):
+    stage.publish(90)
+    stage.start_capture()
+    did = stage.consume("parallel", "--count", 90)
+    assert did["acked"] == 89 and did["abandoned"] == 1, did
+    return truth(did)
+
+
 @recording("a member is killed with 20 of 60 committed: the broker finds out by its session timeout, a second one takes the rest",
            topics=("orders:1", "orders.DLT"))
 def kafka_killed(stage):

@@ -44,6 +44,11 @@ extension Ledger {
   /// Its consumer says that it still works on it. It must be live.
   func progress(_ id: DeliveryID, at: Timestamp) { groups[Int(deliveries[id].group)].monitor.progress(at: at) }
 
+  /// Its consumers make progress that no settlement shows.
+  func progress(of id: GroupID, at: Timestamp) {
+    if isCurrent(id) { groups[Int(id.index)].monitor.progress(at: advance(to: at)) }
+  }
+
   /// The protocol's own number for where the delivery was consumed. It must be live.
   func place(of id: DeliveryID) -> Int32 { consumers[deliveries[id].consumer].place }
 
@@ -178,6 +183,8 @@ extension Ledger {
 
   func name(ofProducer producer: Int32) -> String { producers[producer].name }
   func kind(ofProducer producer: Int32) -> DestinationKind { producers[producer].kind }
+  /// Its kind needs no evidence beside it.
+  func isStrong(ofProducer producer: Int32) -> Bool { producers[producer].use.isStrong }
 
   /// Its broker told one of its consumers of an error.
   func countBrokerError(_ error: BrokerError, of id: GroupID) {

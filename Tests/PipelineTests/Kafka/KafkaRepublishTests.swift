@@ -118,6 +118,19 @@ import Testing
     #expect(try bench.counts() == ["delivered": 5, "acked": 4, "requeued": 1, "acked_paired": 1, "returned": 1])
   }
 
+  @Test func `a topic whose name only hints at dead letters needs a second sign`() throws {
+    let (consumer, producer) = start()
+    producer.produce("orders.failed", value: "orders-0@1", headers: [("x-exception", text("ValueError"))])
+    producer.produce("orders.failed", value: "orders-0@2")
+    producer.produce("orders.failed", value: "an event", headers: [("x-exception", text("ValueError"))])
+    producer.produce("orders.failed", headers: KafkaCopies.spring("orders", 0, 4))
+    producer.produce("orders.failed", codec: .gzip, count: 5)
+    consumer.commit("orders-0@10")
+    #expect(try bench.counts() == ["delivered": 10, "acked": 8, "dead_lettered": 2, "acked_paired": 2])
+    #expect(try bench.named() == ["orders-0@1", "orders-0@4"])
+    #expect(bench.ledger.dropped.pairs == 0)
+  }
+
   @Test func `within a transaction it is a retry only once that has committed`() throws {
     let (_, producer) = start()
     for (offset, commits) in [(1, false), (2, true)] {

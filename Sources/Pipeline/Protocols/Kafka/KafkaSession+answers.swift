@@ -53,7 +53,7 @@ extension KafkaSession {
       partition.cursor.missed()
       partition.member?.seeks.cancel(place)
     }
-    guard answer.error == KafkaError.none else { return }
+    guard answer.error == KafkaError.none else { return countError(answer.error, to: "Fetch", of: partition.group) }
     // Where the log has less than was handed over, the topic was made anew, or lost its end.
     if answer.highWatermark >= 0, partition.cursor.answered(), answer.highWatermark < partition.end {
       state.beginAnew(partition, from: position.offset, at: at)

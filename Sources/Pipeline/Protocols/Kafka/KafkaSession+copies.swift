@@ -22,26 +22,26 @@ extension KafkaSession {
     }
     if rules.has(.equalCopy), let source = equal(copy.contents, to: ledger.name(ofProducer: producer)) {
       copy.source = source
-      guard goesBack(source, producer) else {
-        guard let settlement = settlement(of: source, by: producer) else { return false }
+      guard needsSign(source) else {
         copy.rule = .equalCopy
-        copy.settlement = settlement
+        copy.settlement = settlement(by: producer)
         return published(copy, at: at)
       }
-      return republished(record, of: copy, source, namesOrigin: namesOrigin, in: frame, at: at)
+      return equal(record, of: copy, source, namesOrigin: namesOrigin, in: frame, at: at)
     }
     // What it names has ended already, or never came here; or nothing says that it is a copy.
-    if namesOrigin || ledger.kind(ofProducer: producer) == .normal { return false }
+    if namesOrigin || producing.isNormal { return false }
     copy.rule = .countedCopy
     copy.settlement = settlement(by: producer)
     return published(copy, at: at)
   }
 
-  /// A record with equal contents goes back to a topic that its group consumes.
-  private func republished(
+  /// A record with equal contents, where these alone do not make it a copy.
+  private func equal(
     _ record: KafkaRecord, of copy: KafkaTransactions.Copy, _ source: KafkaSource, namesOrigin: Bool, in frame: RawSpan,
     at: Timestamp
   ) -> Bool {
+    guard let settlement = settlement(of: source, by: copy.producer) else { return false }
     var copy = copy
     let rules = state.inferences
     let marks = KafkaTryMarks(record.marks, in: frame, names: &state.headerNames, key: state.key)
@@ -49,7 +49,7 @@ extension KafkaSession {
       RepublishedRecord.tells(marks, before: source.numbers, namesOrigin: namesOrigin)
     {
       copy.rule = .republishedRecord
-      copy.settlement = .requeued
+      copy.settlement = settlement
       return published(copy, at: at)
     }
     guard rules.has(.returnedRecord), ReturnedRecord.tells(source, publishedTo: copy.place) else { return false }
@@ -60,15 +60,19 @@ extension KafkaSession {
   }
 
   /// To a topic that the source's group consumes, under a name that says nothing else; to its own topic, whatever that is called.
-  private func goesBack(_ source: KafkaSource, _ producer: Int32) -> Bool {
-    let topic = Int32(truncatingIfNeeded: producing.place >> 32)
-    if source.partition.place >> 32 == producing.place >> 32 { return ledger.kind(ofProducer: producer) != .retry }
-    return ledger.kind(ofProducer: producer) == .normal && source.partition.group.consumes(topic)
+  private func goesBack(_ source: KafkaSource) -> Bool {
+    if source.partition.place >> 32 == producing.place >> 32 { return true }
+    return producing.isNormal && source.partition.group.consumes(Int32(truncatingIfNeeded: producing.place >> 32))
+  }
+
+  /// A topic whose name alone says what it is for needs no second sign. One called after retries may be its own retry topic.
+  private func needsSign(_ source: KafkaSource) -> Bool {
+    producing.isNormal || goesBack(source) && producing.producer.map { ledger.kind(ofProducer: $0) != .retry } ?? true
   }
 
   /// How a copy ends that source; nil: not at all, the record was passed on.
   private func settlement(of source: KafkaSource, by producer: Int32) -> Settlement? {
-    if goesBack(source, producer) { return .requeued }
+    if goesBack(source) { return .requeued }
     return ledger.kind(ofProducer: producer) == .normal ? nil : settlement(by: producer)
   }
 
@@ -125,6 +129,7 @@ extension KafkaSession {
     let topic = Int32(truncatingIfNeeded: copy.place >> 32)
     let goesBack = group.consumes(topic)
     guard goesBack || process.groups.contains(where: { $0.consumes(topic) }) else { return }
+    if goesBack { ledger.learn(producer: copy.producer, returnsTo: GroupKey.kafka(group: group.name), .consumed) }
     let next = FollowedCopy.Try(message: delivery.message, attempt: delivery.attempt &+ 1)
     let forgotten = state.republished.publish(copy.contents, for: goesBack ? group.salt : 0, next)
     if forgotten > 0 { ledger.drop(\.pairs, UInt64(forgotten)) }

@@ -7,7 +7,7 @@ extension KafkaSession {
     var producer: Int32?
     var place: KafkaPlace = 0
     var mayHoldCopies = false
-    /// Its name does not say that it holds copies: only the process's own group consumes it.
+    /// Its name alone does not say that it holds copies.
     var isNormal = false
     /// The request belongs to a transaction.
     var isTransactional = false
@@ -43,14 +43,15 @@ extension KafkaSession {
       ledger.producer(filedUnder: filed, version: 0)
       ?? ledger.file(
         .init(
-          system: .kafka, destination: entry.name, process: process.id, use: .init(kind: entry.kind), name: entry.name,
-          isNamed: true), under: filed)
+          system: .kafka, destination: entry.name, process: process.id, use: state.topics.use(of: place),
+          name: entry.name, isNamed: true), under: filed)
     producing.producer = producer
     producing.place = place
+    producing.isNormal = ledger.kind(ofProducer: producer) == .normal || !ledger.isStrong(ofProducer: producer)
     // Copies may also go back to where they are consumed.
-    producing.isNormal = !ledger.mayHoldCopies(producer)
     let topic = Int32(truncatingIfNeeded: place >> 32)
-    producing.mayHoldCopies = !producing.isNormal || process.groups.contains { !$0.isForeign && $0.consumes(topic) }
+    producing.mayHoldCopies =
+      ledger.mayHoldCopies(producer) || process.groups.contains { !$0.isForeign && $0.consumes(topic) }
     if producing.mayHoldCopies { process.publishesCopies = true }
   }
 

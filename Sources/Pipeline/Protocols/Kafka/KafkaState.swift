@@ -131,6 +131,8 @@ final class KafkaState: ProtocolState {
       KafkaProtocol.self, key: GroupKey.kafka(group: group.name), name: group.name, destination: nil,
       cluster: group.cluster)
     group.id = id
+    for error in group.earlyErrors { ledger.countBrokerError(error, of: id) }
+    group.earlyErrors.removeAll()
     return id
   }
 
@@ -358,7 +360,7 @@ final class KafkaState: ProtocolState {
   /// How far behind the oldest delivery the one may be that a crash was about.
   private static var suspectedOffsets: Int64 { 255 }
 
-  private func firstInFlight(of partition: KafkaPartition) -> (offset: Int64, id: DeliveryID)? {
+  func firstInFlight(of partition: KafkaPartition) -> (offset: Int64, id: DeliveryID)? {
     while let first = partition.deliveries.first {
       if ledger.isLive(first.id), !ledger.isPaired(first.id) { return first }
       _ = partition.deliveries.removeFirst()

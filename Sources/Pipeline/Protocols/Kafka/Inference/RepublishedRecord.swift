@@ -1,7 +1,7 @@
 /// `republished_record`
 ///
 /// - Concludes: the record was published to a topic that its own group consumes, to be tried again: its delivery ends as
-///   `requeued`.
+///   `requeued`. Or to a topic whose name only hints at dead letters or retries (`orders.failed`): it ends as those.
 /// - Evidence: the contents equal those of a delivery (`EqualCopy`), and a second sign says that this one failed: a header that
 ///   counts tries has grown, an unknown small number in a header is one higher than the source's, a header names an error or a
 ///   delay, or the headers name where the record came from first.

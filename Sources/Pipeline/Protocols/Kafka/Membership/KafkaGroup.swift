@@ -30,6 +30,10 @@ final class KafkaGroup {
   var isShare = false
   /// Its members stop without leaving.
   var staysOnClose = false
+  /// Members that lost what they were working on.
+  var exceeded = ExceededPoll()
+  /// What brokers refused before it consumed anything.
+  var earlyErrors: [BrokerError] = []
   /// In the ledger; nil until it consumes something.
   var id: GroupID?
   /// Of the partition that a commit acknowledged something of last.
