@@ -490,6 +490,31 @@ def kafka_aiokafka_two_members(stage):
     return truth(*did)
 
 
+@recording(
+    "librdkafka 2.16; 40 records, of which 8 succeed at once. Each failure of the others publishes an equal record to the same topic"
+    " and commits the failed one. 8 fail twice and carry x-retry-count; 8 fail three times and carry x-exception; 8 fail three"
+    " times and carry a header `tour` that grows by one; 8 fail twice without a mark, so that their retries are `returned`", topics=("orders:2",))
+def kafka_republished(stage):
+    where = ("--topic", "orders", "--group", "orders")
+    stage.told(stage.spawn("kafka_republish_client.py", *where, "--publish", "40"))
+    stage.start_capture()
+    did = stage.told(stage.spawn("kafka_republish_client.py", *where, "--count", "120"))
+    assert did["requeued"] == 64 and did["returned"] == 16, did
+    return {"kafka:orders": did}
+
+
+@recording(
+    "librdkafka 2.16, which commits as Confluent's Parallel Consumer does: 90 records over 3 partitions are completed in any order;"
+    " a commit has the offset of the first record that is not done, and in its metadata which ones above it are (BitSetV2 or"
+    " RunLengthV2, base64). The first record is never done, so that all others of its partition are acknowledged by metadata alone")
+def kafka_parallel(stage):
+    stage.publish(90)
+    stage.start_capture()
+    did = stage.consume("parallel", "--count", 90)
+    assert did["acked"] == 89 and did["abandoned"] == 1, did
+    return truth(did)
+
+
 @recording("a member is killed with 20 of 60 committed: the broker finds out by its session timeout, a second one takes the rest",
            topics=("orders:1", "orders.DLT"))
 def kafka_killed(stage):

@@ -44,6 +44,11 @@ extension Ledger {
   /// Its consumer says that it still works on it. It must be live.
   func progress(_ id: DeliveryID, at: Timestamp) { groups[Int(deliveries[id].group)].monitor.progress(at: at) }
 
+  /// Its consumers make progress that no settlement shows.
+  func progress(of id: GroupID, at: Timestamp) {
+    if isCurrent(id) { groups[Int(id.index)].monitor.progress(at: advance(to: at)) }
+  }
+
   /// The protocol's own number for where the delivery was consumed. It must be live.
   func place(of id: DeliveryID) -> Int32 { consumers[deliveries[id].consumer].place }
 
@@ -145,6 +150,11 @@ extension Ledger {
     }
   }
 
+  /// Of an acknowledged delivery: its consumer published an equal message to where it came from, and nothing says that it failed.
+  func countReturned(of id: GroupID, _ partition: Int32) {
+    if isCurrent(id) { groups[Int(id.index)].count(partition) { $0.returned += 1 } }
+  }
+
   /// One of those was a delivery after all.
   func takeBackRefetched(of id: GroupID, _ partition: Int32) {
     groups[Int(id.index)].count(partition) { if $0.refetched > 0 { $0.refetched -= 1 } }
@@ -181,6 +191,8 @@ extension Ledger {
 
   func name(ofProducer producer: Int32) -> String { producers[producer].name }
   func kind(ofProducer producer: Int32) -> DestinationKind { producers[producer].kind }
+  /// Its kind needs no evidence beside it.
+  func isStrong(ofProducer producer: Int32) -> Bool { producers[producer].use.isStrong }
 
   /// Its broker told one of its consumers of an error.
   func countBrokerError(_ error: BrokerError, of id: GroupID) {

@@ -90,7 +90,8 @@ final class KafkaBench {
       "delivered": totals.delivered, "redelivered": totals.redelivered, "acked": totals.acked,
       "acked_paired": totals.ackedPaired, "requeued": totals.requeued, "rejected": totals.rejected,
       "dead_lettered": totals.deadLettered, "crashed": totals.crashed, "abandoned": totals.abandoned,
-      "expired": totals.expired, "refetched": totals.refetched, "duplicates": totals.duplicates,
+      "expired": totals.expired, "refetched": totals.refetched, "returned": totals.returned,
+      "duplicates": totals.duplicates,
       "commit_failures": totals.commitFailures, "rebalances": totals.rebalances, "skewed": totals.skewed,
       "in_flight": UInt64(group.inFlight),
     ]

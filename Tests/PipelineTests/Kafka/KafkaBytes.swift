@@ -68,10 +68,12 @@ enum KafkaBytes {
     body += key.map { varint($0.count) + $0 } ?? varint(-1)
     body += value.map { varint($0.count) + $0 } ?? varint(-1)
     body += varint(headers.count)
-    for (name, content) in headers {
-      body += varint(name.utf8.count) + Array(name.utf8) + (content.map { varint($0.count) + $0 } ?? varint(-1))
-    }
+    for (name, content) in headers { body += header(name, content) }
     return varint(body.count) + body
+  }
+
+  static func header(_ name: String, _ content: [UInt8]?) -> [UInt8] {
+    varint(name.utf8.count) + Array(name.utf8) + (content.map { varint($0.count) + $0 } ?? varint(-1))
   }
 
   /// What ends a transaction: 0 aborts it, 1 commits it.

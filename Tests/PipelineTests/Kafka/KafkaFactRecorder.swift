@@ -68,13 +68,18 @@ final class KafkaFactRecorder: KafkaFactSink {
       var all: [String] = []
       subscription.forEachTopic(in: frame.span.bytes) { all.append(quote($0, frame)) }
       return "[" + all.joined(separator: " ") + "]"
+    case var marks as KafkaRecordMarks where !marks.headers.isEmpty:
+      // Where all headers lie says nothing to a reader; what they say is in the other fields.
+      (marks.headers, marks.headerCount) = (.empty, 0)
+      return describe(marks, frame)
     case let marks as KafkaRecordMarks where marks == KafkaRecordMarks(): return "-"
     default: break
     }
     let mirror = Mirror(reflecting: value)
     switch mirror.displayStyle {
     case .struct:
-      return "(" + mirror.children.map { field($0.label, $0.value, frame) }.joined(separator: ", ") + ")"
+      let told = mirror.children.filter { $0.label != "headers" && $0.label != "headerCount" }
+      return "(" + told.map { field($0.label, $0.value, frame) }.joined(separator: ", ") + ")"
     case .optional: return mirror.children.first.map { describe($0.value, frame) } ?? "nil"
     default: return "\(value)"
     }

@@ -173,15 +173,19 @@ final class KafkaLink {
       record.offset = offset
       record.timestamp_ms = made_ms
       if detail.contains(.hashes) { record.valueHash = KafkaBench.hash(got.value ?? KafkaGot.value(got.spot, offset)) }
-      for (name, value) in got.marks { note(name, value, in: &record.marks) }
+      note(got.marks, in: &record.marks)
       say(.record(record))
     }
   }
 
-  private func note(_ name: String, _ value: [UInt8], in marks: inout KafkaRecordMarks) {
-    let (key, content) = (text(name), bench.text(value))
-    let frame = bench.frame
-    _ = marks.note(key, content, in: frame.span.bytes)
+  private func note(_ headers: [(String, [UInt8])], in marks: inout KafkaRecordMarks) {
+    for (name, value) in headers {
+      let (key, content) = (text(name), bench.text(value))
+      let frame = bench.frame
+      _ = marks.note(key, content, in: frame.span.bytes)
+    }
+    marks.headers = bench.text(headers.flatMap(KafkaBytes.header))
+    marks.headerCount = Int32(headers.count)
   }
 
   // MARK: Groups
@@ -204,7 +208,7 @@ final class KafkaLink {
     say(.syncGroupAnswered(membership, protocolType: text(type), assignment: assignment, error: 0))
   }
 
-  /// What a member can do, as its JoinGroup lists it.
+  /// What a member can do.
   func protocols(_ group: String, _ member: String, _ names: [String]) {
     request(.joinGroup)
     let join = KafkaJoin(
@@ -233,9 +237,9 @@ final class KafkaLink {
     say(.heartbeatAnswered(membership(group, member, generation), error: error))
   }
 
-  func leave(_ group: String, _ member: String) {
+  func leave(_ group: String, _ member: String, reason: String = "") {
     request(.leaveGroup)
-    say(.leaveGroupRequested(membership(group, member, -1)))
+    say(.leaveGroupRequested(membership(group, member, -1), reason: text(reason)))
     say(.leaveGroupAnswered(membership(group, member, -1), error: 0, memberError: 0))
   }
 
@@ -268,17 +272,19 @@ final class KafkaLink {
   /// With a producer: within its transaction.
   func commit(
     _ group: String, _ member: String, generation: Int32, _ positions: [String], error: Int16 = 0,
-    errors: [Int16] = [], producer: Int64? = nil
+    errors: [Int16] = [], producer: Int64? = nil, metadata: String = "", meanwhile: () -> Void = {}
   ) {
     request(producer == nil ? .offsetCommit : .txnOffsetCommit)
     let membership = membership(group, member, generation)
     let transaction = producer.map { text("transaction-\($0)") } ?? .empty
     let all = positions.map { position in
       let spot = KafkaSpot(position)
-      return KafkaPosition(topic: topic(spot), partition: spot.partition, offset: spot.first, leaderEpoch: -1)
+      return KafkaPosition(
+        topic: topic(spot), partition: spot.partition, offset: spot.first, leaderEpoch: -1, metadata: text(metadata))
     }
     say(.offsetCommitRequested(membership, transactionalID: transaction))
     for one in all { say(.offsetCommitPositionRequested(membership, transactionalID: transaction, one)) }
+    during(meanwhile)
     bench.step()
     for (i, one) in all.enumerated() {
       say(
@@ -369,9 +375,7 @@ final class KafkaLink {
         var record = KafkaRecord.none
         record.offset = i
         record.valueHash = KafkaBench.hash(value)
-        for (name, content) in headers {
-          note(name, content, in: &record.marks)
-        }
+        note(headers, in: &record.marks)
         say(.record(record))
       }
     }

@@ -26,7 +26,10 @@ struct MarkName: OptionSet, BitwiseCopyable {
     }
     func has(_ parts: [StaticString]) -> Bool { parts.contains { Self.contains(lower, $0) } }
     var found: MarkName = []
-    if has(Self.limits) || has(Self.others) { found.insert(.otherNumber) }
+    // `retry_at` is a moment, `x-attempts` is none.
+    let end = lower.suffix(3)
+    let isMoment = end.elementsEqual("_at".utf8) || end.elementsEqual("-at".utf8)
+    if isMoment || has(Self.limits) || has(Self.others) { found.insert(.otherNumber) }
     if !found.contains(.otherNumber), has(Self.counters) {
       found.insert(.counter)
       if Self.contains(lower, "attempt") { found.insert(.countsFromOne) }
@@ -54,9 +57,7 @@ struct MarkName: OptionSet, BitwiseCopyable {
   private static let longest = 64
   private static let counters: [StaticString] = ["retr", "redeliver", "attempt", "tries", "failures", "delivery-count"]
   private static let limits: [StaticString] = [
-    "max", "limit", "timeout", "interval", "backoff", "policy", "after", "on_error", "delay", "wait", "until", "_at",
-    "-at",
-    "time",
+    "max", "limit", "timeout", "interval", "backoff", "policy", "after", "on_error", "delay", "wait", "until", "time",
   ]
   private static let others: [StaticString] = [
     "page", "offset", "version", "seq", "index", "step", "part", "chunk", "hop", "depth", "priority", "shard", "size",

@@ -19,6 +19,8 @@ package struct KafkaPosition: Hashable, Sendable {
   package var partition: Int32
   package var offset: Int64
   package var leaderEpoch: Int32
+  /// What the client keeps with a committed offset; only where a commit is answered.
+  package var metadata = Text.empty
 }
 
 package struct KafkaFetchRequest: Hashable, Sendable {

@@ -76,7 +76,7 @@ package enum KafkaFact: Sendable {
   case syncGroupAnswered(KafkaMembership, protocolType: Text, assignment: KafkaAssignment, error: Int16)
   case heartbeatAnswered(KafkaMembership, error: Int16)
   /// Once for every member.
-  case leaveGroupRequested(KafkaMembership)
+  case leaveGroupRequested(KafkaMembership, reason: Text)
   case leaveGroupAnswered(KafkaMembership, error: Int16, memberError: Int16)
   /// ConsumerGroupHeartbeat, ShareGroupHeartbeat, StreamsGroupHeartbeat: `exchange.key` tells. The generation is the
   /// member's epoch; 0 joins, −1 leaves, −2 leaves for a while (static member).

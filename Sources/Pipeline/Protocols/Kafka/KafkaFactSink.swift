@@ -17,6 +17,8 @@ package protocol KafkaFactSink: AnyObject {
   /// The same, where zeroes would say something: a SASL token without Kafka's headers would be a request, an unknown
   /// header's value a number.
   func masked(_ bytes: Range<Int>)
+  /// Whether a header of a record that says nothing known here is left as it is. `true`: it is not told to `masked`.
+  func keepsHeader(_ name: Text, _ value: Text, in span: RawSpan) -> Bool
   /// A record's key or value begins, to be hashed: `.hashes` is in `detail`. It is withheld as well.
   func contentBegins(_ bytes: Range<Int>)
   /// All bytes of the last `contentBegins` were seen.
@@ -26,6 +28,7 @@ package protocol KafkaFactSink: AnyObject {
 extension KafkaFactSink {
   package func withheld(_ bytes: Range<Int>) {}
   package func masked(_ bytes: Range<Int>) {}
+  package func keepsHeader(_ name: Text, _ value: Text, in span: RawSpan) -> Bool { true }
   package func contentBegins(_ bytes: Range<Int>) {}
   package func contentEnded(hash: UInt64) {}
 

@@ -50,7 +50,7 @@ extension KafkaMessageReader {
         membership, protocolType: self[.protocolType], assignment: KafkaAssignment(bytes: self[.assignment]),
         error: int16(.error))
     case .heartbeatAnswered: .heartbeatAnswered(membership, error: int16(.error))
-    case .leaveGroupRequested: .leaveGroupRequested(membership)
+    case .leaveGroupRequested: .leaveGroupRequested(membership, reason: self[.reason])
     case .leaveGroupAnswered:
       .leaveGroupAnswered(membership, error: int16(.error), memberError: int16(.partitionError))
     default: nil

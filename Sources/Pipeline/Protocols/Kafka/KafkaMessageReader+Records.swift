@@ -169,13 +169,13 @@ extension KafkaMessageReader {
       return nil
     }
     var at = i
-    guard let length = signed(bytes, &at, 5), length >= 0, length <= Int64(records.batchLeft &- (at &- i)) else {
-      return nil
-    }
+    guard let length = KafkaVarint.signed(bytes, &at, 5), length >= 0,
+      length <= Int64(records.batchLeft &- (at &- i))
+    else { return nil }
     records.recordLeft = Int(length) &+ (at &- i)
     at &+= 1
-    guard let timestamp = signed(bytes, &at, 10), let offset = signed(bytes, &at, 5), let key = signed(bytes, &at, 5),
-      key >= -1, at &- i &+ Int(max(0, key)) <= records.recordLeft
+    guard let timestamp = KafkaVarint.signed(bytes, &at, 10), let offset = KafkaVarint.signed(bytes, &at, 5),
+      let key = KafkaVarint.signed(bytes, &at, 5), key >= -1, at &- i &+ Int(max(0, key)) <= records.recordLeft
     else { return nil }
     records.record = .none
     records.record.offset = records.batch.baseOffset &+ offset
@@ -183,12 +183,6 @@ extension KafkaMessageReader {
     records.record.timestamp_ms = records.batch.isLogAppendTime ? base : base &+ timestamp
     records.record.keySize_bytes = Int32(truncatingIfNeeded: key)
     return (at &- i, Int(max(0, key)))
-  }
-
-  private func signed(_ bytes: RawSpan, _ at: inout Int, _ limit: Int) -> Int64? {
-    guard case .value(let value, let size) = KafkaVarint.read(bytes, at: at, limit: limit) else { return nil }
-    at &+= size
-    return KafkaVarint.zigzag(value)
   }
 
   private mutating func tookOfRecord(_ count: Int, _ i: inout Int) {
@@ -252,7 +246,7 @@ extension KafkaMessageReader {
     let wanted = min(records.recordLeft, 5)
     guard bytes.byteCount &- i >= wanted else { return want(wanted, i) }
     var at = i
-    guard let length = signed(bytes, &at, 5), length >= -1,
+    guard let length = KafkaVarint.signed(bytes, &at, 5), length >= -1,
       at &- i &+ Int(max(0, length)) <= records.recordLeft
     else { return breakBatch(i, into: sink) }
     records.record.valueSize_bytes = Int32(truncatingIfNeeded: length)
@@ -278,26 +272,27 @@ extension KafkaMessageReader {
     guard bytes.byteCount &- i >= size else { return want(size, i) }
     let headers = bytes.extracting(unchecked: 0..<i &+ size)
     var at = i
-    guard let count = signed(headers, &at, 5), count >= 0, count <= size else { return breakBatch(i, into: sink) }
+    guard let count = KafkaVarint.signed(headers, &at, 5), count >= 0, count <= size else {
+      return breakBatch(i, into: sink)
+    }
+    let first = at
     for _ in 0..<count {
-      guard let key = text(headers, &at), let value = text(headers, &at) else { return breakBatch(i, into: sink) }
-      if !records.record.marks.note(key, value, in: headers) {
+      guard let key = KafkaVarint.bytes(headers, &at), let value = KafkaVarint.bytes(headers, &at) else {
+        return breakBatch(i, into: sink)
+      }
+      if !records.record.marks.note(key, value, in: headers), !sink.keepsHeader(key, value, in: headers) {
         let start = frameEnd &- left &+ Int(value.offset) &- i
         sink.masked(start..<start &+ Int(value.count))
       }
+    }
+    if count > 0 {
+      records.record.marks.headers = Text(offset: UInt32(truncatingIfNeeded: first), count: UInt32(at &- first))
+      records.record.marks.headerCount = Int32(truncatingIfNeeded: count)
     }
     withhold(size, after: at &- i, into: sink)
     endRecord(in: headers, into: sink)
     tookOfRecord(size, &i)
     return i
-  }
-
-  private func text(_ bytes: RawSpan, _ at: inout Int) -> Text? {
-    guard let length = signed(bytes, &at, 5), length >= -1, Int(max(0, length)) <= bytes.byteCount &- at else {
-      return nil
-    }
-    defer { at &+= Int(max(0, length)) }
-    return Text(offset: UInt32(truncatingIfNeeded: at), count: UInt32(max(0, length)))
   }
 
   private mutating func endRecord(in span: RawSpan, into sink: some KafkaFactSink) {

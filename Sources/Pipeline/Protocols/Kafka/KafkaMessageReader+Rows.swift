@@ -1,5 +1,12 @@
 /// Rows of a request that its answer's rows are matched with: positions of a commit, acknowledgements of a share group.
 extension KafkaMessageReader {
+  /// Metadata that would take too much room is left out.
+  mutating func isLeftOut(_ op: KafkaOp, _ count: Int) -> Bool {
+    guard op.slot == KafkaText.metadata.rawValue, kept.count &+ count > Self.keptLimit else { return false }
+    leaveOut(.metadata)
+    return true
+  }
+
   /// The request is read again: what its answer needs of it.
   mutating func note(_ event: KafkaEvent) {
     switch event {
@@ -13,7 +20,7 @@ extension KafkaMessageReader {
         Row(
           topic: topic, partition: partition, offset: isCommit ? self[.committedOffset] : self[.firstOffset],
           lastOffset: self[.lastOffset], leaderEpoch: int32(.committedLeaderEpoch),
-          types: isCommit ? .empty : self[.acknowledgeTypes]))
+          types: isCommit ? self[.metadata] : self[.acknowledgeTypes]))
     default: break
     }
   }
@@ -27,7 +34,8 @@ extension KafkaMessageReader {
         .offsetCommitAnswered(
           membership, transactionalID: self[.transactionalID], producerID: self[.producerID],
           KafkaPosition(
-            topic: topic, partition: partition, offset: row?.offset ?? -1, leaderEpoch: row?.leaderEpoch ?? -1),
+            topic: topic, partition: partition, offset: row?.offset ?? -1, leaderEpoch: row?.leaderEpoch ?? -1,
+            metadata: row?.types ?? .empty),
           error: int16(.partitionError)),
         sink)
     case .acknowledgedPartition, .sharePartitionAnswered:

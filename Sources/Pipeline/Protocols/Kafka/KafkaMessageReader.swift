@@ -55,6 +55,7 @@ struct KafkaMessageReader: ~Copyable {
     var offset: Int64
     var lastOffset: Int64
     var leaderEpoch: Int32
+    /// Of an acknowledgement its types, of a commit its metadata.
     var types: Text
     var isAnswered = false
   }
@@ -72,6 +73,7 @@ struct KafkaMessageReader: ~Copyable {
 
   subscript(number: KafkaNumber) -> Int64 { numbers[Int(number.rawValue)] }
   subscript(text: KafkaText) -> Text { texts[Int(text.rawValue)] }
+  mutating func leaveOut(_ text: KafkaText) { texts[Int(text.rawValue)] = .empty }
 
   /// Forgets the last message's values.
   mutating func reset() {
@@ -332,7 +334,7 @@ struct KafkaMessageReader: ~Copyable {
       return false
     }
     let count = max(0, length.value)
-    guard op.slot != KafkaOp.nowhere else {
+    guard op.slot != KafkaOp.nowhere, !isLeftOut(op, count) else {
       take(length.size, &i)
       skipping = count
       // Names may be read by anybody; other bytes that are not needed are tokens, or what users tell each other.

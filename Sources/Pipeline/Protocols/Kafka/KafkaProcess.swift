@@ -9,7 +9,7 @@ final class KafkaProcess {
   var cluster: ClusterID?
   /// Records that were handed over to it.
   var recordsRead = 0
-  /// Some of it to dead-letter or retry topics.
+  /// Some of it to dead-letter or retry topics, or to topics that it consumes itself.
   var publishesCopies = false
   /// Its latest transaction that was aborted, until records come that were asked for later.
   var aborted: AbortedTransaction?
@@ -19,9 +19,9 @@ final class KafkaProcess {
   private(set) var bodies: [UInt64: KafkaSource] = [:]
 
   /// Past the bound all begin anew: copies follow their sources soon.
-  func noteBody(_ body: UInt64, _ partition: KafkaPartition, _ offset: Int64) {
+  func noteBody(_ body: UInt64, _ source: KafkaSource) {
     if bodies.count >= Self.bodyBound { bodies.removeAll(keepingCapacity: true) }
-    bodies[body ^ partition.group.salt] = KafkaSource(partition: partition, offset: offset)
+    bodies[body ^ source.partition.group.salt] = source
   }
 
   func lastDelivery(of body: UInt64, in group: KafkaGroup) -> KafkaSource? { bodies[body ^ group.salt] }

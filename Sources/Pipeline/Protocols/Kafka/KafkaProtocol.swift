@@ -1,7 +1,7 @@
 /// Kafka's protocol, as its brokers and those that are compatible speak it.
 enum KafkaProtocol: BrokerProtocol {
   static var system: MessagingSystem { .kafka }
-  static let attemptSources = ["seek_back", "delivery_count", "retry_headers"]
+  static let attemptSources = ["seek_back", "delivery_count", "retry_headers", "copies"]
   static let delaySources = ["LogAppendTime", "CreateTime"]
   static func matcher() -> any ProtocolMatcher { KafkaMatcher() }
   static func state(key: KeyedHash.Key, ledger: Ledger) -> any ProtocolState { KafkaState(key: key, ledger: ledger) }
@@ -21,6 +21,16 @@ extension AttemptSource {
   static let shareCount = AttemptSource(rawValue: 2)
   /// What a retry topic's headers count.
   static let retryHeader = AttemptSource(rawValue: 4)
+  /// Copies that the target published.
+  static let ownCopies = AttemptSource(rawValue: 8)
+}
+
+extension Arrival {
+  /// The record had come to this try before it was published to where it is consumed now; retries there count on.
+  mutating func isTried(_ attempt: Int32, by source: AttemptSource) {
+    self.attempt = Int32(clamping: Int64(self.attempt ?? 1) + Int64(attempt) - 1)
+    attemptSource = source
+  }
 }
 
 extension DelaySource {

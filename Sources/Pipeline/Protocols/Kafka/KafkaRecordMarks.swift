@@ -3,6 +3,7 @@
 /// - Spring's `DeadLetterPublishingRecoverer`: `kafka_dlt-original-…`, on retry topics `kafka_original-…`; text, and
 ///   numbers as big-endian int32 and int64. `retry_topic-attempts` is an int32, one byte in old versions.
 /// - Connect (KIP-298): `__connect.errors.…`, all text. Share groups' dead letters (KIP-1191): `__dlq.errors.…`.
+/// - Repid and others: `x-original-…`, all text.
 /// - W3C Trace Context: `traceparent`.
 package struct KafkaRecordMarks: Hashable, Sendable {
   /// Slices of the span that the record came with.
@@ -19,6 +20,9 @@ package struct KafkaRecordMarks: Hashable, Sendable {
   package var dueAt_ms: Int64 = -1
   /// There were more headers than are read.
   package var areCut = false
+  /// All headers, one behind the other: each a name and a value, with their lengths before them.
+  package var headers = Text.empty
+  package var headerCount: Int32 = 0
 
   package init() {}
 
@@ -44,6 +48,9 @@ package struct KafkaRecordMarks: Hashable, Sendable {
       } else {
         return false
       }
+    case UInt8(ascii: "x"):
+      guard let start = name.end(of: "x-original-") else { return false }
+      return noteSource(name.extracting(droppingFirst: start), value, span)
     case UInt8(ascii: "t"):
       guard name.equals("traceparent") else { return false }
       traceparent = value

@@ -1,5 +1,6 @@
 /// One Kafka connection's bytes as a recording may keep them: contents of records, headers that say nothing known,
 /// credentials and every byte that can't be placed become zeroes (where these would say something: 0xff), lengths stay.
+/// Numbers below 100 in headers are kept, since they may count tries.
 ///
 /// - The last eight bytes of a key or value (all of a shorter one) become its keyed hash, so that equal ones stay equal,
 ///   which tells whose dead letter a copy is. Records in compressed batches are zeroed as a whole: nothing is read there.
@@ -136,6 +137,10 @@ private final class WithheldFinder: KafkaFactSink {
 
   func masked(_ bytes: Range<Int>) {
     if !bytes.isEmpty { side.withheld.append((bytes, 0xff)) }
+  }
+
+  func keepsHeader(_ name: Text, _ value: Text, in span: RawSpan) -> Bool {
+    KafkaTryMarks.mayCount(name, value, in: span)
   }
 
   func contentBegins(_ bytes: Range<Int>) { side.contentBegins(bytes) }

@@ -116,7 +116,7 @@ extension KafkaSchema {
           [
             .string("MemberId", .member),
             .string("GroupInstanceId", .instance),
-            .string("Reason", from: 5),
+            .string("Reason", from: 5, .reason),
             .emit(.leaveGroupRequested),
           ]),
       ],

@@ -53,7 +53,7 @@ extension KafkaSession {
       partition.cursor.missed()
       partition.member?.seeks.cancel(place)
     }
-    guard answer.error == KafkaError.none else { return }
+    guard answer.error == KafkaError.none else { return countError(answer.error, to: "Fetch", of: partition.group) }
     // Where the log has less than was handed over, the topic was made anew, or lost its end.
     if answer.highWatermark >= 0, partition.cursor.answered(), answer.highWatermark < partition.end {
       state.beginAnew(partition, from: position.offset, at: at)
@@ -144,15 +144,19 @@ extension KafkaSession {
     }
   }
 
-  func fetchedRecord(_ record: KafkaRecord, at: Timestamp) {
+  func fetchedRecord(_ record: KafkaRecord, in frame: RawSpan, at: Timestamp) {
     followTopics()
     guard let batch = fetching.batch, let partition = fetching.partition else { return }
     fetching.body = EqualCopy.contents(record)
     fetching.marks = record.marks
+    if record.marks.headerCount > 0 {
+      fetching.tries = KafkaTryMarks(record.marks, in: frame, names: &state.headerNames, key: state.key)
+    }
     handOver(
       record.offset, to: partition, batch.isLogAppendTime ? batch.maxTimestamp_ms : record.timestamp_ms,
       isLogAppendTime: batch.isLogAppendTime, at: at)
     fetching.marks = nil
+    if record.marks.headerCount > 0 { fetching.tries = KafkaTryMarks() }
     fetching.body = 0
     pass(record.offset, partition)
     // The batch's end may lie behind its last record.
@@ -204,9 +208,11 @@ extension KafkaSession {
     var arrival = arrival(offset, of: partition, in: group, at: at)
     arrival.body = fetching.body
     if let marks = fetching.marks {
-      if marks.attempts > 1 {
-        arrival.attempt = Int32(clamping: Int64(arrival.attempt ?? 1) + Int64(marks.attempts) - 1)
-        arrival.attemptSource = .retryHeader
+      let told = max(marks.attempts, fetching.tries.attempt)
+      if told > 1 { arrival.isTried(told, by: .retryHeader) }
+      if fetching.body != 0, let another = anotherTry(offset, of: partition) {
+        arrival.message = another.message
+        if another.attempt > max(1, told) { arrival.isTried(another.attempt - max(1, told) + 1, by: .ownCopies) }
       }
       // A retry topic's consumer waits on purpose until the message is due.
       if marks.dueAt_ms > 0, enqueued_ms > 0, marks.dueAt_ms > enqueued_ms {
@@ -225,8 +231,21 @@ extension KafkaSession {
       _ = partition.deliveries.removeFirst()
     }
     partition.deliveries.insert(offset, id)
-    if fetching.body != 0 { process.noteBody(fetching.body, partition, offset) }
+    if fetching.body != 0 {
+      process.noteBody(
+        fetching.body, KafkaSource(partition: partition, offset: offset, numbers: fetching.tries.numbers))
+    }
     if offset >= partition.seenThrough { partition.seenThrough = offset + 1 }
+  }
+
+  /// `FollowedCopy`: what the record is another try of; nil if of none that is known.
+  private func anotherTry(_ offset: Int64, of partition: KafkaPartition) -> FollowedCopy.Try? {
+    if let known = partition.tries[offset] { return known }
+    guard !state.republished.isEmpty, offset >= partition.seenThrough else { return nil }
+    var found = state.republished.take(fetching.body, by: partition.group.salt)
+    if found == nil { found = state.republished.take(fetching.body, by: 0) }
+    if let found, partition.tries.count < KafkaPartition.awaitedBound { partition.tries[offset] = found }
+    return found
   }
 
   func arrival(

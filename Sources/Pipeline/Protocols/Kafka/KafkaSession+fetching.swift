@@ -21,6 +21,7 @@ extension KafkaSession {
     /// Of the record that is being handed over.
     var body: UInt64 = 0
     var marks: KafkaRecordMarks?
+    var tries = KafkaTryMarks()
     var isLogAppendTime = false
     /// A broker that replicates, no consumer.
     var isReplica = false
@@ -236,6 +237,7 @@ extension KafkaSession {
     // Counted when the copy came.
     arrival.isDuplicate = false
     if let failed {
+      arrival.message = failed.message
       arrival.body = failed.body
       let attempts = Int64(failed.attempt) + (partition.seekBacks[offset] == nil ? 0 : 1)
       arrival.attempt = max(arrival.attempt ?? 1, Int32(clamping: attempts))

@@ -12,15 +12,20 @@ extension KafkaSession {
       // Streams' members stop without leaving (`internal.leave.group.on.close`), to find their state when they are back.
       if name.equals("stream", in: frame), let group = group(join.group, in: frame) { group.staysOnClose = true }
     case .joinGroupAnswered(let membership, let join, _, _, let error):
-      if error == KafkaError.none { joined(membership, join, in: frame) }
+      countError(error, to: "JoinGroup", join.group, in: frame)
+      if error == KafkaError.none { joined(membership, join, in: frame, at: at) }
     case .syncGroupAnswered(let membership, let protocolType, let assignment, let error):
       noteProtocol(membership.group, protocolType, in: frame)
+      countError(error, to: "SyncGroup", membership.group, in: frame)
       if error == KafkaError.none { synced(membership, assignment, in: frame, at: at) }
     case .heartbeatAnswered(let membership, let error): heard(membership, error: error, in: frame, at: at)
-    case .leaveGroupRequested(let membership): left(membership, in: frame, at: at)
+    case .leaveGroupRequested(let membership, let reason): left(membership, reason: reason, in: frame, at: at)
 
-    case .memberHeartbeatRequested(let membership, _):
-      if membership.generation < 0 { left(membership, in: frame, at: at) }
+    case .memberHeartbeatRequested(let membership, let timeout_ms):
+      if membership.generation < 0 { left(membership, reason: .empty, in: frame, at: at) }
+      if timeout_ms > 0, let member = member(membership, in: frame) {
+        member.rebalanceTimeout_ns = .milliseconds(Int64(timeout_ms))
+      }
       // Who joins says anew what its topology is.
       if membership.generation == 0 { member(membership, in: frame)?.subtopologies.removeAll() }
     case .subscribedTopic(let membership, let subtopology, let topic):
@@ -30,8 +35,12 @@ extension KafkaSession {
       else { return }
       member.subtopologies[hash(subtopology, in: frame), default: []].append(number)
     case .memberHeartbeatAnswered(let membership, let assigned, _, let error):
+      countError(error, to: "ConsumerGroupHeartbeat", membership.group, in: frame)
       self.assigned.removeAll(keepingCapacity: true)
       assignedEpoch = assigned.generation
+      if membership.generation == 0, error == KafkaError.none, let group = group(membership.group, in: frame) {
+        joinedAnew(group, at: at)
+      }
       // Who joined without an id is told it here.
       assignee = heard(assigned.member.isEmpty ? membership : assigned, error: error, in: frame, at: at)
       if exchange.key == .shareGroupHeartbeat, let group = group(membership.group, in: frame) { state.noteShare(group) }
@@ -63,8 +72,11 @@ extension KafkaSession {
     group.isForeign = !type.equals("consumer", in: frame)
   }
 
-  private func joined(_ membership: KafkaMembership, _ join: KafkaJoin, in frame: RawSpan) {
+  private func joined(_ membership: KafkaMembership, _ join: KafkaJoin, in frame: RawSpan, at: Timestamp) {
     guard let member = member(membership, in: frame) else { return }
+    joinedAnew(member.group, at: at)
+    member.heardAt = at
+    if join.rebalanceTimeout_ms > 0 { member.rebalanceTimeout_ns = .milliseconds(Int64(join.rebalanceTimeout_ms)) }
     if !join.instance.isEmpty { member.isStatic = true }
     if join.sessionTimeout_ms > 0 { member.sessionTimeout_ns = .milliseconds(Int64(join.sessionTimeout_ms)) }
     carriesSession(member)
@@ -129,6 +141,7 @@ extension KafkaSession {
     _ membership: KafkaMembership, error: Int16, in frame: RawSpan, at: Timestamp
   ) -> KafkaMember? {
     guard let member = member(membership, in: frame) else { return nil }
+    member.heardAt = at
     switch error {
     case KafkaError.unknownMemberID, KafkaError.illegalGeneration, KafkaError.fencedInstanceID,
       KafkaError.fencedMemberEpoch, KafkaError.staleMemberEpoch, KafkaError.unreleasedInstanceID:
@@ -139,13 +152,42 @@ extension KafkaSession {
     return member
   }
 
-  private func left(_ membership: KafkaMembership, in frame: RawSpan, at: Timestamp) {
+  private func left(_ membership: KafkaMembership, reason: Text, in frame: RawSpan, at: Timestamp) {
     guard let group = group(membership.group, in: frame) else { return }
     if let member = group.members[hash(membership.member, in: frame)] {
+      lose(member, reason: reason, in: frame, at: at)
       state.dismiss(member, at: at)
       if group.isShare { state.releaseShares(of: member, at: at) }
     }
     ledger.isPlanDue = true
+  }
+
+  /// The member is about to lose what it works on: whether it took too long is told by its reason, or later (`ExceededPoll`).
+  private func lose(_ member: KafkaMember, reason: Text, in frame: RawSpan, at: Timestamp) {
+    guard state.inferences.has(.exceededPoll), !member.group.isShare else { return }
+    let lost = state.oldestDeliveries(of: member)
+    guard let oldest = lost.first else { return }
+    if ExceededPoll.isReason(frame.extracting(reason.range(in: frame))) {
+      // Counted as abandoned first, as all of its deliveries.
+      state.dismiss(member, at: at)
+      return state.exceeded(oldest, at: at)
+    }
+    let since = lost.map { max($0.delivery.at, ledger.consumer($0.partition.consumer).lastSettled) }.max() ?? at
+    member.group.exceeded.insert(
+      .init(
+        id: member.id, at: at,
+        tookTooLong: member.rebalanceTimeout_ns > 0 && at - since >= member.rebalanceTimeout_ns,
+        session: ObjectIdentifier(self), lost: lost))
+  }
+
+  /// A member joins on this connection: the one that left on it before did not leave for good.
+  private func joinedAnew(_ group: KafkaGroup, at: Timestamp) {
+    guard !group.exceeded.isEmpty,
+      let known = group.exceeded.members.last(where: { $0.session == ObjectIdentifier(self) && $0.tookTooLong }),
+      let oldest = known.lost.first
+    else { return }
+    group.exceeded.remove(known.id)
+    state.exceeded(oldest, at: at)
   }
 
   /// Subtopologies, and topics of each.

@@ -7,6 +7,8 @@ extension KafkaSession {
     var producer: Int32?
     var place: KafkaPlace = 0
     var mayHoldCopies = false
+    /// Its name alone does not say that it holds copies.
+    var isNormal = false
     /// The request belongs to a transaction.
     var isTransactional = false
     /// The batch belongs to the transaction of this producer: nobody reads it before that has committed.
@@ -41,11 +43,15 @@ extension KafkaSession {
       ledger.producer(filedUnder: filed, version: 0)
       ?? ledger.file(
         .init(
-          system: .kafka, destination: entry.name, process: process.id, use: .init(kind: entry.kind), name: entry.name,
-          isNamed: true), under: filed)
+          system: .kafka, destination: entry.name, process: process.id, use: state.topics.use(of: place),
+          name: entry.name, isNamed: true), under: filed)
     producing.producer = producer
     producing.place = place
-    producing.mayHoldCopies = ledger.mayHoldCopies(producer)
+    producing.isNormal = ledger.kind(ofProducer: producer) == .normal || !ledger.isStrong(ofProducer: producer)
+    // Copies may also go back to where they are consumed.
+    let topic = Int32(truncatingIfNeeded: place >> 32)
+    producing.mayHoldCopies =
+      ledger.mayHoldCopies(producer) || process.groups.contains { !$0.isForeign && $0.consumes(topic) }
     if producing.mayHoldCopies { process.publishesCopies = true }
   }
 
@@ -55,9 +61,8 @@ extension KafkaSession {
     guard let producer = producing.producer, !batch.isControl, !isRepeated(batch) else { return }
     // A wrapper message of old tells only its last offset, from 0 on.
     let count = batch.count >= 0 ? Int(batch.count) : Int(min(max(0, batch.lastOffset), Self.wrapperBound) + 1)
-    guard producing.mayHoldCopies else {
-      if !ledger.settings.holding.isShared(publishedAt, at: at) { ledger.isPlanDue = true }
-      publishedAt = at
+    guard producing.mayHoldCopies, !producing.isNormal || batch.codec == .none else {
+      publishedElsewhere(at: at)
       ledger.countPublished(UInt64(max(1, count)), by: producer)
       producing.comesInRecords = producing.transaction != nil && batch.codec == .none
       return
@@ -69,7 +74,14 @@ extension KafkaSession {
     // Compressed: how many is all that shows.
     let copies = min(max(1, count), Self.copiesBound)
     ledger.countPublished(UInt64(copies), by: producer)
-    for _ in 0..<copies { published(.init(source: nil, producer: producer, rule: .countedCopy), at: at) }
+    let copy = KafkaTransactions.Copy(producer: producer, rule: .countedCopy, settlement: settlement(by: producer))
+    for _ in 0..<copies { published(copy, at: at) }
+  }
+
+  /// What is published is no copy: a hold of this connection would stop other work, too.
+  private func publishedElsewhere(at: Timestamp) {
+    if !ledger.settings.holding.isShared(publishedAt, at: at) { ledger.isPlanDue = true }
+    publishedAt = at
   }
 
   /// An idempotent producer sends a batch again under the same sequence, where it heard no answer.
@@ -90,7 +102,9 @@ extension KafkaSession {
     guard producing.comesInRecords, let producer = producing.producer else { return }
     guard producing.mayHoldCopies else { return transformed(record) }
     ledger.countPublished(1, by: producer)
-    copied(record, producer, in: frame, at: at)
+    guard !copied(record, producer, in: frame, at: at), producing.isNormal else { return }
+    publishedElsewhere(at: at)
+    transformed(record)
   }
 
   /// Passed on within a transaction: if it contains the same as one that is in flight, the transaction works on that.

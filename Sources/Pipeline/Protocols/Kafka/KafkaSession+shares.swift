@@ -115,7 +115,7 @@ extension KafkaSession {
         let id = ledger.deliver(arrival, noAck: false, isStream: false)
         partition.deliveries.insert(offset, id)
         process.recordsRead &+= 1
-        if arrival.body != 0 { process.noteBody(arrival.body, partition, offset) }
+        if arrival.body != 0 { process.noteBody(arrival.body, KafkaSource(partition: partition, offset: offset)) }
         partition.locks.append(.init(offset: offset, id: id, until: at + sharing.lock_ns, member: member.id)) {
           ledger.isLive($0)
         }

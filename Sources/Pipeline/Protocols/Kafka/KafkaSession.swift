@@ -36,8 +36,10 @@ final class KafkaSession: ProtocolSession {
   var assigned: Set<KafkaPlace> = []
   var assignee: KafkaMember?
   var assignedEpoch: Int32 = -1
-  /// The error of the commit that is being answered.
+  /// The error of the commit that is being answered; when it was asked for; what of a member it shows to have taken too long.
   var commitError: Int16 = 0
+  var exchangeRequestedAt = Timestamp.zero
+  var lateCommit: (member: UInt64, lost: ExceededPoll.Lost)?
   /// It carries a member's session: its heartbeats.
   private(set) var session_ns: Int64?
   /// What is acquired on it for a share group must be acknowledged within this time.
@@ -109,6 +111,7 @@ final class KafkaSession: ProtocolSession {
       // The broker gives back at once what its share session had.
       if client { state.crashShares(of: member, at: at) } else { state.releaseShares(of: member, at: at) }
     }
+    for group in process.groups where !group.exceeded.isEmpty { group.exceeded.ended(ObjectIdentifier(self)) }
     members.removeAll()
     positions.removeAll()
     positionsVersion += 1
@@ -279,6 +282,7 @@ extension KafkaSession: KafkaFactSink {
     case .offsetCommitPositionRequested(let membership, _, let position):
       commitRequested(membership, position, in: frame)
     case .offsetCommitAnswered(let membership, let transaction, let producer, let position, let error):
+      exchangeRequestedAt = exchange.requestedAt
       commitAnswered(
         membership, transaction: transaction.isEmpty ? nil : producer, position, error: error, in: frame, at: at)
     case .offsetCommitEnded(let membership): commitEnded(membership, in: frame)
@@ -321,7 +325,7 @@ extension KafkaSession: KafkaFactSink {
 
   private func record(_ record: KafkaRecord, of exchange: KafkaExchange, in frame: RawSpan, at: Timestamp) {
     switch exchange.key {
-    case .fetch: fetchedRecord(record, at: at)
+    case .fetch: fetchedRecord(record, in: frame, at: at)
     case .produce: producedRecord(record, in: frame, at: at)
     case .shareFetch: sharedRecord(record)
     default: break

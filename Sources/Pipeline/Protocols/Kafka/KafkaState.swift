@@ -23,6 +23,10 @@ final class KafkaState: ProtocolState {
   /// Share groups: their locks run out.
   private(set) var shares: [KafkaGroup] = []
   var transactions = KafkaTransactions()
+  /// Copies that are on their way to where they are tried again.
+  var republished = FollowedCopy()
+  /// What names of headers say.
+  var headerNames = MarkNames()
 
   init(key: KeyedHash.Key, ledger: Ledger) {
     self.key = key
@@ -127,6 +131,8 @@ final class KafkaState: ProtocolState {
       KafkaProtocol.self, key: GroupKey.kafka(group: group.name), name: group.name, destination: nil,
       cluster: group.cluster)
     group.id = id
+    for error in group.earlyErrors { ledger.countBrokerError(error, of: id) }
+    group.earlyErrors.removeAll()
     return id
   }
 
@@ -155,6 +161,11 @@ final class KafkaState: ProtocolState {
     ledger.remove(consumer: partition.consumer)
     partition.consumer = 0
     partition.groupSerial = 0
+  }
+
+  /// Of an acknowledged delivery: its consumer published an equal record to where it came from.
+  func countReturned(_ partition: KafkaPartition) {
+    if let id = partition.group.id { ledger.countReturned(of: id, partition.books) }
   }
 
   /// Whether its books are still those that its deliveries were entered in.
@@ -262,6 +273,7 @@ final class KafkaState: ProtocolState {
       ledger.abandon(id, at: at)
     }
     partition.awaited.removeAll()
+    partition.returned.removeAll()
     partition.locks.removeAll()
   }
 
@@ -270,6 +282,7 @@ final class KafkaState: ProtocolState {
   func beginAnew(_ partition: KafkaPartition, from offset: Int64, at: Timestamp) {
     abandon(partition, at: at)
     partition.seekBacks.removeAll()
+    partition.tries.removeAll()
     partition.member?.seeks.cancel(partition.place)
     partition.recent.removeAll()
     partition.lapsed.removeAll()
@@ -347,7 +360,7 @@ final class KafkaState: ProtocolState {
   /// How far behind the oldest delivery the one may be that a crash was about.
   private static var suspectedOffsets: Int64 { 255 }
 
-  private func firstInFlight(of partition: KafkaPartition) -> (offset: Int64, id: DeliveryID)? {
+  func firstInFlight(of partition: KafkaPartition) -> (offset: Int64, id: DeliveryID)? {
     while let first = partition.deliveries.first {
       if ledger.isLive(first.id), !ledger.isPaired(first.id) { return first }
       _ = partition.deliveries.removeFirst()

@@ -49,6 +49,12 @@ struct KafkaTopics {
 
   subscript(_ place: KafkaPlace) -> Entry { entries[Int(place >> 32)] }
 
+  /// What its name says that it is for.
+  func use(of place: KafkaPlace) -> ProducerTable.Use {
+    let entry = self[place]
+    return entry.hasName ? settings.use(of: entry.name) : .init()
+  }
+
   static func place(_ topic: Int32, _ partition: Int32) -> KafkaPlace {
     KafkaPlace(UInt32(bitPattern: topic)) << 32 | KafkaPlace(UInt32(bitPattern: partition))
   }

@@ -3,11 +3,18 @@
 ///
 /// Memory: `bound` producers, and as many places and copies of each.
 struct KafkaTransactions {
-  /// `source` nil: it does not say of what. `producer`: in the ledger's table.
+  /// `producer`: in the ledger's table.
   struct Copy {
+    /// Nil: it does not say of what.
     var source: KafkaSource?
     var producer: Int32
     var rule: KafkaInference
+    /// How it ends its source; `.acked`: not at all (`ReturnedRecord`).
+    var settlement: Settlement
+    /// Of its key and value (`EqualCopy.contents`).
+    var contents: UInt64 = 0
+    /// Where it goes.
+    var place: KafkaPlace = 0
   }
 
   private var copies: [Int64: [Copy]] = [:]

@@ -23,6 +23,22 @@ enum KafkaVarint {
     return .malformed
   }
 
+  /// A signed number of at most `limit` bytes; moves `at` behind it.
+  @inline(__always) static func signed(_ span: RawSpan, _ at: inout Int, _ limit: Int) -> Int64? {
+    guard case .value(let value, let size) = read(span, at: at, limit: limit) else { return nil }
+    at &+= size
+    return zigzag(value)
+  }
+
+  /// Bytes behind their length, as a record's headers have them (a length of −1: null); moves `at` behind them.
+  static func bytes(_ span: RawSpan, _ at: inout Int) -> Text? {
+    guard let length = signed(span, &at, 5), length >= -1, Int(max(0, length)) <= span.byteCount &- at else {
+      return nil
+    }
+    defer { at &+= Int(max(0, length)) }
+    return Text(offset: UInt32(truncatingIfNeeded: at), count: UInt32(max(0, length)))
+  }
+
   @inline(__always) static func zigzag(_ value: UInt64) -> Int64 {
     Int64(bitPattern: value &>> 1) ^ -Int64(bitPattern: value & 1)
   }

@@ -484,11 +484,12 @@ def classic_groups():
         first, second = "'g1'/'m-1'/'i-1'#-1", "'g1'/'m-2'/''#-1"
         if v < 3:
             first = "'g1'/'m-1'/''#-1"
-            exchange(consumer, "LeaveGroup", v, request, [f"leaveGroupRequested({first})"], answer,
+            exchange(consumer, "LeaveGroup", v, request, [f"leaveGroupRequested({first}, reason: '')"], answer,
                      [f"leaveGroupAnswered({first}, error: 0, memberError: 0)"])
         else:
             exchange(consumer, "LeaveGroup", v, request,
-                     [f"leaveGroupRequested({first})", f"leaveGroupRequested({second})"], answer,
+                     [f"leaveGroupRequested({first}, reason: '{'bye' if v > 4 else ''}')",
+                      f"leaveGroupRequested({second}, reason: '')"], answer,
                      [f"leaveGroupAnswered({first}, error: 0, memberError: 0)",
                       f"leaveGroupAnswered({second}, error: 0, memberError: 25)"])
 

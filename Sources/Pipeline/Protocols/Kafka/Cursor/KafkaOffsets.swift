@@ -50,6 +50,14 @@ struct KafkaOffsets {
     return entries[head]
   }
 
+  /// Takes out the entries in that range.
+  mutating func take(_ range: ClosedRange<Int64>) -> [(offset: Int64, id: DeliveryID)] {
+    let taken = within(range)
+    let start = position(of: range.lowerBound)
+    entries.removeSubrange(start..<start + taken.count)
+    return taken
+  }
+
   mutating func remove(_ offset: Int64) {
     let i = position(of: offset)
     guard i < entries.count, entries[i].offset == offset else { return }

@@ -31,6 +31,11 @@ final class KafkaPartition {
   var awaited: Set<Int64> = []
   /// The last that were acknowledged.
   var recent = KafkaRecent()
+  /// Records that are further tries of others, by offset: `FollowedCopy`.
+  var tries: [Int64: FollowedCopy.Try] = [:]
+  /// Offsets of deliveries in flight that `ReturnedRecord` applies to.
+  var returned: Set<Int64> = []
+  var metadata = ChangedMetadata()
   /// Of a share group: deliveries whose lock may run out, and those whose lock did, should they come again.
   var locks = KafkaLocks()
   var lapsed: [Int64: Delivery] = [:]

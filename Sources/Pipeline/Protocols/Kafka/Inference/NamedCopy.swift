@@ -1,10 +1,11 @@
 /// `named_copy`
 ///
-/// - Concludes: a record that is published to a dead-letter or retry topic (a *copy*) was made of a certain delivery. The copy
-///   ends that delivery.
+/// - Concludes: a record that is published to a dead-letter or retry topic, or to one that its process consumes (a *copy*), was
+///   made of a certain delivery. The copy ends that delivery.
 /// - Evidence: the copy's headers name topic, partition and offset of its source, and perhaps the group: those of Spring,
-///   Connect and share groups (`KafkaRecordMarks`). The strongest of the three tiers.
-/// - For: Spring Kafka, Kafka Connect, KIP-1191, and applications that use their headers.
+///   Connect, share groups and `x-original-…` (`KafkaRecordMarks`). The strongest of the three tiers.
+/// - For: Spring Kafka, Kafka Connect, KIP-1191, and applications that use their headers. Also to a topic that the source's group
+///   consumes: there the record is tried again.
 /// - Wrong if: the headers were inherited from an earlier copy; what they name has ended then, and nothing is concluded.
 /// - Tests: `KafkaCopyTests`; recordings of storms.
 enum NamedCopy {
@@ -32,4 +33,6 @@ enum NamedCopy {
 struct KafkaSource {
   var partition: KafkaPartition
   var offset: Int64
+  /// Small numbers in its headers, where they were looked at.
+  var numbers: ContiguousArray<KafkaTryMarks.Number> = []
 }

@@ -6,7 +6,14 @@ final class KafkaGroup {
   var cluster: ClusterID
   /// Its members in the target, by hash of their ids.
   var members: [UInt64: KafkaMember] = [:]
-  private(set) var partitions: [KafkaPlace: KafkaPartition] = [:] { didSet { latest = nil } }
+  private(set) var partitions: [KafkaPlace: KafkaPartition] = [:] {
+    didSet {
+      latest = nil
+      topics = nil
+    }
+  }
+  /// Topics of its partitions, once they were asked for.
+  private var topics: Set<Int32>?
   /// The one that was looked up last, which is mostly the next one, too.
   private var latest: KafkaPartition?
   /// The same in the order in which they were seen.
@@ -23,6 +30,10 @@ final class KafkaGroup {
   var isShare = false
   /// Its members stop without leaving.
   var staysOnClose = false
+  /// Members that lost what they were working on.
+  var exceeded = ExceededPoll()
+  /// What brokers refused before it consumed anything.
+  var earlyErrors: [BrokerError] = []
   /// In the ledger; nil until it consumes something.
   var id: GroupID?
   /// Of the partition that a commit acknowledged something of last.
@@ -38,6 +49,14 @@ final class KafkaGroup {
     if let latest, latest.place == place { return latest }
     latest = partitions[place]
     return latest
+  }
+
+  /// Whether it consumes that topic, as far as the target shows.
+  func consumes(_ topic: Int32) -> Bool {
+    if let topics { return topics.contains(topic) }
+    let all = Set(list.lazy.map { Int32(truncatingIfNeeded: $0.place >> 32) })
+    topics = all
+    return all.contains(topic)
   }
 
   func add(_ partition: KafkaPartition) {

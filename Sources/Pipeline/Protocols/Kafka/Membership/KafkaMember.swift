@@ -11,6 +11,10 @@ final class KafkaMember {
   /// It assigns its partitions to itself (`assign()`), and has no session.
   var isStandalone = false
   var sessionTimeout_ns: Int64 = .seconds(45)
+  /// How long it may take to join anew: clients give their `max.poll.interval.ms`; 0: not seen.
+  var rebalanceTimeout_ns: Int64 = 0
+  /// When the coordinator last heard of it: it joined, or sent a heartbeat; zero: that was not seen.
+  var heardAt = Timestamp.zero
   var assigned = KafkaAssigned()
   /// Open connections that it was seen on.
   var connections = 0
