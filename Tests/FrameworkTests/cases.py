@@ -24,7 +24,7 @@ def cases():
 def rabbitmq_cases():
     return [
         *celery(), *dramatiq(), *remoulade(), *taskiq(), *kombu(), *nameko(), *faststream(), *eventiq(), *propan(),
-        *oslo(), *symfony(), *by_hand(),
+        *oslo(), *symfony(), *by_hand(), later(),
     ]
 
 
@@ -261,6 +261,19 @@ def by_hand():
              "Sneakers' Maxretry, imitated with Bunny: a retry is a reject into an exchange whose queue (TTL) returns"
              " it; a final failure is published to Q-error, then acked", options={"how": "maxretry"}, prefetch=10),
     ]
+
+
+def later():
+    """Nothing fails here, but it looks as a retry does."""
+    return Case(
+        "later_equal_body", "control_worker.py",
+        lambda counts: only("later_equal_body", delivered=counts["acked:"], acked=counts["success"],
+                            requeued=counts["acked:"] - counts["success"],
+                            acked_paired=counts["acked:"] - counts["success"]),
+        "pika by hand: a job publishes itself again through a waiting queue (TTL) with an equal body. Equal content and"
+        " a delay are the two signs of a retry: a job that is to run again later looks the same, and needs its waiting"
+        " queue under `normal`", options={"kind": "later"}, prefetch=4, messages=20, outcome={},
+    )
 
 
 # --- Kafka --------------------------------------------------------------------------------------------------------

@@ -24,10 +24,6 @@ HAND = {
     ),
     "pages_id": ("the same with a new message id for each page", [""]),
     "again": ("a job publishes itself again, three times in all, with an equal body: returned, no failure", [""]),
-    "later": (
-        "a job publishes itself again through a waiting queue (TTL) with an equal body: returned, no failure",
-        [""],
-    ),
     "events": (
         "every second message leads to an event payment.failed with an error field, and to a line in `errors`",
         [""],
@@ -79,7 +75,7 @@ def cases():
             for queue in queues:
                 acked = counts[f"acked:{queue}"]
                 groups[key(name + queue)] = {"delivered": acked, "acked": acked}
-                if kind in ("again", "later"):
+                if kind == "again":
                     groups[key(name + queue)]["returned"] = acked - counts["success"]
             return groups
 
@@ -141,7 +137,7 @@ def cases():
             by_hand(kind, name, queues),
             options={"kind": kind},
             prefetch=4,
-            messages=20 if kind in ("pages", "pages_id", "again", "later") else 40,
+            messages=20 if kind in ("pages", "pages_id", "again") else 40,
         )
     control(
         "control_errors",

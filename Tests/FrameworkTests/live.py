@@ -41,9 +41,8 @@ def differences(report, truth, outcome):
         for term in dict.fromkeys([*terms, *FAILURES]):
             if actual.get(term) != terms.get(term, 0):
                 found.append(f"{term} is {actual.get(term)}, the hooks say {terms.get(term, 0)}")
-        if (is_quiet or any(terms.get(term) for term in FAILURES)) and group["verdict"]["kind"] in outcome[
-            "verdict_not"
-        ]:
+        is_failing = any(terms.get(term) for term in FAILURES)
+        if (is_quiet or is_failing) and group["verdict"]["kind"] in outcome.get("verdict_not", []):
             found.append(f"{key} is {group['verdict']['kind']}")
     for key, group in groups.items():
         if is_quiet or key not in truth:

@@ -73,7 +73,7 @@ class Case:
         self.prefetch, self.workers, self.options, self.during = prefetch, workers, options or {}, during
         self.ends, self.messages, self.broker = ends, messages, broker
         self.queue, self.published, self.publisher = queue or name, published, publisher or {}
-        self.outcome = outcome or {"verdict_not": ["healthy"]}
+        self.outcome = {"verdict_not": ["healthy"]} if outcome is None else outcome
         self.partitions, self.topics, self.seconds, self.settle_s = partitions, topics, seconds, settle_s
 
     @property
