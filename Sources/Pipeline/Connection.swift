@@ -53,7 +53,9 @@ final class Connection: ByteSink, ProtocolReader {
   /// Where the server's address is translated on the way (a Kubernetes service's to a pod's): the one that the client
   /// dialled, and the one that packets go to. Nil where both are the same, or one is not known.
   var translation: (dialled: Endpoint, server: Endpoint)? {
-    guard let sent = remote.outgoing, let heard = remote.incoming, clientSide == .first, sent != heard else { return nil }
+    guard let sent = remote.outgoing, let heard = remote.incoming, clientSide == .first, sent != heard else {
+      return nil
+    }
     return (heard, sent)
   }
 

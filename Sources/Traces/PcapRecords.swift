@@ -60,7 +60,8 @@ struct PcapRecords {
       // Some programs write longer packets than their header allows; a length that leads out of the file as well is damage.
       if snapLength > 0, captured > snapLength {
         problem = .damaged(
-          at: offset, "a record claims a packet of \(captured) bytes, more than the file's snap length of \(snapLength)")
+          at: offset, "a record claims a packet of \(captured) bytes, more than the file's snap length of \(snapLength)"
+        )
         return nil
       }
       problem = .cut(at: offset, "the last packet has only \(file.count - start) of its \(size) bytes")

@@ -32,7 +32,8 @@ struct ShowCommand: Command {
     let why = breaker.why.map { " (" + plain($0.text(breaker.why_detail)) + ")" }
     let held = breaker.held ? "held" : "not held" + (why ?? "")
     var facts: [(String, String)] = [
-      ("key", plain(group.key)), ("cluster", plain(group.cluster)), ("target", plain(group.target) + (group.target_ended == true ? " (ended)" : "")),
+      ("key", plain(group.key)), ("cluster", plain(group.cluster)),
+      ("target", plain(group.target) + (group.target_ended == true ? " (ended)" : "")),
       ("destinations", plain(group.destinations.joined(separator: ", "))), ("mode", group.mode),
       ("breaker", ([state, held] + ends(detail)).joined(separator: ", ")),
       ("revision", "\(breaker.revision)"),

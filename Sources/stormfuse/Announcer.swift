@@ -107,7 +107,9 @@ final class Announcer: Sendable {
   /// Whether events can be written is known after each; that they can't is told wherever it can be.
   private func watchLog() {
     guard let log else { return }
-    let alert = logAlerts.withLock { $0.update(.events, log.failing != nil ? .holds : .gone, at: SnapshotWriter.clock()) }
+    let alert = logAlerts.withLock {
+      $0.update(.events, log.failing != nil ? .holds : .gone, at: SnapshotWriter.clock())
+    }
     guard let alert else { return }
     let event = AlertEvent(alert, target: target(), why: log.failing)
     tell(event, AlertLine.text(event, style: Terminal.messages))

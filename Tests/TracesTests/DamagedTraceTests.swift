@@ -53,7 +53,8 @@ struct DamagedTraceTests {
   }
 
   @Test(arguments: [70_000, 10_000_000])
-  func `a record longer than the snap length that does not fit into the file is damage, not a cut`(claimed: Int) throws {
+  func `a record longer than the snap length that does not fit into the file is damage, not a cut`(claimed: Int) throws
+  {
     var bytes = Self.pcap + Captures.pcap([(5, 6, Packets.ethernet)]).dropFirst(24)
     let second = 24 + 16 + Packets.ethernet.count
     bytes.replaceSubrange(second + 8..<second + 12, with: le32(claimed))
