@@ -3,7 +3,7 @@
 extension Ledger {
   /// Which try it is, and how that is known: by the wire's own count, else by the own table, which an upper bound from
   /// the wire limits. Of a message that the table has not met, the bound is the best there is.
-  func attempt(_ arrival: Arrival, _ record: MessageRecord) -> (Int32, AttemptSource) {
+  @inline(__always) func attempt(_ arrival: Arrival, _ record: MessageRecord) -> (Int32, AttemptSource) {
     if let told = arrival.attempt, !arrival.attemptIsMinimum || !arrival.redelivered {
       return (told, arrival.attemptSource)
     }

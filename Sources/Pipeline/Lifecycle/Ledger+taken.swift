@@ -28,16 +28,22 @@ extension Ledger {
     }
   }
 
+  /// A try that had expired: which it was (0: there is none), and when its message was first delivered here.
+  struct ExpiredTry {
+    var attempt: Int32 = 0
+    var first = Timestamp.zero
+  }
+
   /// A message has come to this target. If a delivery of it had expired, that was a failed try: answers it.
-  func endExpired(_ message: UInt64, record index: UInt32, to group: Group, at: Timestamp) -> Delivery? {
-    guard let delivery = group.expired.take(message) else { return nil }
+  func endExpired(_ message: UInt64, record index: UInt32, to group: Group, at: Timestamp) -> ExpiredTry {
+    guard let delivery = group.expired.take(message) else { return ExpiredTry() }
     if index != 0 {
       if messages[index].abandoned > 0 { messages[index].abandoned -= 1 }
       messages[index].failed &+= 1
       messages[index].firstFailed = min(messages[index].firstFailed, at)
     }
     requeueExpired(delivery, at: at)
-    return delivery
+    return ExpiredTry(attempt: delivery.attempt, first: delivery.first)
   }
 
   /// What was counted never was: the delivery went back as it was, `abandoned`. `rule`: the inference that says so. Without
@@ -89,12 +95,12 @@ extension Ledger {
 
   /// When a message that is delivered now was first delivered here. One that was acknowledged since has begun anew: so
   /// have all messages that look like it.
-  @inline(__always) func firstDelivery(of delivery: Delivery, isRepeat: Bool, _ expired: Delivery?) -> Timestamp {
+  @inline(__always) func firstDelivery(of delivery: Delivery, isRepeat: Bool, _ expired: ExpiredTry) -> Timestamp {
     isRepeat ? earlierDelivery(of: delivery, expired) : delivery.at
   }
 
-  @inline(never) private func earlierDelivery(of delivery: Delivery, _ expired: Delivery?) -> Timestamp {
-    if let expired { return expired.first }
+  @inline(never) private func earlierDelivery(of delivery: Delivery, _ expired: ExpiredTry) -> Timestamp {
+    if expired.attempt > 0 { return expired.first }
     let salt = groups[Int(delivery.group)].salt
     let index = messages.find(delivery.message &+ salt, lastAt: delivery.record)
     return index != 0 && messages[index].acked == 0 ? messages[index].firstSeen : delivery.at

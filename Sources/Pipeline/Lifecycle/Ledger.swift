@@ -165,9 +165,9 @@ final class Ledger {
   func deliver(_ arrival: Arrival, noAck: Bool, isStream: Bool) -> DeliveryID {
     let at = advance(to: arrival.at)
     let own = arrival.message
-    var arrival = arrival
+    var message = arrival.message
     let isDescribed = isArrivalDescribed
-    let returned = isDescribed ? arrived(&arrival, at: at) : Returned()
+    let returned = isDescribed ? arrived(arrival, &message, at: at) : Returned()
     if deliveries.isFull { makeRoom() }
     let group = groups[Int(arrival.group)]
     group.lastActive = at
@@ -177,21 +177,21 @@ final class Ledger {
     let partition = consumers[arrival.consumer].partition
     // The broker's mark, or a count on the wire that proves it.
     let isRepeat = arrival.redelivered || (arrival.attempt ?? 1) > 1
-    let index = arrival.isSelfTracked ? 0 : messages.touch(arrival.message &+ group.salt, at: at)
+    let index = arrival.isSelfTracked ? 0 : messages.touch(message &+ group.salt, at: at)
     let isDuplicate =
       arrival.isSelfTracked
       ? arrival.isDuplicate
       : arrival.redelivered && messages[index].acked > 0 && messages[index].acked >= messages[index].first
     let expired =
       group.expired.isEmpty || !(isRepeat || arrival.isSelfTracked)
-      ? nil : endExpired(arrival.message, record: index, to: group, at: at)
+      ? ExpiredTry() : endExpired(message, record: index, to: group, at: at)
     group.count(partition) { totals in
       totals.delivered += 1
       if isRepeat { totals.redelivered += 1 }
       if isDuplicate { totals.duplicates += 1 }
     }
     var (attempt, source) = attempt(arrival, messages[index])
-    if let expired, attempt <= expired.attempt { (attempt, source) = (expired.attempt + 1, .ownTable) }
+    if attempt <= expired.attempt { (attempt, source) = (expired.attempt + 1, .ownTable) }
     if isDescribed { raise(&attempt, &source, returned) }
     // Even a repeat is of a message, whose first delivery was not seen.
     if index != 0, !arrival.redelivered || messages[index].first == 0 { messages[index].first &+= 1 }
@@ -202,7 +202,7 @@ final class Ledger {
     delivery.group = arrival.group
     delivery.consumer = arrival.consumer
     delivery.at = at
-    delivery.message = arrival.message
+    delivery.message = message
     delivery.body = arrival.body
     delivery.process = consumers[arrival.consumer].process
     delivery.attempt = attempt

@@ -26,7 +26,7 @@ extension Ledger {
   }
 
   /// A message arrives in a group. If it is a copy that the target published, it goes on under its first name.
-  func arrived(_ arrival: inout Arrival, at: Timestamp) -> Returned {
+  func arrived(_ arrival: Arrival, _ message: inout UInt64, at: Timestamp) -> Returned {
     isArrivalDescribed = false
     guard !passages.isEmpty, !arrival.redelivered else { return Returned() }
     let number = passages.find(described.whole)
@@ -48,7 +48,7 @@ extension Ledger {
     guard passage.group == arrival.group, groups[Int(passage.group)].serial == passage.groupSerial else {
       return Returned(passage: number)
     }
-    arrival.message = passage.message
+    message = passage.message
     return Returned(passage: number, attempt: passage.attempt)
   }
 
