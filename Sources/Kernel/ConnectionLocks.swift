@@ -3,11 +3,11 @@ internal import Glibc
 /// Sees to it that a connection is held by one stormfuse at a time, where `HoldLocks` admits several to a shared cgroup: two
 /// of the same process, by a sidecar and by hand, would decide about the same packets.
 ///
-/// Each held connection is a lock on one byte of the cgroup hierarchy's root directory, at the place that its cookie names
-/// (fcntl, open file description locks): seen by everybody who has that directory mounted in the same cgroup namespace,
-/// gone with the process, however it ends. The directory can't be written, so all locks are read locks, which exclude
-/// nobody: whoever has taken one asks whether another one stands in the way of a write lock, and if so gives his own back.
-/// Of two who ask at the same time both may give way; both try again.
+/// Each held connection is a lock on one byte (F_OFD_SETLK) of the cgroup hierarchy's root directory, at the offset given by
+/// its cookie. Processes that have that directory mounted in the same cgroup namespace see it; the kernel drops it with the
+/// process. The directory is not writable, so only read locks are possible, and they never conflict. After taking one, the
+/// process asks with F_OFD_GETLK whether a write lock would conflict. If so, another process has the connection, and this
+/// one unlocks. Two processes that ask at the same time may both give up; both retry.
 final class ConnectionLocks {
   private let directory: Int32
   private let problem: String?

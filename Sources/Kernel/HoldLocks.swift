@@ -1,12 +1,14 @@
 internal import Glibc
 
-/// Sees to it that no packet is decided by two stormfuses, which would eat the trickle that keeps a connection alive: who
-/// holds in a cgroup of the target's own keeps its directory locked for himself (flock), who holds in a shared one keeps it
-/// locked together with others, and both keep all directories above locked together with others. So whoever would hold
-/// above, below or at the same place is refused; the locks vanish with their process, however it ends.
+/// Prevents two stormfuse processes from deciding about the same packet: both would take from the trickle that keeps a
+/// connection alive.
 ///
-/// Two that share a cgroup are kept apart by connections (`ConnectionLocks`). Who may open the directory may take the lock; then nothing
-/// is held and the refusal says so, which is the safe side.
+/// A process that holds takes flock(2) on the cgroup's directory: exclusive if the cgroup is the target's own, shared if
+/// other processes are in it. It takes a shared lock on every directory above. So an exclusive hold conflicts with every
+/// hold in the same cgroup or below it. The kernel drops the locks when the process ends. Holds in a shared cgroup are kept
+/// apart by connection (`ConnectionLocks`).
+///
+/// Any process that can open the directory can take the lock. Then holding is refused with that reason, which is safe.
 struct HoldLocks: ~Copyable {
   private let descriptors: [Int32]
 

@@ -7,12 +7,12 @@ struct ConnectionUse {
   var publishedAt: Timestamp?
   /// Why to hold back its requests would not stop deliveries; nil if it would.
   var unholdable: NotHeld?
-  /// Messages come without an answer: only bare acknowledgements pace them.
+  /// The broker sends without waiting for answers (`no_ack`): only TCP's flow control limits it.
   var isUnanswered = false
-  /// A span of the protocol's within which the connection must be heard of; 0 if there is none, nil if it is not known.
+  /// Interval within which the broker must receive something (heartbeat, session or lock timeout); 0: none; nil: not known.
   var heartbeat_ns: Int64?
-  /// It is heard of by requests of its own, which wait behind all others; else any byte will do.
+  /// Only requests count as a sign of life, and they queue behind the others. Else any byte does.
   var isHeardByRequests = false
-  /// The client is about to take its leave (said, though perhaps not yet heard by the broker): not to be kept waiting.
+  /// The client has sent a cancel or close that may still be held: it is released.
   var isLeaving = false
 }

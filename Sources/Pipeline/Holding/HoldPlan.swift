@@ -6,10 +6,9 @@
 /// A connection is held if every group with a consumer on it is to be held, its requests are what brings deliveries, and
 /// nothing else depends on it.
 ///
-/// A `pause` in half-open releases requests one segment at a time (`Trickle.single_ns`): what a consumer has to say lies
-/// in few and large segments by then, the broker answers each with as many deliveries, and one of them can bring all the
-/// probes. For people that is released already. A connection that has not asked for its probes within `singly_ns` is
-/// released, until it has them.
+/// In half-open, `pause` lets requests pass one segment at a time (`Trickle.single_ns`). Held requests have gathered into few
+/// large segments, and each can bring all probes. The report shows the group as released. A connection that has sent no
+/// request within `singly_ns` is fully released until the probes have been received.
 ///
 /// Cost: a walk over the groups, and over the connections where some group is to be held.
 struct HoldPlan {
@@ -32,7 +31,7 @@ struct HoldPlan {
     var groups: [GroupID]
     /// It passes one request at a time: for people it is released.
     var isSingly: Bool
-    /// Breakers ask for it; else only a standing rate does, which has no limit in time.
+    /// `hold_limit` counts for it. It does not for a standing rate, nor while requests pass one at a time.
     var isLimited: Bool
   }
 

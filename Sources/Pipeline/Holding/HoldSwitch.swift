@@ -6,7 +6,8 @@ package protocol HoldSwitch: AnyObject {
   func hold(_ cookie: UInt64, _ terms: HoldTerms) -> String?
   /// Lets it pass again. Answers what was counted since the hold began; nil if it was not held.
   func release(_ cookie: UInt64) -> HoldCounters?
-  /// Refuses new connections of the target to that address, until `allow`. Answers why not; nil if they are.
+  /// Refuses new connections of the target to that address, until `allow` or the order ends. Answers why not; nil if they
+  /// are.
   func refuse(_ endpoint: Endpoint) -> String?
   func allow(_ endpoint: Endpoint)
 }

@@ -5,9 +5,9 @@ package enum Trickle {
   /// While probes are waited for: an answer that was not seen while it was held must come through soon. (The consumer's
   /// kernel tries again about every 0.5 s.)
   package static let probing_ns: Int64 = .seconds(1)
-  /// While half-open lets requests pass one at a time: the next segment, sent when the one before it was acknowledged,
-  /// waits for the next try, and by then it is known whether more probes are needed. A consumer that takes messages one by
-  /// one is not slowed by it, unless it is faster than that.
+  /// In half-open: lets one segment pass at once. TCP sends the next one only after the acknowledgement, and retries a
+  /// dropped one after 0.5 s; by then the delivery count shows whether more probes are needed. A consumer that takes
+  /// messages one by one, each in more than this time, is not slowed.
   package static let single_ns: Int64 = .milliseconds(1)
   /// No sooner than the kernel's own retries would have a use for.
   private static let shortest_ns: Int64 = .milliseconds(100)
@@ -30,8 +30,8 @@ package enum Trickle {
     return bounded(span_ns)
   }
 
-  /// How long several segments at once wait for one to pass alone: a quarter longer, of which what gives the connection up
-  /// leaves a third (`forSocket`) and more.
+  /// How long a burst of several segments waits. `forSocket` uses two thirds of the time after which TCP gives up; five
+  /// quarters of that are still below it.
   package static func whole(_ trickle_ns: Int64) -> Int64 { trickle_ns + trickle_ns / 4 }
 
   private static func bounded(_ span_ns: Int64) -> Int64 { max(shortest_ns, min(span_ns, longest_ns)) }

@@ -17,8 +17,9 @@ struct Arrival {
   var attemptSource = AttemptSource.ownTable
   /// The wire's count misses some returns (a classic queue's requeue leaves no header): the own table may know better.
   var attemptIsMinimum = false
-  /// The wire tells at most how often it was tried (`x-acquired-count` counts deliveries that nobody tried, too).
+  /// At most how often it was tried, where the wire's count has deliveries in it that nobody tried, and by which source.
   var attemptBound: Int32?
+  var attemptBoundSource: AttemptSource = []
   /// When it was enqueued by the wire, and how far that moment may lie in the consumer's future without being skewed.
   var enqueued: Timestamp?
   var enqueuedResolution_ns: Int64 = 0

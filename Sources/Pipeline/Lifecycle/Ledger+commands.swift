@@ -20,9 +20,9 @@ extension Ledger {
     return result
   }
 
-  /// The consumer has answered, and the answer is being held: what it says of a probe counts at once, or a probe could
-  /// not be judged without letting its answer, and so the next deliveries, through. It is settled when it passes; nil: as
-  /// what will show then.
+  /// The consumer has answered, and the answer is still held. In half-open the breaker uses it at once: to judge the probe
+  /// otherwise, it would have to release the answer, and that would bring new deliveries. The delivery is settled when the
+  /// bytes pass. `settlement` nil: how is not known yet.
   func answeredHeld(_ id: DeliveryID, as settlement: Settlement?, at: Timestamp) {
     let at = advance(to: at)
     let delivery = deliveries[id]

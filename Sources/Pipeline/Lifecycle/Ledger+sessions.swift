@@ -1,5 +1,5 @@
-// What sessions may ask of the ledger, and tell it beside `deliver`, `settle` and copies. They do not touch its tables:
-// only Lifecycle does, so that its equation holds whatever a protocol says.
+// What sessions may ask of the ledger, and tell it beside `deliver`, `settle` and copies. Only Lifecycle changes deliveries,
+// consumers, groups and messages, so that the equation holds whatever a protocol says. Sessions use `clusters` directly.
 
 extension Ledger {
   /// How a delivery stands that has not ended for good.
@@ -29,7 +29,7 @@ extension Ledger {
   /// The delivery as it is now. It must be live.
   @inline(__always) func delivery(_ id: DeliveryID) -> Delivery { deliveries[id] }
 
-  /// Its client has thrown away what it had of it, and has it only now.
+  /// The client dropped what it had prefetched and fetched it again: its latency counts from now.
   func came(again id: DeliveryID, at: Timestamp) {
     guard deliveries.isLive(id) else { return }
     deliveries[id].at = at
@@ -52,9 +52,9 @@ extension Ledger {
   /// The protocol's own number for where the delivery was consumed. It must be live.
   func place(of id: DeliveryID) -> Int32 { consumers[deliveries[id].consumer].place }
 
-  /// Its channel, connection or membership is gone, and the delivery with it. `crashed`: nothing ended it in good order;
-  /// then the first of each consumer's that is given here was being worked on, and `blamed` remembers that consumer; the
-  /// others had only been prefetched.
+  /// Ends a delivery whose channel, connection or membership is gone. `crashed`: it ended without a close. To be called in
+  /// the order of delivery: the first of each consumer is settled as crashed (`blamed` collects those consumers), the others
+  /// had only been prefetched and are abandoned.
   func lose(_ id: DeliveryID, crashed: Bool, blamed: inout Set<Int32>, at: Timestamp) {
     guard let standing = standing(of: id) else { return }
     let consumer = deliveries[id].consumer

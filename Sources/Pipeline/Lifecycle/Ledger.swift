@@ -251,8 +251,8 @@ final class Ledger {
     }
   }
 
-  /// The one end of a delivery. `keep` leaves the record until its acknowledgement comes (`acknowledgePaired`). `inBatch`:
-  /// with others at once, so that its latency says nothing of its partition.
+  /// Ends a delivery. `keep` keeps the record until its acknowledgement comes (`acknowledgePaired`). `inBatch`: one commit
+  /// settled several, so its latency is not recorded for its partition.
   func settle(
     _ id: DeliveryID, as settlement: Settlement, at: Timestamp, causeUnknown: Bool = false, keep: Bool = false,
     inBatch: Bool = false

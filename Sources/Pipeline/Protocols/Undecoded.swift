@@ -14,7 +14,7 @@ package enum Undecoded: String, Sendable, CaseIterable {
   case stomp = "unsupported:stomp"
   /// Surely none of a broker's protocols.
   case notABroker = "not_a_broker"
-  /// Nothing known was found in as many bytes as are looked at.
+  /// No protocol was recognised before the connection ended, or in as many bytes as are looked at.
   case unrecognised
 
   /// Of a broker's protocol: its name for people; nil for all else.

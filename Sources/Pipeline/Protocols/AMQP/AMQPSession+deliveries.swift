@@ -104,6 +104,7 @@ extension AMQPSession {
       arrival.attemptIsMinimum = headers.deliveryCount == nil
     }
     if headers.deliveryCount == nil, let acquired = headers.acquiredCount, acquired > 0 {
+      arrival.attemptBoundSource = .acquiredCount
       arrival.attemptBound = Int32(clamping: 1 + min(acquired, Int64(Int32.max)) + history.deaths)
     }
     if let limit = queue.declaration?.deliveryLimit { arrival.isLastAttempt = returns >= limit }

@@ -8,7 +8,8 @@
 /// | `outOfRange` | the broker has no such offset as was asked for        | a request → `askedAnew`                        |
 /// | `askedAnew`  | the same, asked for from elsewhere                    | an answer without an error → `asked`           |
 ///
-/// Any state is left for `assigned` by an assignment or a revocation. A commit changes no state.
+/// Any state is left for `assigned` by an assignment or a revocation, and for `outOfRange` by that error. A further record in
+/// `read` and a further request in `askedAnew` change nothing. A commit changes no state.
 struct KafkaCursor {
   enum State: Equatable {
     case assigned

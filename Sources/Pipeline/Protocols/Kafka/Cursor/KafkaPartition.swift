@@ -11,7 +11,8 @@ final class KafkaPartition {
   var groupSerial: UInt32 = 0
   /// Index in the ledger group's `partitions`.
   var books: Int32 = -1
-  /// Behind the last offset that was handed over; −1: none was since it was assigned.
+  /// Records below this offset count as fetched again: the larger of the last fetch offset and the offset after the last
+  /// record. −1: not fetched since it was assigned.
   var end: Int64 = -1
   /// Behind the last that was ever handed over.
   var seenThrough: Int64 = 0

@@ -7,10 +7,12 @@
 /// - Wrong if: one of the returns was a pause.
 /// - Tests: `KafkaSeekBackTests`; the recordings of storms.
 enum DeadLetteredSeek {
-  /// Whether a round's return to that offset was a failure of this record. It was not if another record is known to have
-  /// caused the round. If nothing of the round is confirmed, it was. If something is, without a name, it was unless
-  /// another partition's record that returned is acknowledged by now: a framework takes along records that did not fail.
-  /// `isEach`: the round's partitions returned independently of each other. `isDone`: the group has acknowledged that offset.
+  /// Whether a round's return to that offset was a failure of this record:
+  /// 1. The partitions of the round returned independently of each other (`isEach`): yes.
+  /// 2. The record that caused the round is known: only if it is this one.
+  /// 3. No partition of the round is confirmed yet: yes.
+  /// 4. Otherwise: yes, unless the group has acknowledged another partition's offset of the round (`isDone`). A framework
+  ///    seeks partitions whose records did not fail, too.
   static func tells(
     _ round: KafkaRound, _ place: KafkaPlace, _ offset: Int64, _ isEach: Bool, isDone: (KafkaPlace, Int64) -> Bool
   ) -> Bool {

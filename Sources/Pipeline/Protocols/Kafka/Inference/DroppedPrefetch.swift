@@ -10,7 +10,7 @@
 /// - Tests: `KafkaSeekBackTests`; recording `kafka_rdkafka_pause_old`.
 enum DroppedPrefetch {
   /// An offset that a partition returned to is where the application stands; a fetch offset is only its upper limit.
-  /// `returnsTogether`: see `KafkaSeeks.close`. `hasPassed`: the group has acknowledged that offset.
+  /// `returnsTogether`: some round had several partitions, and nothing tells that they were sought one by one. `hasPassed`: the group has acknowledged that offset.
   static func madeProgress(
     from earlier: KafkaRound, to later: KafkaRound, _ returnsTogether: Bool, hasPassed: (KafkaPlace, Int64) -> Bool
   ) -> Bool {
