@@ -8,6 +8,7 @@ extension Ledger {
     let group = groups[Int(delivery.group)]
     guard group.totals.abandoned > 0 else { return }
     group.lastActive = at
+    journal?.revised(delivery, of: group, from: .abandoned, to: .expired, at: at)
     group.count(consumers[delivery.consumer].partition) {
       $0.abandoned -= 1
       $0.count(.expired)

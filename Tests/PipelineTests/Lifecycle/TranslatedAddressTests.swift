@@ -41,13 +41,13 @@ import Testing
     let one = hold.bench.connect(vhost: nil, dialled: Self.service, cookie: 7)
     let other = hold.bench.connect(vhost: nil, dialled: Self.service, cookie: 8)
     other.ack(other.nextTag())
-    for i in 0..<20 {
+    for i in 0..<60 {
       one.deliver("a\(i)")
       other.ack(other.deliver("b\(i)"))
     }
     hold.settle()
     #expect(hold.bench.reports.count == 1)
-    #expect(try hold.bench.counts("q") == ["delivered": 40, "acked": 20, "in_flight": 20])
+    #expect(try hold.bench.counts("q") == ["delivered": 120, "acked": 60, "in_flight": 60])
   }
 
   /// Both had groups of their own by the time that it turned out.
@@ -71,6 +71,7 @@ import Testing
     hold.settle()
     #expect(hold.held.keys.sorted() == [isEarlierOpen ? 7 : 8])
     hold.bench.engine.ledger.clusters.note(dialled: earlier.server, for: later.server)
+    hold.bench.engine.ledger.followClusters()
     hold.pass(0.1)
     #expect(try hold.bench.counts("q") == ["delivered": 42, "acked": 40, "in_flight": 2])
     #expect(try hold.state().state == .forcedOpen)

@@ -36,7 +36,7 @@ struct MarkName: OptionSet, BitwiseCopyable {
     }
     if has(Self.errors) { found.insert(.error) }
     if has(Self.relations) { found.insert(.relation) }
-    if has(Self.delays) { found.insert(.delay) }
+    if has(Self.delays) || lower.elementsEqual("eta".utf8) { found.insert(.delay) }
     if lower.count == 2, lower[0] == UInt8(ascii: "i"), lower[1] == UInt8(ascii: "d") { found.insert(.identity) }
     self = found
   }
@@ -68,7 +68,7 @@ struct MarkName: OptionSet, BitwiseCopyable {
     "parent", "root", "cause", "causation", "correl", "trace", "span", "session", "conversation", "initiator", "group",
     "reply", "saga", "batch", "workflow",
   ]
-  private static let delays: [StaticString] = ["delay", "eta", "countdown", "schedul"]
+  private static let delays: [StaticString] = ["delay", "countdown", "schedul"]
 }
 
 /// What names say, kept by their hash: a name is looked at once, and again when another one took its place.
