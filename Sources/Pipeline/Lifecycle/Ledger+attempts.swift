@@ -7,7 +7,9 @@ extension Ledger {
     if let told = arrival.attempt, !arrival.attemptIsMinimum || !arrival.redelivered {
       return (told, arrival.attemptSource)
     }
-    if arrival.attempt == nil, let bound = arrival.attemptBound, record.first == 0 { return (bound, arrival.attemptBoundSource) }
+    if arrival.attempt == nil, let bound = arrival.attemptBound, record.first == 0 {
+      return (bound, arrival.attemptBoundSource)
+    }
     let own = min(ownAttempt(arrival, record), arrival.attemptBound ?? .max)
     if let told = arrival.attempt { return (max(told, own), arrival.attemptSource) }
     return (own, .ownTable)
