@@ -185,10 +185,9 @@ extension Ledger {
     let index = messages.find(delivery.message &+ group.salt)
     if index != 0 {
       if from == .acked, messages[index].acked > 0 { messages[index].acked -= 1 }
-      if settlement.isFailure {
-        messages[index].failed &+= 1
-        messages[index].firstFailed = min(messages[index].firstFailed, ack.at)
-      }
+      if settlement.isFailure { messages[index].failed &+= 1 }
+      // A dead letter is its last failure: the time since its first was recorded with its acknowledgement.
+      if settlement == .requeued { messages[index].firstFailed = min(messages[index].firstFailed, ack.at) }
     }
     record(outcome, group, delivery.group, partition: window, at: at)
   }
