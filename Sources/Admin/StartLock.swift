@@ -11,7 +11,7 @@ internal import AdminAPI
 /// Keeps two sidecars that start at once from publishing the same Unix socket.
 ///
 /// The lock is an flock on a file beside the socket (its path with `.lock` appended), mode 0600: only this user and root
-/// can open it. Any user who can read the directory could lock the directory itself. The holder removes the file
+/// can open it. Any process that can read the directory could lock the directory itself. The holder removes the file
 /// when it is done; a process that waited for it then finds that its file is no longer at the path, and takes the new one.
 /// The lock ends with the process.
 struct StartLock: Sendable {

@@ -1,6 +1,6 @@
 package import Pipeline
 
-/// An alert of one group that began or ended, or one of the sidecar itself, whose `key` is empty.
+/// An alert that began or ended: of one group, or of the sidecar (then `key` is empty).
 package typealias AlertEvent = GroupEvent<AlertNews>
 
 /// What an event about an alert says besides its head.

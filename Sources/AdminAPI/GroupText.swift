@@ -1,6 +1,6 @@
 package import Pipeline
 
-/// Parts of a group's report as lines for people, the same in `replay` and in `fusectl show`.
+/// Parts of a group's report as lines of text, the same in `replay` and in `fusectl show`.
 package enum GroupText {
   /// `406 basic.ack, 6 times: PRECONDITION_FAILED - …`
   package static func line(_ error: Report.BrokerErrorReport) -> String {

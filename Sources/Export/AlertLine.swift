@@ -1,7 +1,7 @@
 package import AdminAPI
 internal import Pipeline
 
-/// One alert as one line for people: time, key, what began or ended, why.
+/// One alert as one line of text: time, key, what began or ended, why.
 package enum AlertLine {
   package static func text(_ event: AlertEvent, style: TerminalStyle = .plain) -> String {
     let time = event.at.description.prefix(23) + "Z"  // milliseconds

@@ -65,7 +65,7 @@ package final class EventLog: Sendable {
 
   package var counters: ExportCounters { state.withLock(\.counters) }
 
-  /// Why the latest event was not written, for people; nil if it was.
+  /// Why the latest event was not written, as a sentence; nil if it was written.
   package var failing: String? { state.withLock(\.failing) }
 
   /// Writes one line, or counts it as failed.

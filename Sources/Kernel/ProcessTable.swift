@@ -24,7 +24,7 @@ enum ProcessTable {
     guard fields.count >= 20, let parent = Int32(fields[1]), let session = Int32(fields[3]),
       let start = UInt64(fields[19])
     else { return nil }
-    // A zombie counts as ended: it has no sockets any more. One with threads is a process whose main thread alone has ended.
+    // A zombie counts as ended: its sockets are closed. A zombie with threads is a process of which only the main thread ended.
     let isMainThreadGone = fields[0] == "Z" && (Int(fields[17]) ?? 0) > 1
     guard fields[0] != "Z" && fields[0] != "X" || isMainThreadGone else { return nil }
     return Entry(

@@ -232,7 +232,7 @@ package enum Effect: Sendable {
   case interest(cookie: UInt64, Interest)
   /// A breaker changed its state: the group as it is just after, and who answers for it.
   case transition(Transition, Report.Group, owner: String?, runbook: String?)
-  /// An alert of a group began or ended: the group as it is just after, and who answers for it.
+  /// An alert of a group began or ended: the group as it is just after, with the configured owner.
   case alert(Alert, Report.Group, owner: String?, runbook: String?)
   /// Something about holding a group: the group as it is just after, and who answers for it.
   case holding(HoldEvent, Report.Group, owner: String?, runbook: String?)

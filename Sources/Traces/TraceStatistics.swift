@@ -43,7 +43,7 @@ package struct TraceStatistics: Sendable, Equatable {
     return counts
   }
 
-  /// For people; nil if the file is in the order of time.
+  /// A warning as one line; nil if the file is in the order of time.
   package var lateLine: String? {
     guard late_packets > 0 else { return nil }
     return "\(late_packets) packets are earlier than packets before them, so counts may be wrong; put them in order: "

@@ -40,7 +40,7 @@ package enum Unreadable: UInt8, Sendable, CaseIterable {
     }
   }
 
-  /// What a count of packets is followed by, for people.
+  /// The words after a count of packets.
   package var explanation: String {
     switch self {
     case .linkType: ": link type not read"

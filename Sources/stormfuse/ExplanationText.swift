@@ -1,7 +1,7 @@
 import AdminAPI
 import Pipeline
 
-/// What happened to messages, for people: a table of messages, or the story of each, its columns aligned.
+/// What happened to messages, as text: a table of messages, or the story of each, its columns aligned.
 struct ExplanationText {
   let explanation: Explanation
   let style: TerminalStyle

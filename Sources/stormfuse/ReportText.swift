@@ -46,7 +46,7 @@ struct ReportText {
     return text
   }
 
-  /// For people; nil if both directions were captured.
+  /// A warning as one line; nil if both directions were captured.
   static func oneSided(_ capture: Report.Capture) -> String? {
     guard let count = capture.one_sided else { return nil }
     return "of \(EvidenceText.count(count, "broker connection")) only one direction was captured: deliveries or "

@@ -14,7 +14,7 @@ final class SignalHandler {
     }
   }
 
-  /// Whether whoever started the program had it ignore that signal, as nohup does.
+  /// Whether the program was started with that signal ignored, as nohup does.
   static func isIgnored(_ number: Int32) -> Bool {
     var action = sigaction()
     guard sigaction(number, nil, &action) == 0 else { return false }

@@ -40,7 +40,7 @@ package struct Explanation: Codable, Equatable, Sendable {
       failures > 0 || copies > 0 || revisions > 0 || attempts > 1 || deliveries > groups.count
     }
 
-    /// Whether people may mean it by that: an id, or `topic/partition/offset`.
+    /// Whether the message can be asked for by that text: an id, or `topic/partition/offset`.
     package func isNamed(_ name: String) -> Bool {
       if id == name || other_ids.contains(name) { return true }
       let parts = name.split(separator: "/", omittingEmptySubsequences: false)

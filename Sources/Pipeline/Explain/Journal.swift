@@ -131,7 +131,7 @@ final class Journal {
     add(delivery, group, at: now, what)
   }
 
-  /// What people call that message.
+  /// The id shown for that message.
   func name(_ message: UInt64, _ id: String) {
     let message = root(of: message)
     guard !id.isEmpty, ids[message] != nil || ids.count < limit else { return }

@@ -17,7 +17,7 @@ struct Arrival {
   var attemptSource = AttemptSource.ownTable
   /// The wire's count misses some returns (a classic queue's requeue leaves no header): the own table may know better.
   var attemptIsMinimum = false
-  /// At most how often it was tried, where the wire's count has deliveries in it that nobody tried, and by which source.
+  /// Upper bound of the attempt and its source, where the wire's count includes deliveries that were not tried.
   var attemptBound: Int32?
   var attemptBoundSource: AttemptSource = []
   /// When it was enqueued by the wire, and how far that moment may lie in the consumer's future without being skewed.

@@ -1,8 +1,8 @@
 /// One error that a broker told a client of.
 struct BrokerError {
-  /// The protocol's number for it: an AMQP reply code, a Kafka error code.
+  /// The protocol's number for it.
   var code: Int
-  /// The request that failed, for people: AMQP's `basic.ack`, Kafka's `commit`; empty where none is named.
+  /// The name of the request that failed, as the protocol writes it; empty where none is named.
   var request = ""
   /// The broker's words or the code's name, without anything of a message.
   var text: String

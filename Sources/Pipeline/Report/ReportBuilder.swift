@@ -44,7 +44,7 @@ struct ReportBuilder {
       "clusters": ledger.clusters.overflowed, "transactions": ledger.dropped.transactions,
       "requests": ledger.dropped.requests,
       "unmatched_settlements": ledger.dropped.unmatchedSettlements, "expired": ledger.dropped.expired,
-      "revisions": ledger.dropped.revisions,
+      "revisions": ledger.dropped.revisions, "copy_sources": ledger.sources.dropped, "copies": ledger.passages.dropped,
     ]
     return all.merging(capture.dropped) { $0 &+ $1 }.filter { $0.value > 0 }
   }
@@ -125,7 +125,7 @@ struct ReportBuilder {
       })
   }
 
-  /// What people call a message of the group.
+  /// The id shown for a message of the group.
   private func name(_ message: UInt64, _ group: Group) -> String { group.labels[message] ?? Group.unnamed(message) }
 
   private func counters(_ group: Group) -> GroupCounters {

@@ -227,9 +227,24 @@ import Testing
       link.ack(tag)
     }
     #expect(try bench.counts("q") == ["delivered": 70_000, "acked": 70_000])
+    // Passed on, and acknowledged in time: nothing is missing.
+    #expect(bench.engine.report().capture.dropped["copies"] == nil)
+    #expect(bench.engine.report().capture.dropped["copy_sources"] == nil)
     let tag = link.deliver("m", .init(id: "last"))
     link.publish("m", key: "q", .init(id: "last"))
     link.ack(tag)
     #expect(try bench.counts("q")["requeued"] == 1)
+  }
+
+  @Test func `deliveries and retries that a bound forgot are counted`() throws {
+    for i in 0..<40_000 { link.deliver("m\(i)", .init(id: "m\(i)")) }
+    // Of these only the first 4,096 are kept: nothing was published yet.
+    #expect(bench.engine.report().capture.dropped["copy_sources"] == nil)
+    link.publish("x", key: "elsewhere")
+    for i in 0..<40_000 { link.deliver("n\(i)", .init(id: "n\(i)")) }
+    #expect(bench.engine.report().capture.dropped["copy_sources"] ?? 0 > 0)
+    for i in 0..<40_000 { link.publish("n\(i)", key: "q.retry", .init(id: "n\(i)")) }
+    #expect(try bench.counts("q")["requeued"] ?? 0 > 32_000)
+    #expect(bench.engine.report().capture.dropped["copies"] == nil)
   }
 }

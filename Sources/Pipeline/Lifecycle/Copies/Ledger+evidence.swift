@@ -9,7 +9,9 @@ extension Ledger {
   ) -> CopyEvidence? {
     guard !sources.isEmpty, !marks.list.isEmpty else { return nil }
     var candidates: ContiguousArray<CopyEvidence> = []
-    for mark in marks.list where mark.kind != .number { look(mark, &candidates, &isKnown, at: at) }
+    // One for all marks, so that it is allocated at most once for a publish.
+    var found: ContiguousArray<(UInt32, CopyEvidence.Shared)> = []
+    for mark in marks.list where mark.kind != .number { look(mark, &candidates, &found, &isKnown, at: at) }
     var best: CopyEvidence?
     for i in candidates.indices where !candidates[i].shared.isEmpty {
       candidates[i].signs = signs(candidates[i], marks, waits: producer.use.waits)
@@ -22,12 +24,12 @@ extension Ledger {
 
   /// Adds what deliveries have in common with the message by one of its marks.
   private func look(
-    _ mark: Mark, _ candidates: inout ContiguousArray<CopyEvidence>, _ isKnown: inout Bool, at: Timestamp
+    _ mark: Mark, _ candidates: inout ContiguousArray<CopyEvidence>,
+    _ found: inout ContiguousArray<(UInt32, CopyEvidence.Shared)>, _ isKnown: inout Bool, at: Timestamp
   ) {
-    let first = candidates.count
     var sharers = 0
     var lastMessage: UInt64?
-    var found: ContiguousArray<(UInt32, CopyEvidence.Shared)> = []
+    found.removeAll(keepingCapacity: true)
     sources.forEach(mark.value) { number, theirs in
       guard let shared = Self.shared(theirs, mark) else { return true }
       guard isOpen(number, at: at) else {
@@ -44,9 +46,7 @@ extension Ledger {
     }
     // A token that several messages in flight have tells nothing.
     for (number, shared) in found where !(shared == .token && sharers > 0) {
-      if let i = candidates[..<min(first, candidates.count)].firstIndex(where: { $0.source == number })
-        ?? candidates.firstIndex(where: { $0.source == number })
-      {
+      if let i = candidates.firstIndex(where: { $0.source == number }) {
         candidates[i].shared.formUnion(shared)
       } else if candidates.count < Self.mostCandidates {
         candidates.append(CopyEvidence(source: number, shared: shared))

@@ -31,7 +31,6 @@ struct Mark: BitwiseCopyable {
     static let content: UInt32 = 1
     static let messageID: UInt32 = 2
     static let correlation: UInt32 = 3
-    static let expiration: UInt32 = 4
   }
 }
 
@@ -40,8 +39,6 @@ struct Mark: BitwiseCopyable {
 /// The protocol's session fills it: properties and headers by name and value, the body's first 4 KiB at the end.
 struct MessageMarks {
   private(set) var list: ContiguousArray<Mark> = []
-  /// Hash of the body's length and first bytes.
-  var content: UInt64 = 0
   /// Hash of the ids and the body, which a broker that passes the message on leaves as they are.
   var whole: UInt64 = 0
   /// Hash of the broker's own history of the message (`x-death`); 0 without one.
@@ -54,7 +51,7 @@ struct MessageMarks {
   var namesError = false
   /// The highest number of tries that a header with a known kind of name tells; 0 if none does.
   var toldAttempt: Int32 = 0
-  /// What people call it: the message's id, else its correlation id.
+  /// The id shown for it: the message's id, else its correlation id.
   var label: ContiguousArray<UInt8> = []
   /// The body's first bytes, as far as they came.
   private(set) var body: ContiguousArray<UInt8> = []
@@ -68,7 +65,6 @@ struct MessageMarks {
     list.removeAll(keepingCapacity: true)
     body.removeAll(keepingCapacity: true)
     label.removeAll(keepingCapacity: true)
-    content = 0
     whole = 0
     history = 0
     expires = false

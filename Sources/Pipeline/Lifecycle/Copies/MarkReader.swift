@@ -126,7 +126,7 @@ struct MarkReader: ~Copyable {
     return number
   }
 
-  /// Hash of a name below a place. Not keyed: who collides names gains nothing but a mark that is looked at in vain.
+  /// Hash of a name below a place. Not keyed: names that collide only cost a comparison.
   static func hash(_ name: RawSpan, _ above: UInt32) -> UInt32 {
     var hash = UInt64(above) &* 0x9e37_79b9_7f4a_7c15 ^ UInt64(name.byteCount)
     var i = 0

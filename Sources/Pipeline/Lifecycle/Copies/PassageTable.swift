@@ -25,7 +25,7 @@ struct PassageTable: ~Copyable {
   private var passages = FlatArray(repeating: Passage(), count: 0)
   private var heads = FlatArray(repeating: UInt32(0), count: 0)
   private var next: UInt32 = 1
-  /// Copies that were overwritten before they came back.
+  /// Copies of failed messages that were overwritten before they came back.
   private(set) var dropped: UInt64 = 0
 
   var isEmpty: Bool { next == 1 }
@@ -39,7 +39,7 @@ struct PassageTable: ~Copyable {
     }
     let number = next
     let slot = Int(number) & (passages.count - 1)
-    if passages[slot].whole != 0, !passages[slot].hasArrived { dropped += 1 }
+    if passages[slot].isCounted, !passages[slot].hasArrived { dropped += 1 }
     passages[slot] = passage
     let head = Self.slot(passage.whole, heads.count)
     passages[slot].older = heads[head]

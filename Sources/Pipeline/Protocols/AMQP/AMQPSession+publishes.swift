@@ -102,7 +102,6 @@ extension AMQPSession {
 
   /// Adds what the body says, once it is complete.
   func mark(_ marks: inout MessageMarks, content: UInt64) {
-    marks.content = content
     marks.whole ^= content
     marks.add(Mark(value: content, place: Mark.Place.content, kind: .content, name: MarkName(rawValue: 0)))
     ledger.markReader.body(into: &marks)

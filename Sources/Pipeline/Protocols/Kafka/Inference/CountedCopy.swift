@@ -1,7 +1,7 @@
 /// `counted_copy`
 ///
 /// - Concludes: one record of the group that counts as acknowledged was dead-lettered (or retried). Which one is not known:
-///   the latest acknowledgement is counted otherwise, and no record is named to people.
+///   the latest acknowledgement is counted otherwise, and no record is named in the report.
 /// - Evidence: a copy was published by a process that consumes for this group alone; nothing else. The third tier. If the
 ///   process consumes for several groups, the copy counts for none of them and is added to `dropped.pairs`.
 /// - For: compressed dead letters, whose batch header gives only their number, and copies with changed contents.

@@ -50,7 +50,7 @@ struct ExceededPoll {
     members.append(member)
   }
 
-  /// That connection is over: nobody joins on it again.
+  /// That connection is over: no member joins on it again.
   mutating func ended(_ session: ObjectIdentifier) {
     for i in members.indices where members[i].session == session { members[i].tookTooLong = false }
   }
