@@ -12,11 +12,10 @@ internal import Synchronization
 /// Events as JSON lines, appended to a file (mode 0640 if it is new) or written to standard output.
 ///
 /// In: events, from any thread. Out: one whole line each, in one write where the system takes it. A file that was moved
-/// away or removed (log rotation) is opened anew. What can't be written is counted and reported, never fatal; after half a
-/// line the next one begins on a line of its own. A write may wait for the disk: not for the engine's thread.
+/// away or removed (log rotation) is opened anew. What can't be written is counted, never fatal; after half a line the
+/// next one begins on a line of its own. A write may wait for the disk: not for the engine's thread.
 package final class EventLog: Sendable {
   private let path: String
-  private let report: @Sendable (String) -> Void
   private let state: Mutex<State>
 
   private struct State {
@@ -32,13 +31,10 @@ package final class EventLog: Sendable {
     package var description: String
   }
 
-  /// - Parameters:
-  ///   - path: The file; `-` is standard output.
-  ///   - report: Told when events begin to be lost, and when one is written again.
+  /// - Parameter path: The file; `-` is standard output.
   /// - Throws: When the file can't be opened, with what to do.
-  package init(path: String, report: @escaping @Sendable (String) -> Void = { _ in }) throws(OpenError) {
+  package init(path: String) throws(OpenError) {
     self.path = path
-    self.report = report
     if path == "-" {
       state = Mutex(State(descriptor: STDOUT_FILENO))
       return
@@ -74,8 +70,7 @@ package final class EventLog: Sendable {
       return state.withLock { $0.counters.failed += 1 }
     }
     line.append(UInt8(ascii: "\n"))
-    let news = state.withLock { state -> String? in
-      let before = state.failing
+    state.withLock { state in
       reopenIfMoved(&state)
       if state.afterHalfALine { line.insert(UInt8(ascii: "\n"), at: 0) }
       let written = Self.write(line, to: state.descriptor)
@@ -83,16 +78,13 @@ package final class EventLog: Sendable {
         state.afterHalfALine = false
         state.counters.sent += 1
         state.failing = nil
-        return before.map { _ in "events are written to \(path) again; \(state.counters.failed) are missing" }
       } else {
         state.failing = "events can't be written to \(path): \(Self.reason(errno))"
         // A written line feed alone has already ended the half line.
         state.afterHalfALine = written == 0 ? state.afterHalfALine : !(state.afterHalfALine && written == 1)
         state.counters.failed += 1
-        return before == nil ? state.failing : nil
       }
     }
-    if let news { report(news) }
   }
 
   private static func reason(_ code: Int32) -> String {

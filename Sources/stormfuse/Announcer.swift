@@ -30,9 +30,7 @@ final class Announcer: Sendable {
     target = { [weak box] in box?.target ?? "" }
     // Transitions of one breaker are at least a tenth of a second apart; a queue this long is minutes of many storms.
     (events, queue) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(Self.queueBound))
-    log = try (eventsPath ?? configuration.events).map {
-      try EventLog(path: $0) { Terminal.say("stormfuse: \($0)") }
-    }
+    log = try (eventsPath ?? configuration.events).map { try EventLog(path: $0) }
     webhook = try configuration.webhook.map {
       try Webhook(
         url: $0.url, timeout_ns: $0.timeout_ns, retries: $0.retries, retryFor_ns: $0.retryFor_ns,

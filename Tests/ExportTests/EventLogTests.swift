@@ -1,7 +1,6 @@
 import AdminAPI
 import Foundation
 import Pipeline
-import Synchronization
 import Testing
 
 @testable import Export
@@ -47,24 +46,12 @@ import Testing
     }
   }
 
-  @Test func `that events can't be written is reported once, and so is that they are again`() throws {
-    try withTemporaryDirectory { directory in
-      let path = directory + "/events"
-      try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: "/dev/full")
-      let said = Mutex<[String]>([])
-      let log = try EventLog(path: path) { line in said.withLock { $0.append(line) } }
-      #expect(log.failing == nil)
-      for number in 1...3 { log.write(try Sample.event(number)) }
-      let words = "events can't be written to \(path): No space left on device"
-      #expect(log.failing == words && said.withLock(\.self) == [words])
-    }
-  }
-
   @Test func `what can't be written is counted and not fatal`() throws {
     let log = try EventLog(path: "/dev/full")
     log.write(try Sample.event(1))
     log.write(try Sample.event(2))
     #expect(log.counters.failed == 2 && log.counters.sent == 0)
+    #expect(log.failing == "events can't be written to /dev/full: No space left on device")
   }
 
   @Test func `many threads write whole lines`() async throws {

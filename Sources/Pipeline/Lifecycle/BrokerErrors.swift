@@ -40,6 +40,20 @@ struct BrokerErrors {
     }
   }
 
+  /// Adds what another group of the same brokers was told. Past the bound it is forgotten.
+  mutating func merge(_ other: BrokerErrors) {
+    for entry in other.list {
+      if let known = list.firstIndex(where: {
+        $0.error.code == entry.error.code && $0.error.request == entry.error.request && $0.pattern == entry.pattern
+      }) {
+        list[known].count += entry.count
+        list[known].last = max(list[known].last, entry.last)
+      } else if list.count < Self.bound {
+        list.append(entry)
+      }
+    }
+  }
+
   /// Every run of digits as one sign.
   private static func withoutNumbers(_ text: String) -> String {
     var pattern = ""

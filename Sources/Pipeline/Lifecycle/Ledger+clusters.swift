@@ -47,6 +47,10 @@ extension Ledger {
     for id in ids {
       deliveries[id].group = kept
       group.link(id, in: &deliveries)
+      let source = deliveries[id].source
+      guard sources.isKept(source) else { continue }
+      sources[source].groupSerial = group.serial
+      sources[source].delivery.group = kept
     }
     groupsMade &+= 1
     groups[Int(ended)] = Group(vacant: gone, serial: groupsMade)
@@ -89,6 +93,8 @@ extension Group {
     retryLatency.merge(other.retryLatency)
     delaySource = delaySource ?? other.delaySource
     deadLetterTarget = deadLetterTarget ?? other.deadLetterTarget
+    deliveryLimit = deliveryLimit ?? other.deliveryLimit
+    brokerErrors.merge(other.brokerErrors)
     for (producer, count) in other.copies { copies[producer, default: 0] += count }
     for (message, id) in other.labels { label(message, id) }
     for destination in other.destinations { _ = addDestination(destination) }
