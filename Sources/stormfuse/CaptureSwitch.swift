@@ -2,7 +2,8 @@
   import Kernel
   import Pipeline
 
-  /// Holds with the kernel's help, on the engine's thread. The trickle serves the socket as well as the protocol.
+  /// Holds with the kernel's help, on the engine's thread. Where no probes keep a connection alive the trickle serves the
+  /// socket as well as the protocol.
   final class CaptureSwitch: HoldSwitch {
     private let capture: Capture
     private var longest_ns: Int64
@@ -40,8 +41,10 @@
       for (cookie, terms) in held { _ = hold(cookie, terms.asked) }
     }
 
+    /// Where probes keep the connection alive the protocol's needs are all.
     private func bounded(_ terms: HoldTerms, _ cookie: UInt64) -> HoldTerms {
       var terms = terms
+      if !terms.holdsAcks, capture.keepalive(cookie) == .nudge { return terms }
       let limits = capture.socketLimits(cookie: cookie)
       let socket_ns = Trickle.forSocket(
         tcpRetries2: limits.tcpRetries2, userTimeout_ns: .milliseconds(Int64(limits.userTimeout_ms)))
@@ -50,9 +53,14 @@
       return terms
     }
 
-    func release(_ cookie: UInt64) -> HoldCounters? {
+    func release(_ cookie: UInt64, after_ns: Int64) -> HoldCounters? {
       held[cookie] = nil
-      return capture.release(cookie)
+      return capture.release(cookie, after_ns: after_ns)
+    }
+
+    func keepalive(_ cookie: UInt64) -> Keepalive {
+      held[cookie]?.asked.holdsAcks == true
+        ? .trickle(why: "its acknowledgements are held as well, and a probe is one") : capture.keepalive(cookie)
     }
 
     func refuse(_ endpoint: Endpoint) -> String? {
