@@ -41,13 +41,15 @@
       for (cookie, terms) in held { _ = hold(cookie, terms.asked) }
     }
 
-    /// Where probes keep the connection alive the protocol's needs are all.
+    /// The protocol's terms, no longer than the kernels of the consumer and of the broker allow.
     private func bounded(_ terms: HoldTerms, _ cookie: UInt64) -> HoldTerms {
       var terms = terms
-      if !terms.holdsAcks, capture.keepalive(cookie) == .nudge { return terms }
       let limits = capture.socketLimits(cookie: cookie)
-      let socket_ns = Trickle.forSocket(
-        tcpRetries2: limits.tcpRetries2, userTimeout_ns: .milliseconds(Int64(limits.userTimeout_ms)))
+      let socket_ns =
+        !terms.holdsAcks && capture.keepalive(cookie) == .nudge
+        ? Trickle.forPeer(tcpRetries2: limits.tcpRetries2)
+        : Trickle.forSocket(
+          tcpRetries2: limits.tcpRetries2, userTimeout_ns: .milliseconds(Int64(limits.userTimeout_ms)))
       terms.trickle_ns = min(terms.trickle_ns, socket_ns)
       terms.whole_ns = min(terms.whole_ns, Trickle.whole(socket_ns))
       return terms

@@ -23,6 +23,20 @@ package enum Trickle {
     min(longest_ns, socketSpan(tcpRetries2, userTimeout_ns))
   }
 
+  /// What the broker's kernel asks for, whatever keeps the connection: while payload is held hardly anything acknowledges
+  /// what the broker sends, since a probe's acknowledgement does not count and the consumer's kernel takes those on held
+  /// segments for sent. The broker's kernel then tries again after 0.2 s, 0.4 s and so on, `tcp_retries2` times; measured
+  /// with 5, it gave the connection up after 13 s. Its value can't be seen from here and is taken for the consumer's: who
+  /// lowers it mostly does so everywhere. With the default (15) it is 15 min, longer than any hold.
+  package static func forPeer(tcpRetries2: Int) -> Int64 {
+    var (sum_ns, wait_ns): (Int64, Int64) = (0, .milliseconds(200))
+    for _ in 0...max(1, min(tcpRetries2, 255)) {
+      sum_ns += wait_ns
+      wait_ns = min(wait_ns * 2, .seconds(120))
+    }
+    return min(sum_ns * 2 / 3, never_ns)
+  }
+
   /// How often probes are sent instead: three to four in the time after which the kernel gives up, since one may be lost,
   /// and peers answer at most two in a second.
   package static func forProbes(tcpRetries2: Int, userTimeout_ns: Int64) -> Int64 {

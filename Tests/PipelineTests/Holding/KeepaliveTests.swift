@@ -4,6 +4,22 @@ import Testing
 
 /// How held connections are kept alive, and how they are let go; through the whole engine.
 @Suite struct KeepaliveTests {
+  @Test func `how often something passes, or a probe is sent, by the kernel's limits`() {
+    // The trickle, probes, and what acknowledges the broker's data; in milliseconds.
+    func spans(_ retries: Int, _ timeout_s: Int64 = 0) -> [Int64] {
+      let timeout_ns = Int64.seconds(timeout_s)
+      return [
+        Trickle.forSocket(tcpRetries2: retries, userTimeout_ns: timeout_ns),
+        Trickle.forProbes(tcpRetries2: retries, userTimeout_ns: timeout_ns), Trickle.forPeer(tcpRetries2: retries),
+      ].map { $0 / 1_000_000 }
+    }
+    #expect(spans(15) == [4333, 2000, 616_400])
+    #expect(spans(8) == [2000, 1000, 68_133])
+    #expect(spans(5) == [1000, 500, 8400])
+    #expect(spans(15, 1) == [500, 250, 616_400])
+    #expect(spans(1) == [100, 50, 400])
+  }
+
   @Test func `that probes keep a connection no longer is told once, and shown`() throws {
     let hold = HoldBench()
     let link = hold.bench.connect(cookie: 7)
