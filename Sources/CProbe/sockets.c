@@ -229,6 +229,29 @@ int cprobe_nudge(int process, int descriptor, uint64_t cookie, uint32_t *heard_m
 	return error;
 }
 
+int cprobe_nudge_trial(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t length = sizeof(address), cookie_length = sizeof(uint64_t);
+	uint64_t cookie = 0;
+	uint32_t heard_ms;
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int error = 0;
+
+	if (listener < 0 || client < 0 || bind(listener, (struct sockaddr *)&address, length) || listen(listener, 1) ||
+	    getsockname(listener, (struct sockaddr *)&address, &length) ||
+	    connect(client, (struct sockaddr *)&address, length) ||
+	    getsockopt(client, SOL_SOCKET, SO_COOKIE, &cookie, &cookie_length))
+		error = -errno;
+	else
+		error = cprobe_nudge(getpid(), client, cookie, &heard_ms);
+	if (listener >= 0)
+		close(listener);
+	if (client >= 0)
+		close(client);
+	return error;
+}
+
 struct listing {
 	struct cprobe_socket **sockets;
 	size_t *count;

@@ -71,9 +71,7 @@ extension Capture {
     case .refused(let process, let error):
       return .trickle(why: Nudger.reason(error, process))
     case .open(let process, let descriptor):
-      let every_ns = Trickle.forProbes(
-        tcpRetries2: limits.tcpRetries2, userTimeout_ns: .milliseconds(Int64(limits.userTimeout_ms)))
-      nudger.keep(cookie, process: process, descriptor: descriptor, every_ns: every_ns)
+      nudger.keep(cookie, process: process, descriptor: descriptor, every_ns: limits.probes_ns)
       if case .failing(let why) = nudger.health(cookie) { return .trickle(why: why) }
       return .nudge
     }

@@ -1,3 +1,5 @@
+internal import Pipeline
+
 /// What ends a connection whose segments do not get through: limits of its own kernel, of which a hold must stay clear.
 package struct SocketLimits: Sendable, Equatable {
   /// net.ipv4.tcp_retries2 of the connection's network namespace: tries before the kernel gives it up.
@@ -13,6 +15,11 @@ package struct SocketLimits: Sendable, Equatable {
     self.userTimeout_ms = userTimeout_ms
     self.isDefault = isDefault
     self.access = access
+  }
+
+  /// How often a probe has to be sent on it while it is held.
+  var probes_ns: Int64 {
+    Trickle.forProbes(tcpRetries2: tcpRetries2, userTimeout_ns: .milliseconds(Int64(userTimeout_ms)))
   }
 
   /// The kernel's own (TCP_RETR2 in include/net/tcp.h), no user timeout.

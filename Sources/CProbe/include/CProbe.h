@@ -185,6 +185,8 @@ int cprobe_user_timeout(int process, int descriptor, uint64_t cookie);
  * 3.5 and later); SO_REUSEADDR, which that clears, is set again. The socket is ours for these few calls only: were it kept,
  * a close by its process would not reach the peer. `*heard_ms`: how long before this the last acknowledgement came. */
 int cprobe_nudge(int process, int descriptor, uint64_t cookie, uint32_t *heard_ms);
+/* The same on a connection of our own over loopback, made for it. */
+int cprobe_nudge_trial(void);
 
 /* ---- Privileges (command.c) ---- */
 

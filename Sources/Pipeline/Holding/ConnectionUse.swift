@@ -5,8 +5,8 @@ struct ConnectionUse {
   /// When it last published somewhere that is neither a dead-letter nor a retry destination; nil if it never did. To hold
   /// it would hang the publisher.
   var publishedAt: Timestamp?
-  /// Why to hold back its requests would not stop deliveries; nil if it would.
-  var unholdable: NotHeld?
+  /// Groups whose deliveries would not stop if its requests were held back, and why.
+  var unholdable: [GroupID: NotHeld] = [:]
   /// The broker sends without waiting for answers (`no_ack`): only TCP's flow control limits it.
   var isUnanswered = false
   /// Longest time that may pass without a segment of the client's, before the broker or the client itself gives something

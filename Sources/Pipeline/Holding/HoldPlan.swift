@@ -112,7 +112,7 @@ struct HoldPlan {
     let use = connection.use
     if use.isLeaving { return .closing }
     if isBlocked { return nil }
-    if let unholdable = use.unholdable { return unholdable }
+    if let unholdable = groups.lazy.compactMap({ use.unholdable[$0] }).min() { return unholdable }
     if groups.allSatisfy({ wants[$0]?.sharesFreely == true }) { return nil }
     if groups.count < use.groups.count { return .sharedGroup }
     return settings.isShared(use.publishedAt, at: now) ? .sharedPublishes : nil

@@ -110,7 +110,12 @@ import Testing
     #expect(why(Self.connection(7, [1]) { $0.use.publishedAt = ago(59) }) == [.sharedPublishes])
     #expect(why(Self.connection(7, [1]) { $0.use.publishedAt = ago(60) }).isEmpty)
     #expect(why(Self.connection(7, [1]) { $0.use.publishedAt = ago(1) }, sharesFreely: true).isEmpty)
-    #expect(why(Self.connection(7, [1]) { $0.use.unholdable = .noAck }, sharesFreely: true) == [.noAck])
+    func unanswered(_ group: Int) -> HoldConnection {
+      Self.connection(7, Set([1, group]).sorted()) { $0.use.unholdable = [Self.id(group): .noAck] }
+    }
+    #expect(why(unanswered(1), sharesFreely: true) == [.noAck])
+    // Another group's deliveries go on, but this one's stop.
+    #expect(why(unanswered(3), sharesFreely: true).isEmpty && why(unanswered(3)) == [.sharedGroup])
     #expect(why(Self.connection(7, [3])).isEmpty)
   }
 

@@ -9,11 +9,11 @@ extension AMQPSession {
       for entry in channel.consumers where !entry.isCancelled {
         guard let group = ledger.present(entry.group) else { continue }
         if !use.groups.contains(group) { use.groups.append(group) }
-        if let reason = ledger.consumer(entry.id).unholdable { use.unholdable = reason }
-        if entry.noAck, !entry.isGet { use.isUnanswered = true }
-        if use.unholdable == nil, ledger.consumer(entry.id).mayBeUnanswered {
-          use.unholdable = .acksNotSeen
+        let consumer = ledger.consumer(entry.id)
+        if let why = consumer.unholdable ?? (consumer.mayBeUnanswered ? .acksNotSeen : nil) {
+          use.unholdable[group] = min(use.unholdable[group] ?? why, why)
         }
+        if entry.noAck, !entry.isGet { use.isUnanswered = true }
       }
     }
     return use
