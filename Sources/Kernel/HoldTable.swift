@@ -47,10 +47,8 @@ struct HoldTable {
       // Allowance that was saved up, or owed, belongs to the rate it was saved up at.
       if hold.pointee.rate_bytes_s != rate { hold.pointee.due_ns = UInt64(now_ns) }
       hold.pointee.rate_bytes_s = rate
-      // Another phase of the breaker's: what is answered in it is to be seen as well.
-      if shows, hold.pointee.trickle_ns != UInt64(terms.trickle_ns) {
-        hold.pointee.peek_left_bytes = PEEK_MAXIMUM.rawValue
-      }
+      // Every order shows more: what a client says in the course of a long hold is to be seen as well.
+      if shows { hold.pointee.peek_left_bytes = PEEK_MAXIMUM.rawValue }
       hold.pointee.trickle_ns = UInt64(terms.trickle_ns)
       hold.pointee.whole_ns = UInt64(max(terms.whole_ns, terms.trickle_ns))
       hold.pointee.flags = terms.holdsAcks ? HOLD_ACKS.rawValue : 0

@@ -24,8 +24,12 @@ extension AMQPSession {
   /// a common client asks for by default (amqp091-go, 10 s).
   private var silence_ns: Int64? {
     let heartbeat_ns = heartbeat_ns ?? .seconds(10)
-    return heartbeat_ns > 0 ? heartbeat_ns * 2 / 5 : nil
+    let span_ns = heartbeat_ns > 0 ? heartbeat_ns * 2 / 5 : nil
+    return isHeldUnread ? min(span_ns ?? .max, Self.goodbye_ns) : span_ns
   }
+
+  /// How long a goodbye may be held that is not recognised, because what is held can't be read.
+  private static var goodbye_ns: Int64 { .seconds(5) }
 
   /// Something of the client's ended: what it said of leaving was heard.
   func leaves() {
@@ -48,6 +52,9 @@ extension AMQPSession {
     if place == passed { heldReader = AMQPHeldReader(self, fromClient, at: place) }
     heldReader?.read(bytes, at: place, at: at)
     if heldReader?.isLost == true { heldReader = nil }
+    guard isHeldUnread != (heldReader == nil) else { return }
+    isHeldUnread.toggle()
+    ledger.isPlanDue = true
   }
 
   /// A method that is held.
