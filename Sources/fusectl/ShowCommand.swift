@@ -37,11 +37,14 @@ struct ShowCommand: Command {
       ("destinations", plain(group.destinations.joined(separator: ", "))), ("mode", group.mode),
       ("breaker", ([state, held] + ends(detail)).joined(separator: ", ")),
       ("revision", "\(breaker.revision)"),
+    ]
+    facts += (detail.notes ?? []).map { (plain($0.name), plain($0.text)) }
+    facts += [
       (
         "verdict",
         style.paint(
           StatusCommand.verdict(group.verdict.kind, group.verdict.rule), .of(group.verdict.kind))
-      ),
+      )
     ]
     facts += group.verdict.evidence.map { ("", ($0.met ? "met      " : "not met  ") + EvidenceText.item($0)) }
     if let why = group.unholdable { facts.append(("unholdable", why.sentence)) }

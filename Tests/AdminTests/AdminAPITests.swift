@@ -44,10 +44,14 @@ import Testing
       ])
     for (index, reference) in BreakerReference.shortest(for: groups).enumerated() {
       #expect(reference.resolve(in: groups) == .one(index))
+      #expect(BreakerReference(href: reference.href) == reference)
     }
     #expect(BreakerReference("b").resolve(in: groups) == .several([1, 2]))
     #expect(BreakerReference("c@one").resolve(in: groups) == .several([3, 4]))
     #expect(BreakerReference("b@three").resolve(in: groups) == .none)
+    #expect(
+      BreakerReference.shortest(for: groups).map(\.words).suffix(2) == ["c@one --target 'x y'", "c@one --target z"])
+    #expect(BreakerReference(key: "it's").words == #"'it'\''s'"#)
   }
 
   @Test(arguments: [

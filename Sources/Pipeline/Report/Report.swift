@@ -215,6 +215,8 @@ package struct Report: Codable, Equatable, Sendable {
     package var revision: UInt64
     /// When the state ends by itself (open time, override, half-open, episode); nil if only what happens ends it.
     @NullEncoded package var until: RFC3339?
+    /// What comes next; left out while it is closed by itself.
+    package var outlook: Outlook?
     /// What is held now and what was so far; nil in a replay and where nothing ever was to be held.
     @NullEncoded package var hold: Hold?
     package var transitions: [TransitionReport]

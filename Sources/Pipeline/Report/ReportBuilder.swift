@@ -139,9 +139,11 @@ struct ReportBuilder {
 
   private func breakerReport(_ group: Group) -> Report.Breaker {
     let notHeld = whyNotHeld(group)
+    let breaker = group.monitor.breaker
     return Report.Breaker(
-      state: group.monitor.breaker.state, held: group.isHeld, why: notHeld?.why, why_detail: notHeld?.detail,
-      revision: group.monitor.breaker.revision, until: group.monitor.breaker.endsAt.map(wall),
+      state: breaker.state, held: group.isHeld, why: notHeld?.why, why_detail: notHeld?.detail,
+      revision: breaker.revision, until: breaker.endsAt.map(wall),
+      outlook: breaker.state == .closed ? nil : Report.Outlook(breaker, wall: wall),
       hold: origin == .replay ? nil : group.holdReport,
       transitions: group.remembered + group.transitions.map(Report.TransitionReport.init))
   }
