@@ -22,8 +22,13 @@ enum Page {
       th, td { text-align: left; padding: .4rem .7rem; border-bottom: 1px solid var(--line); white-space: nowrap; }
       th.n, td.n { text-align: right; }
       .storm, .open, .forced_open { color: var(--bad); font-weight: 600; }
-      .poison, .crash_loop, .stalled, .failing, .incomplete, .half_open { color: var(--warn); font-weight: 600; }
-      .healthy, .closed { color: var(--good); }
+      .poison, .crash_loop, .stalled, .failing, .incomplete, .half_open, .forced_closed { color: var(--warn);
+        font-weight: 600; }
+      /* A closed breaker is good only where the verdict beside it is. */
+      .healthy, .healthy + .closed { color: var(--good); }
+      tr.notes td { padding: 0 .7rem .5rem 1.6rem; white-space: normal; }
+      tr.noted td { border-bottom: none; }
+      tr.notes b { font-weight: 600; }
     </style>
     <h1>stormfuse</h1>
     <p id="note" role="status">loading…</p>
@@ -43,6 +48,17 @@ enum Page {
         if (href) { const a = td.appendChild(document.createElement("a")); a.href = href; a.textContent = text; }
         else td.textContent = text;
       }
+      function addNotes(body, row, notes) {
+        row.className = "noted";
+        const below = body.insertRow(), td = below.insertCell();
+        below.className = "notes";
+        td.colSpan = row.cells.length;
+        for (const note of notes) {
+          const line = td.appendChild(document.createElement("div"));
+          line.appendChild(document.createElement("b")).textContent = note.name;
+          line.appendChild(document.createTextNode(": " + note.text));
+        }
+      }
       async function load() {
         try {
           const list = await (await fetch("/v1/breakers")).json();
@@ -61,6 +77,7 @@ enum Page {
             cell(row, number(pick("consumption_delay_p95_s"), " s"), "n");
             cell(row, b.in_flight, "n");
             cell(row, share(b.coverage), "n");
+            if (b.notes) addNotes(fresh, row, b.notes);
           }
           rows.replaceChildren(...fresh.rows);
           note.textContent = list.breakers.length + " group" + (list.breakers.length == 1 ? "" : "s") + " at " + list.at;

@@ -14,8 +14,7 @@ package struct BreakerDetail: Codable, Equatable, Sendable {
     self.group = group
     self.group.href = href
     self.at = at
-    let notes = BreakerNote.all(group, BreakerReference(href: href) ?? BreakerReference(key: group.key))
-    self.notes = notes.isEmpty ? nil : notes
+    notes = BreakerNote.list(group, href: href)
   }
 
   package init(from decoder: any Decoder) throws {

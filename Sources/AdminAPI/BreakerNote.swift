@@ -1,9 +1,9 @@
 package import Pipeline
 
-/// One thing that a person should know of a breaker beside its numbers, in words: what comes next, what can be done. The
-/// server makes them, so that `fusectl` and the page say the same.
+/// One thing that a person should know of a breaker beside its numbers, in words: what a rule still lacks, what comes next,
+/// what can be done. The server makes them, so that `fusectl` and the page say the same.
 package struct BreakerNote: Codable, Equatable, Sendable {
-  /// What it is about, as in `then` or `to hold longer`; a breaker has at most one note of a name.
+  /// What it is about, as in `unmet`, `then` or `to hold longer`; a breaker has at most one note of a name.
   package var name: String
   package var text: String
 
@@ -12,12 +12,16 @@ package struct BreakerNote: Codable, Equatable, Sendable {
     self.text = text
   }
 
-  /// What there is to say of a breaker, in the order in which it is shown; empty while it is closed by itself.
+  /// What there is to say of a breaker, in the order in which it is shown; empty while it is closed by itself and its
+  /// verdict is not `failing`.
   ///
   /// - Parameter reference: Names the breaker in commands.
   package static func all(_ group: Report.Group, _ reference: BreakerReference) -> [BreakerNote] {
-    guard let outlook = group.breaker.outlook else { return [] }
     var notes: [BreakerNote] = []
+    if group.verdict.kind == .failing, let unmet = EvidenceText.unmet(group.verdict.evidence) {
+      notes.append(BreakerNote(name: "unmet", text: unmet))
+    }
+    guard let outlook = group.breaker.outlook else { return notes }
     if let then = then(group.breaker.state, outlook) { notes.append(BreakerNote(name: "then", text: then)) }
     // Where nothing is ever held there is nothing to choose.
     guard group.mode == Mode.enforce.rawValue else { return notes }
@@ -38,6 +42,12 @@ package struct BreakerNote: Codable, Equatable, Sendable {
         BreakerNote(name: "to let rules open it", text: "fusectl override \(command) --clear --reason \"…\""))
     }
     return notes
+  }
+
+  /// The same as an answer carries it: nil where there is nothing.
+  static func list(_ group: Report.Group, href: String) -> [BreakerNote]? {
+    let notes = all(group, BreakerReference(href: href) ?? BreakerReference(key: group.key))
+    return notes.isEmpty ? nil : notes
   }
 
   private static func then(_ state: BreakerState, _ outlook: Report.Outlook) -> String? {

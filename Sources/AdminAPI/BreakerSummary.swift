@@ -33,6 +33,8 @@ package struct BreakerSummary: Codable, Equatable, Sendable {
   package var total: Report.Rates
   /// Within the rules' window; null where that has no samples.
   package var window: Report.Rates
+  /// What a person should know of it beside its numbers; left out where there is nothing.
+  package var notes: [BreakerNote]?
 
   package init(_ group: Report.Group, href: String) {
     key = group.key
@@ -62,6 +64,7 @@ package struct BreakerSummary: Codable, Equatable, Sendable {
       retries_p95: group.attempts.p95 > 0 ? group.attempts.p95 - 1 : nil,
       consumption_delay_p95_s: group.consumption_delay_s.p95)
     window = group.window
+    notes = BreakerNote.list(group, href: href)
   }
 }
 

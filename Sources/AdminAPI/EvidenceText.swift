@@ -22,6 +22,29 @@ package enum EvidenceText {
     return text
   }
 
+  /// What a `failing` verdict still lacks to be a storm, of each rule whose rate is above its threshold:
+  /// `dead-letter-storm: retries p95 1 of 3, delay p95 1.3 s of 60 s`. Nil where nothing is lacking.
+  package static func unmet(_ evidence: [Evidence]) -> String? {
+    let rules = evidence.compactMap { item in
+      ["error_rate", "dead_letter_rate"].contains(item.condition) && item.met ? item.rule : nil
+    }
+    let texts = rules.compactMap { rule -> String? in
+      let items = evidence.filter { $0.rule == rule && !$0.met && conditions.contains($0.condition) }.map(shortfall)
+      return items.isEmpty ? nil : "\(rule.rawValue): \(items.joined(separator: ", "))"
+    }
+    return texts.isEmpty ? nil : texts.joined(separator: "; ")
+  }
+
+  /// `delay p95 1.3 s of 60 s`: how far a condition is from its threshold.
+  private static func shortfall(_ evidence: Evidence) -> String {
+    guard let value = evidence.value else { return "\(name(evidence)) without samples" }
+    let (shown, threshold) = toldApart(value, evidence.threshold, evidence.unit)
+    return "\(name(evidence)) \(shown) of \(threshold)"
+  }
+
+  /// What the rules with a rate compare besides it.
+  private static let conditions: Set = ["settlements", "retries", "consumption_delay", "ends", "distinct_messages"]
+
   /// `1 connection`, `2 connections`.
   package static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
 

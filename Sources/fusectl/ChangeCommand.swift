@@ -104,7 +104,8 @@ extension ChangeCommand {
   private func words(_ answer: CommandAnswer, _ terminal: Terminal) -> String {
     let group = answer.breaker.group
     let plain = TerminalStyle.printable
-    let state = terminal.style.paint(group.breaker.state.name, .of(group.breaker.state))
+    let state = terminal.style.paint(
+      group.breaker.state.name, .of(group.breaker.state, verdict: group.verdict.kind))
     let facts = [state] + ShowCommand.ends(answer.breaker) + ["revision \(group.breaker.revision)"]
     var lines = ["\(plain(group.key)): " + facts.joined(separator: ", ")]
     if let why = answer.unchanged_why { lines.append("nothing changed: \(plain(why))") }

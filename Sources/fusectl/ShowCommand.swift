@@ -28,7 +28,8 @@ struct ShowCommand: Command {
     let style = terminal.style
     let breaker = group.breaker
     let plain = TerminalStyle.printable
-    let state = style.paint(breaker.state.name, .of(breaker.state))
+    let state = style.paint(breaker.state.name, .of(breaker.state, verdict: group.verdict.kind))
+    let notes = detail.notes ?? []
     let why = breaker.why.map { " (" + plain($0.text(breaker.why_detail)) + ")" }
     let held = breaker.held ? "held" : "not held" + (why ?? "")
     var facts: [(String, String)] = [
@@ -38,7 +39,7 @@ struct ShowCommand: Command {
       ("breaker", ([state, held] + ends(detail)).joined(separator: ", ")),
       ("revision", "\(breaker.revision)"),
     ]
-    facts += (detail.notes ?? []).map { (plain($0.name), plain($0.text)) }
+    facts += notes.filter { $0.name != "unmet" }.map { (plain($0.name), plain($0.text)) }
     facts += [
       (
         "verdict",
@@ -46,6 +47,7 @@ struct ShowCommand: Command {
           StatusCommand.verdict(group.verdict.kind, group.verdict.rule), .of(group.verdict.kind))
       )
     ]
+    facts += notes.filter { $0.name == "unmet" }.map { (plain($0.name), plain($0.text)) }
     facts += group.verdict.evidence.map { ("", ($0.met ? "met      " : "not met  ") + EvidenceText.item($0)) }
     if let why = group.unholdable { facts.append(("unholdable", why.sentence)) }
     facts += [("deliveries", deliveries(group)), ("in flight", inFlight(group))]

@@ -81,6 +81,9 @@ struct ReportText {
     lines.append(
       "  verdict    \(style.paint(group.verdict.kind.rawValue, .of(group.verdict.kind)))"
         + (group.verdict.rule.map { "  \($0.rawValue)" } ?? ""))
+    if group.verdict.kind == .failing, let unmet = EvidenceText.unmet(group.verdict.evidence) {
+      lines.append("  unmet      \(unmet)")
+    }
     if !group.verdict.evidence.isEmpty { lines.append("             \(EvidenceText.line(group.verdict.evidence))") }
     lines.append(
       "  delivered  \(totals.delivered)  (\(totals.redelivered) redelivered, \(totals.duplicates) duplicates, \(group.in_flight) in flight)"

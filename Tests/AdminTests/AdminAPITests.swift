@@ -259,9 +259,31 @@ import Testing
     )
   }
 
+  @Test func `what a failing group lacks is told of each rule whose rate is above its threshold`() {
+    #expect(
+      EvidenceText.unmet(Sample.failing) == "dead-letter-storm: retries p95 0 of 3, delay p95 1.3 s of 60 s")
+    var both = Sample.failing
+    both[5].met = true
+    both[3].value = nil
+    #expect(
+      EvidenceText.unmet(both)
+        == "dead-letter-storm: retries p95 0 of 3, delay p95 without samples; "
+        + "dead-letter-flood: ends 34 of 50, distinct dead letters 0 of 10")
+    #expect(EvidenceText.unmet(Sample.storm) == nil)
+  }
+
+  @Test func `a closed breaker is green only where the verdict is healthy, an override never`() {
+    for kind in Verdict.Kind.allCases {
+      #expect((TerminalStyle.Colour.of(.closed, verdict: kind) == .green) == (kind == .healthy))
+      for state in BreakerState.allCases where state != .closed {
+        #expect(TerminalStyle.Colour.of(state, verdict: kind) != .green)
+      }
+    }
+  }
+
   @Test func `no verdict is green but healthy`() {
     for kind in Verdict.Kind.allCases { #expect((TerminalStyle.Colour.of(kind) == .green) == (kind == .healthy)) }
-    #expect(TerminalStyle.Colour.of(.failing) == .yellow)
+    #expect(TerminalStyle.Colour.of(Verdict.Kind.failing) == .yellow)
   }
 
   @Test func `text from outside can't steer a terminal`() {

@@ -66,15 +66,16 @@ import Testing
   }
 
   /// A verdict is its cell's class.
-  @Test func `on the page every kind of trouble has a colour, and only healthy and closed the good one`() {
+  @Test func `on the page every kind of trouble has a colour, and only healthy the good one, with closed beside it`() {
     let rules = Page.html.split(separator: "\n")
     func classes(_ colour: String) -> [Substring] {
       rules.filter { $0.contains("color: var(--\(colour))") }.flatMap {
         $0.split(separator: "{")[0].split(separator: ",")
       }
-      .map { $0.drop { $0 == " " || $0 == "." }.prefix { $0 != " " } }
+      .map { $0.drop { $0 == " " || $0 == "." }.reversed().drop { $0 == " " }.reversed() }
+      .map { Substring($0) }
     }
-    #expect(classes("good") == ["healthy", "closed"])
+    #expect(classes("good") == ["healthy", "healthy + .closed"])
     let coloured = classes("warn") + classes("bad") + classes("good")
     for kind in Verdict.Kind.allCases where kind != .insufficient {
       #expect(coloured.contains(Substring(kind.rawValue)), "\(kind)")
@@ -198,6 +199,18 @@ import Testing
   func `Accept is respected`(path: String, accept: String?, allowed: Bool) {
     let status = answer(path, accept: accept).status
     #expect(status == (path.hasPrefix("/") ? (allowed ? .ok : .notAcceptable) : .notFound))
+  }
+
+  @Test func `the list and a breaker carry what there is to say in words`() throws {
+    let source = Sample.Source(groups: [Sample.failingGroup()])
+    let unmet = BreakerNote(
+      name: "unmet", text: "dead-letter-storm: retries p95 0 of 3, delay p95 1.3 s of 60 s")
+    let list = try JSON.decode(BreakerList.self, from: answer("/v1/breakers", source: source).body)
+    #expect(list.breakers.map(\.notes) == [[unmet]])
+    let path = "/v1/breakers/rabbitmq%3A%252F%3Aorders"
+    #expect(try JSON.decode(BreakerDetail.self, from: answer(path, source: source).body).notes == [unmet])
+    let healthy = Sample.Source(groups: [Sample.group(verdict: .healthy, state: .closed)])
+    #expect(!String(decoding: answer("/v1/breakers", source: healthy).body, as: UTF8.self).contains("notes"))
   }
 
   @Test func `a report without groups is an empty list, and every key unknown`() throws {

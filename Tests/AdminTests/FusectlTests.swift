@@ -69,6 +69,24 @@ import Testing
         """)
   }
 
+  @Test func `a failing group is amber, never green, with what its rule still lacks`() async throws {
+    let source = Sample.Source(groups: [Sample.failingGroup()])
+    let terminal = Terminal(isTerminal: true, style: .colour)
+    let (status, show, plain) = try await withServer(loopback, source: source) { listen in
+      (
+        try await output(["status"], listen, terminal),
+        try await output(["show", "rabbitmq:%2F:orders"], listen, terminal), try await output(["status"], listen)
+      )
+    }
+    let unmet = "dead-letter-storm: retries p95 0 of 3, delay p95 1.3 s of 60 s"
+    for text in [status, show] {
+      #expect(text.contains("\u{1b}[33mfailing"), "\(text)")
+      #expect(!text.contains("\u{1b}[32m"), "\(text)")
+      #expect(text.contains(unmet), "\(text)")
+    }
+    #expect(plain.contains("\tfailing (\(unmet))\tclosed\t"), "\(plain)")
+  }
+
   @Test func `show explains a breaker`() async throws {
     let text = try await withServer(loopback) {
       try await output(["show", "rabbitmq:%2F:orders"], $0, Terminal(isTerminal: true, style: .plain))

@@ -49,6 +49,9 @@ import Testing
           "settlements true", "error_rate true", "retries false", "consumption_delay false", "ends true",
           "dead_letter_rate false", "distinct_messages true", "coverage true",
         ])
+    #expect(
+      verdict.evidence.map(\.rule)
+        == Array(repeating: .deadLetterStorm, count: 4) + Array(repeating: .deadLetterFlood, count: 3) + [nil])
     let delay = verdict.evidence("consumption_delay")
     #expect(delay?.threshold == 60)
     #expect(abs((delay?.value ?? 0) - 1) < 0.02)
