@@ -29,9 +29,11 @@ enum Page {
       tr.notes td { padding: 0 .7rem .5rem 1.6rem; white-space: normal; }
       tr.noted td { border-bottom: none; }
       tr.notes b { font-weight: 600; }
+      #troubles { color: var(--warn); opacity: 1; font-weight: 600; white-space: pre-line; }
     </style>
     <h1>stormfuse</h1>
     <p id="note" role="status">loading…</p>
+    <p id="troubles" role="alert" hidden></p>
     <div class="scroll"><table>
       <thead><tr><th>group<th>verdict<th>breaker<th>held<th class="n">error rate<th class="n">dead letters
         <th class="n">retries p95<th class="n">delay p95<th class="n">in flight<th class="n">coverage</thead>
@@ -39,6 +41,7 @@ enum Page {
     </table></div>
     <script>
       const rows = document.getElementById("rows"), note = document.getElementById("note");
+      const troubles = document.getElementById("troubles");
       const whys = {\(whys)};
       const share = x => x == null ? "–" : (100 * x).toFixed(1) + " %";
       const number = (x, unit) => x == null ? "–" : +x.toFixed(1) + (unit || "");
@@ -80,6 +83,8 @@ enum Page {
             if (b.notes) addNotes(fresh, row, b.notes);
           }
           rows.replaceChildren(...fresh.rows);
+          troubles.hidden = !list.troubles;
+          troubles.textContent = list.troubles ? "degraded: " + list.troubles.join("\\n") : "";
           note.textContent = list.breakers.length + " group" + (list.breakers.length == 1 ? "" : "s") + " at " + list.at;
         } catch (error) { note.textContent = "the sidecar does not answer (" + error.message + ")"; }
         setTimeout(load, 2000);

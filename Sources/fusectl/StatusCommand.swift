@@ -11,9 +11,17 @@ struct StatusCommand: Command {
   @OptionGroup var common: CommonOptions
 
   func output(_ client: AdminClient, _ terminal: Terminal) async throws(CommandFailure) -> String {
+    try await outcome(client, terminal).text
+  }
+
+  func outcome(_ client: AdminClient, _ terminal: Terminal) async throws(CommandFailure) -> CommandOutput {
     switch common.format {
-    case .json: return String(decoding: try await client.get("/v1/breakers"), as: UTF8.self)
-    case .table: return Self.table(try await client.get(BreakerList.self, "/v1/breakers"), terminal)
+    case .json: return CommandOutput(text: String(decoding: try await client.get("/v1/breakers"), as: UTF8.self))
+    case .table:
+      let list = try await client.get(BreakerList.self, "/v1/breakers")
+      return CommandOutput(
+        text: Self.table(list, terminal),
+        warnings: (list.troubles ?? []).map { "the sidecar is degraded: \(TerminalStyle.printable($0))" })
     }
   }
 

@@ -29,7 +29,8 @@ import Testing
     ("/healthz", 200, "application/json", #"{"schema":"stormfuse.health/1","status":"ok","version":"1.2.3"}"#),
     (
       "/readyz", 200, "application/json",
-      #"{"checks":[{"detail":"attached","name":"capture","ok":true}],"ready":true,"schema":"stormfuse.readiness/1"}"#
+      #"{"checks":[{"detail":"attached","name":"capture","ok":true}],"ready":true,"schema":"stormfuse.readiness/1","#
+        + #""status":"ready"}"#
     ),
     ("/metrics", 200, "text/plain; version=0.0.4; charset=utf-8", "# HELP stormfuse_build_info"),
     (
@@ -86,6 +87,33 @@ import Testing
     let answer = answer("/readyz", source: Sample.Source(ready: false))
     #expect(answer.status == .serviceUnavailable)
     #expect(String(decoding: answer.body, as: UTF8.self).contains("not attached: run doctor"))
+  }
+
+  @Test func `what a full disk keeps from being written degrades, and is no reason to be 503`() throws {
+    var source = Sample.Source()
+    source.degraded = "events can't be written to /var/e: No space left on device"
+    let answer = answer("/readyz", source: source)
+    #expect(answer.status == .ok)
+    let readiness = try JSON.decode(Readiness.self, from: answer.body)
+    #expect(readiness.ready && readiness.status == .degraded)
+    #expect(readiness.why == "events: events can't be written to /var/e: No space left on device")
+    source.ready = false
+    #expect(self.answer("/readyz", source: source).status == .serviceUnavailable)
+    #expect(try JSON.decode(Readiness.self, from: self.answer("/readyz", source: source).body).status == .notReady)
+  }
+
+  @Test func `the list says what is wrong with the sidecar, and how many events are lost`() throws {
+    var source = Sample.Source()
+    source.degraded = "events can't be written to /var/e: No space left on device"
+    source.lost = 7
+    let list = try JSON.decode(BreakerList.self, from: answer("/v1/breakers", source: source).body)
+    #expect(
+      list.troubles == [
+        "events: events can't be written to /var/e: No space left on device",
+        "7 events lost since the start (event_log)",
+      ])
+    let fine = String(decoding: answer("/v1/breakers").body, as: UTF8.self)
+    #expect(!fine.contains("troubles"))
   }
 
   @Test func `every breaker of the list is found at its href`() throws {

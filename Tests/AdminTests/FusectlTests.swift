@@ -54,6 +54,22 @@ import Testing
     }
   }
 
+  @Test func `status warns on standard error of what is wrong with the sidecar`() async throws {
+    var source = Sample.Source()
+    source.degraded = "no space left"
+    source.lost = 1
+    let outcome = try await withServer(loopback, source: source) { listen in
+      let command = try #require(try Fusectl.parseAsRoot(["status"]) as? any Command)
+      return try await command.outcome(try AdminClient(option: listen.description, environment: [:]), .none)
+    }
+    #expect(
+      outcome.warnings == [
+        "the sidecar is degraded: events: no space left",
+        "the sidecar is degraded: 1 event lost since the start (event_log)",
+      ])
+    #expect(!outcome.text.contains("degraded") && outcome.exitCode == 0)
+  }
+
   @Test func `on a terminal the columns are aligned`() async throws {
     var second = Sample.group("kafka:a", verdict: .healthy, state: .closed)
     second.verdict.evidence = []

@@ -91,12 +91,23 @@ enum Sample {
   struct Source: ReportSource {
     var groups = [Sample.group()]
     var ready = true
+    /// Why events can't be written.
+    var degraded: String?
+    /// Events that the event log lost.
+    var lost: UInt64 = 0
     func report() -> Report { Sample.report(groups) }
     func metrics() -> MetricsInput {
-      MetricsInput(targets: [.init(name: "pid:42", report: report())], exports: [ExportCounters(name: "webhook")])
+      var log = ExportCounters(name: "event_log")
+      log.failed = lost
+      return MetricsInput(
+        targets: [.init(name: "pid:42", report: report())], exports: [log, ExportCounters(name: "webhook")])
     }
     func readiness() -> Readiness {
-      Readiness(checks: [.init(name: "capture", ok: ready, detail: ready ? "attached" : "not attached: run doctor")])
+      var checks = [
+        Readiness.Check(name: "capture", ok: ready, detail: ready ? "attached" : "not attached: run doctor")
+      ]
+      if let degraded { checks.append(.init(name: "events", ok: false, detail: degraded, onlyDegrades: true)) }
+      return Readiness(checks: checks)
     }
   }
 }

@@ -69,4 +69,5 @@ private final class HangingDisk: StateFiles {
   func move(_ name: String, to other: String) {}
   func delete(_ name: String) {}
   func flushDirectory() {}
+  func lackOfRoom() -> String? { nil }
 }
