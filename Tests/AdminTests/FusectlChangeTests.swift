@@ -137,7 +137,8 @@ import Testing
     #expect(sink.calls[0].command == .trip(for_ns: 1_200_000_000_000))
     let lines = outcome.text.split(separator: "\n")
     #expect(lines[0] == "rabbitmq:%2F:orders: open, for another 10 min, until 2026-11-21T00:10:00Z, revision 1")
-    #expect(lines[2].hasPrefix("then closed, with an alarm: its episode is over (max_episode); no rule opens it until"))
+    #expect(
+      lines[2].hasPrefix("then closed, with an alarm: its episode is over (max_episode), and no rule opens it until"))
   }
 
   @Test func `JSON is the API's own`() async throws {

@@ -2,9 +2,9 @@ import Admin
 import AdminAPI
 import ArgumentParser
 import Foundation
-import Pipeline
 import Testing
 
+@testable import Pipeline
 @testable import fusectl
 
 @Suite(.serialized, .timeLimit(.minutes(2))) struct FusectlTests {
@@ -101,6 +101,41 @@ import Testing
       #expect(text.contains(unmet), "\(text)")
     }
     #expect(plain.contains("\tfailing (\(unmet))\tclosed\t"), "\(plain)")
+  }
+
+  @Test func `show says what the probes met, how long the episode may last, and what can be done`() async throws {
+    var group = Sample.group("rabbitmq:%2F:invoices")
+    group.mode = "enforce"
+    group.destinations = ["invoices"]
+    let end = RFC3339(Timestamp(ns: 1_795_219_200_000_000_000 + .seconds(420)))
+    group.breaker.outlook = .init(next: .halfOpen, episode_until: end, acks_to_close: 5)
+    group.breaker.probes = .init(
+      latest_settled: 5, latest_failed: 3, failed_messages: ["17", "18", "21"], settled: 43, failed: 41)
+    let text = try await withServer(loopback, source: Sample.Source(groups: [group])) {
+      try await output(["show", "rabbitmq:%2F:invoices"], $0)
+    }
+    for line in [
+      "then\thalf-open: 5 acks in a row close it, a failure opens it again",
+      "probes\t3 of 5 failed: invoices 17, 18, 21; in this episode 41 of 43",
+      "episode\tuntil 2026-11-21T00:07:00Z at the latest (max_episode): then traffic flows, with an alarm, and no rule "
+        + "opens the breaker until the verdict is healthy, or failing for two minutes, or 'fusectl reset' is run",
+      "to close it\trepair the consumer, or take the failing messages out of invoices: 5 acks in a row close it",
+      "to hold longer\tfusectl override rabbitmq:%2F:invoices open --for 1h --reason \"…\"",
+      "to let traffic flow\tfusectl reset rabbitmq:%2F:invoices --reason \"…\"; it opens again if the storm goes on. "
+        + "fusectl override rabbitmq:%2F:invoices closed --for 30m --reason \"…\" keeps it closed",
+    ] { #expect(text.split(separator: "\n").contains(Substring(line)), "\(line)\n\(text)") }
+  }
+
+  @Test func `a breaker that no rule opens says so, and how to arm it`() async throws {
+    var group = Sample.group(state: .closed)
+    group.mode = "enforce"
+    group.breaker.disarmed = true
+    let text = try await withServer(loopback, source: Sample.Source(groups: [group])) {
+      try await output(["show", "rabbitmq:%2F:orders"], $0)
+    }
+    #expect(
+      text.contains("disarmed\tits last episode reached max_episode: no rule opens it until the verdict is"), "\(text)")
+    #expect(text.contains("to let rules open it\tfusectl reset rabbitmq:%2F:orders --reason"), "\(text)")
   }
 
   @Test func `show explains a breaker`() async throws {

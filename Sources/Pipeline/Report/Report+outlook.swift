@@ -9,6 +9,18 @@ extension Report {
     /// Acks in a row, of deliveries received after half-open began, that close it (`breaker.probes`).
     package var acks_to_close: Int
   }
+
+  /// What became of the messages that came through while a breaker was not closed.
+  package struct Probes: Codable, Equatable, Sendable {
+    /// Of the latest outcomes, at most as many as close the breaker: acked and failed ones, and the failed ones.
+    package var latest_settled: Int
+    package var latest_failed: Int
+    /// The messages among the latest that failed, oldest first, as `PoisonMessage` names them.
+    package var failed_messages: [String]
+    /// Of the whole episode.
+    package var settled: UInt64
+    package var failed: UInt64
+  }
 }
 
 extension Report.Outlook {
