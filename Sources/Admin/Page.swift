@@ -68,16 +68,17 @@ enum Page {
           const fresh = document.createElement("tbody");
           for (const b of list.breakers) {
             const row = fresh.insertRow();
-            const pick = name => b.window[name] ?? b.total[name];
+            const rate = (name, show) => b.window[name] != null || b.total[name] == null
+              ? show(b.window[name]) : "~" + show(b.total[name]);
             const isOnly = list.breakers.filter(other => other.key === b.key).length === 1;
             cell(row, isOnly ? b.key : b.key + "@" + b.cluster + " (" + b.target + ")", "", b.href);
             cell(row, b.verdict + (b.rule ? " (" + b.rule + ")" : ""), b.verdict);
             cell(row, b.state.replace("_", "-"), b.state);
             cell(row, b.held ? "yes" : b.why ? "no: " + (b.why_detail ?? whys[b.why] ?? b.why) : "no");
-            cell(row, share(pick("error_rate")), "n");
-            cell(row, share(pick("dead_letter_rate")), "n");
-            cell(row, number(pick("retries_p95")), "n");
-            cell(row, number(pick("consumption_delay_p95_s"), " s"), "n");
+            cell(row, rate("error_rate", share), "n");
+            cell(row, rate("dead_letter_rate", share), "n");
+            cell(row, rate("retries_p95", number), "n");
+            cell(row, rate("consumption_delay_p95_s", x => number(x, " s")), "n");
             cell(row, b.in_flight, "n");
             cell(row, share(b.coverage), "n");
             if (b.notes) addNotes(fresh, row, b.notes);
@@ -85,7 +86,8 @@ enum Page {
           rows.replaceChildren(...fresh.rows);
           troubles.hidden = !list.troubles;
           troubles.textContent = list.troubles ? "degraded: " + list.troubles.join("\\n") : "";
-          note.textContent = list.breakers.length + " group" + (list.breakers.length == 1 ? "" : "s") + " at " + list.at;
+          note.textContent = list.breakers.length + " group" + (list.breakers.length == 1 ? "" : "s") + " at " + list.at
+            + ". Rates are those of the rules' window; ~ marks one of the whole run.";
         } catch (error) { note.textContent = "the sidecar does not answer (" + error.message + ")"; }
         setTimeout(load, 2000);
       }

@@ -84,7 +84,8 @@ struct ReportText {
     if group.verdict.kind == .failing, let unmet = EvidenceText.unmet(group.verdict.evidence) {
       lines.append("  unmet      \(unmet)")
     }
-    if !group.verdict.evidence.isEmpty { lines.append("             \(EvidenceText.line(group.verdict.evidence))") }
+    let evidence = EvidenceText.line(group.verdict.evidence)
+    if !evidence.isEmpty { lines.append("             \(evidence)") }
     lines.append(
       "  delivered  \(totals.delivered)  (\(totals.redelivered) redelivered, \(totals.duplicates) duplicates, \(group.in_flight) in flight)"
     )
@@ -106,7 +107,7 @@ struct ReportText {
           + "  rebalances \(totals.rebalances)  commits refused \(totals.commit_failures)")
     }
     lines.append(
-      "  rates      errors \(percent(group.error_rate))  dead letters \(percent(group.dead_letter_rate))"
+      "  rates      of the run: errors \(percent(group.error_rate))  dead letters \(percent(group.dead_letter_rate))"
         + "  attempts p95 \(EvidenceText.number(group.attempts.p95)), max \(group.attempts.max) (\(group.attempts.source))"
     )
     lines.append(

@@ -151,11 +151,14 @@ import Testing
     #expect(
       text == """
         {"cluster":"rabbit@one","dead_letters":{"dead_lettered":0,"exhausted":0,"rejected":20},"evidence":[\
-        {"condition":"error_rate","met":true,"samples":312,"scope":"group","source":"settled_p95","threshold":0.05,\
+        {"condition":"error_rate","met":true,"rule":"dead-letter-storm",\
+        "samples":312,"scope":"group","source":"settled_p95","threshold":0.05,\
         "unit":"ratio","value":0.412,"window_s":60},\
-        {"condition":"retries","met":true,"samples":312,"scope":"group","source":"settled_p95","threshold":3,"unit":"1",\
+        {"condition":"retries","met":true,"rule":"dead-letter-storm",\
+        "samples":312,"scope":"group","source":"settled_p95","threshold":3,"unit":"1",\
         "value":5,"window_s":60},\
-        {"condition":"consumption_delay","met":true,"samples":312,"scope":"group","source":"settled_p95","threshold":60,\
+        {"condition":"consumption_delay","met":true,"rule":"dead-letter-storm",\
+        "samples":312,"scope":"group","source":"settled_p95","threshold":60,\
         "unit":"s","value":73,"window_s":60}],"exposure":4,"group":"orders","held":false,\
         "href":"/v1/breakers/rabbitmq%3A%252F%3Aorders","id":"\(event.id)","key":"rabbitmq:%2F:orders","mode":"observe",\
         "owner":"oncall","rule":"dead-letter-storm","runbook":null,"schema":"stormfuse.event/1","system":"rabbitmq",\
@@ -234,6 +237,15 @@ import Testing
   ])
   func `evidence reads as words`(evidence: Evidence, text: String) {
     #expect(EvidenceText.item(evidence) == text)
+  }
+
+  @Test func `over its threshold is what compares so, or as large where that is enough`() {
+    for (evidence, standing) in [
+      (Sample.evidence("error_rate", 0.05, 0.05, "ratio", met: false), "not over"),
+      (Sample.evidence("error_rate", 0.06, 0.05, "ratio"), "over"), (Sample.evidence("ends", 50, 50, "1"), "over"),
+      (Sample.evidence("acks_since_crash", 3, 20, "1"), "not over"),
+      (Sample.evidence("retries", nil, 3, "1", met: false), "no samples"),
+    ] { #expect(EvidenceText.standing(evidence) == standing, "\(evidence)") }
   }
 
   @Test func `in one line, that there was enough to judge by goes without saying`() {

@@ -103,6 +103,41 @@ import Testing
     #expect(plain.contains("\tfailing (\(unmet))\tclosed\t"), "\(plain)")
   }
 
+  @Test func `show names the rule of each condition and says whether it is over its threshold`() async throws {
+    let text = try await withServer(loopback, source: Sample.Source(groups: [Sample.failingGroup()])) {
+      try await output(["show", "rabbitmq:%2F:orders"], $0)
+    }
+    let lines = text.split(separator: "\n")
+    for line in [
+      "dead-letter-storm\tover      settlements 120 ≥ 20",
+      "dead-letter-storm\tover      error rate 71.7 % > 5 % of 120",
+      "dead-letter-storm\tnot over  delay p95 1.3 s ≤ 60 s", "dead-letter-flood\tnot over  ends 34 < 50",
+      "every rule\tover      coverage 100 % ≥ 95 %",
+    ] { #expect(lines.contains(Substring(line)), "\(line)\n\(text)") }
+    #expect(lines.filter { $0.contains("settlements") }.count == 1, "\(text)")
+  }
+
+  @Test func `a restored breaker shows no evidence of nothing`() async throws {
+    var group = Sample.group(verdict: .insufficient)
+    group.verdict.evidence = [
+      Sample.evidence("settlements", 0, 20, "1", samples: 0, met: false),
+      Sample.evidence("error_rate", nil, 0.05, "ratio", samples: 0, met: false),
+      Sample.evidence("ack_gap", 3, 300, "s", samples: 0, met: false),
+      Sample.evidence("coverage", nil, 0.95, "ratio", samples: 0),
+    ]
+    (group.error_rate, group.dead_letter_rate, group.attempts) = (nil, nil, .init(max: 0, p95: 0, source: ""))
+    #expect(EvidenceText.line(group.verdict.evidence).isEmpty)
+    let text = try await withServer(loopback, source: Sample.Source(groups: [group])) {
+      try await output(["show", "rabbitmq:%2F:orders"], $0)
+    }
+    #expect(text.contains("verdict\tinsufficient\n\tnothing was seen of it in the window\n"), "\(text)")
+    for words in ["settlements", "without samples", "attempts", "error rate 0", "100 %"] {
+      #expect(
+        !text.replacing("closed → open  dead-letter-storm: error rate 41.2 %", with: "").contains(words), "\(text)")
+    }
+    #expect(text.contains("coverage\tnothing was seen in the window"), "\(text)")
+  }
+
   @Test func `show says what the probes met, how long the episode may last, and what can be done`() async throws {
     var group = Sample.group("rabbitmq:%2F:invoices")
     group.mode = "enforce"
@@ -143,11 +178,16 @@ import Testing
       try await output(["show", "rabbitmq:%2F:orders"], $0, Terminal(isTerminal: true, style: .plain))
     }
     for line in [
-      "key             rabbitmq:%2F:orders", "breaker         open, not held (mode is observe)",
-      "revision        1",
-      "verdict         storm (dead-letter-storm)", "                met      error rate 41.2 % > 5 % of 312",
-      "deliveries      132 = 12 acked + 96 requeued + 20 rejected + 4 in flight; 72 redelivered",
-      "delay           p50 12 s, p95 73 s, max 90.3 s (timestamp_in_ms)",
+      "key                rabbitmq:%2F:orders", "breaker            open, not held (mode is observe)",
+      "revision           1",
+      "verdict            storm (dead-letter-storm)",
+      "dead-letter-storm  over      error rate 41.2 % > 5 % of 312",
+      "                   over      retries p95 5 > 3",
+      "deliveries         132 = 12 acked + 96 requeued + 20 rejected + 4 in flight; 72 redelivered",
+      "error rate         41.2 % in the window, 90.6 % of the run", "dead letters       15.6 % of the run",
+      "attempts           p95 6, max 6, of the run (x-delivery-count)",
+      "delay              p50 12 s, p95 73 s, max 90.3 s, of the run (timestamp_in_ms)",
+      "coverage           100 % of the window's bytes",
     ] { #expect(text.split(separator: "\n").contains(Substring(line)), "\(line)\n\(text)") }
     #expect(
       text.contains("1  2026-11-20T23:59:59.123456789Z  closed → open  dead-letter-storm: error rate 41.2 % > 5 %"))

@@ -15,8 +15,9 @@ enum Sample {
   }
 
   static let storm = [
-    evidence("error_rate", 0.412, 0.05, "ratio"), evidence("retries", 5, 3, "1"),
-    evidence("consumption_delay", 73, 60, "s"),
+    evidence("error_rate", 0.412, 0.05, "ratio", rule: .deadLetterStorm),
+    evidence("retries", 5, 3, "1", rule: .deadLetterStorm),
+    evidence("consumption_delay", 73, 60, "s", rule: .deadLetterStorm),
   ]
 
   /// 71.7 % of the messages fail at their first try.

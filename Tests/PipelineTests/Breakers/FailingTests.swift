@@ -58,6 +58,15 @@ import Testing
     #expect(verdict.evidence("dead_letter_rate")?.samples == 70)
   }
 
+  @Test func `no condition is listed twice, whatever the verdict`() {
+    var fixtures = [JudgeFixture(), fixture(acks: 60, failures: 40), fixture(acks: 0, failures: 60, .rejected)]
+    fixtures.append(fixture(acks: 60, failures: 1) { $0.rules.deadLetterStorm.enabled = false })
+    for i in fixtures.indices {
+      let listed = fixtures[i].verdict().evidence.map { "\($0.condition) \($0.scope)" }
+      #expect(Set(listed).count == listed.count, "\(listed)")
+    }
+  }
+
   @Test func `it names the few messages that fail, where it is a few`() {
     var fixture = JudgeFixture()
     fixture.settle(40, .requeued, message: 1, attempt: 1, delay_ns: .seconds(1))
