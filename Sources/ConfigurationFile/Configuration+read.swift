@@ -47,6 +47,7 @@ extension BreakerSettings {
       breaker.count("probes", &probes, in: 1...10_000)
       breaker.duration("half_open", &halfOpen_ns, in: Bounds.wait_ns)
       breaker.duration("max_episode", &maxEpisode_ns, in: Bounds.wait_ns)
+      breaker.duration("trip_open", &tripOpen_ns, in: Bounds.override_ns)
       breaker.duration("forced_open", &forcedOpen_ns, in: Bounds.override_ns)
       breaker.order(("open_base", openBase_ns), atMost: ("open_maximum", openMaximum_ns), "make it at most that")
       breaker.order(

@@ -20,6 +20,7 @@ import Testing
     ("breaker: {open_base: -1s}", "f:1:22: breaker.open_base: \"-1s\" is negative: a duration is not"),
     ("breaker: {open_reset: 10ms}", "f:1:23: breaker.open_reset must be between 1s and 7d, not 10ms"),
     ("breaker: {half_open: 0s}", "f:1:22: breaker.half_open must be between 1s and 7d, not 0s"),
+    ("breaker: {trip_open: 0s}", "f:1:22: breaker.trip_open must be between 1s and 1d, not 0s"),
     ("breaker: {forced_open: 2d}", "f:1:24: breaker.forced_open must be between 1s and 1d, not 2d"),
     ("breaker: {probes: 0}", "f:1:19: breaker.probes must be between 1 and 10000, not 0"),
     ("breaker: {jitter: 1}", "f:1:19: breaker.jitter must be between 0 and 0.9, not 1"),

@@ -133,6 +133,8 @@ package struct BreakerSettings: Equatable, Sendable {
   package var halfOpen_ns: Int64 = .seconds(30)
   /// Longest time since leaving closed; then traffic is let go and an alarm raised.
   package var maxEpisode_ns: Int64 = .seconds(600)
+  /// Shortest time that an operator's trip stays open, where it names none; at most the rest of the episode.
+  package var tripOpen_ns: Int64 = .seconds(60)
   /// Time limit of a forced_open override that names none.
   package var forcedOpen_ns: Int64 = .seconds(15 * 60)
   package init() {}

@@ -98,7 +98,7 @@ class Held:
         """Holds, waits, lets go, and waits for the first message."""
         began = time.time_ns()
         if self.released_by in ("success", "reset"):
-            words = ("trip", self.sidecar.key)
+            words = ("trip", self.sidecar.key, "--for", f"{self.seconds}s")
         else:
             span = self.seconds if self.released_by == "time" else self.seconds + 120
             words = ("override", self.sidecar.key, "open", "--for", f"{span}s")

@@ -135,7 +135,7 @@ import Testing
     hold.settle()
     #expect(hold.held.isEmpty)
     #expect(try hold.state().why == .sharedGroup)
-    #expect(hold.command(.trip, "p") != nil)
+    #expect(hold.command(.trip(), "p") != nil)
     #expect(hold.held.keys.sorted() == [7])
   }
 
@@ -157,7 +157,7 @@ import Testing
     #expect(hold.events.isEmpty)
     #expect(hold.alerts.map(\.kind) == [.unholdable])
     #expect(hold.alerts.first?.why == (noAck ? .noAck : .unlimitedPrefetch))
-    _ = hold.command(.trip)
+    _ = hold.command(.trip())
     #expect(hold.held.isEmpty)
     #expect(try hold.state().why == (noAck ? .noAck : .unlimitedPrefetch))
   }
@@ -176,7 +176,7 @@ import Testing
     publisher.publish("an event", key: "elsewhere")
     let elsewhere = hold.bench.connect(cluster: "rabbit@two", server: 0x0a00_00fe, cookie: 9)
     elsewhere.consume("other")
-    _ = hold.command(.trip)
+    _ = hold.command(.trip())
     #expect(hold.held.keys.sorted() == [7, 8])
     #expect(hold.held[7]?.holdsAcks == true && hold.held[8]?.holdsAcks == false)
     #expect(hold.refused == [Endpoint(v4: 0x0a00_00ff, port: 5672)])
@@ -202,7 +202,7 @@ import Testing
     hold.settle()
     #expect(hold.held[7]?.action == .throttle && hold.held[7]?.rate_bytes_s == 2100)
     #expect(try !hold.state().held)
-    _ = hold.command(.trip)
+    _ = hold.command(.trip())
     #expect(hold.held[7]?.rate_bytes_s == 210)
     #expect(try hold.state().held)
     _ = hold.command(.reset)
@@ -257,7 +257,7 @@ import Testing
     link.fromClient(
       AMQPWire.method(0, 10, 31, AMQPWire.u16(2047) + AMQPWire.u32(131_072) + AMQPWire.u16(heartbeat_s)))
     link.consume("q")
-    _ = hold.command(.trip)
+    _ = hold.command(.trip())
     #expect(hold.held[7]?.trickle_ns == trickle_ns)
   }
 
@@ -268,7 +268,7 @@ import Testing
     hold.flood(link)
     hold.pass(20)
     #expect(try hold.state().state == .halfOpen)
-    _ = hold.command(.trip)
+    _ = hold.command(.trip())
     hold.pass(0.15)
     #expect(try hold.state().state == .open)
     #expect(zip(hold.transitions, hold.transitions.dropFirst()).allSatisfy { $0.at <= $1.at })
