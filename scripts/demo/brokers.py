@@ -218,5 +218,8 @@ class Celery(RabbitMQ):
     def consumer(self):
         return [self.python, HERE / "celery_worker.py", self.port, NAME, self.prefetch]
 
+    def settings(self):
+        return ["--config", HERE / "celery.yaml"]
+
 
 KINDS = {"rabbitmq": RabbitMQ, "kafka": Kafka, "celery": Celery}

@@ -1,17 +1,9 @@
 """What Celery's publisher and worker of the demonstration share: the queue with its dead-letter queue, and the
 application.
 
-Three settings differ from Celery's own:
-
-- A task that fails for good is rejected, after late acks, and goes to the dead-letter queue. By default Celery acks it,
-  and nothing outside the worker can tell it from one that went well.
-- No remote control. Its queue is consumed without acknowledgement over the connection of the tasks, which then can't be
-  held.
-- TCP_USER_TIMEOUT is a minute. py-amqp sets one second: a connection whose requests are held that long is given up by
-  the worker's own kernel.
+One setting differs from Celery's own: a task that fails for good is rejected, after late acks, and goes to the dead-letter
+queue. By default Celery acks it, and nothing outside the worker can tell it from one that went well.
 """
-
-import socket
 
 from celery import Celery
 from kombu import Exchange, Queue
@@ -28,11 +20,9 @@ def application(port, queue, prefetch=1):
         task_ignore_result=True,
         task_acks_late=True,
         task_acks_on_failure_or_timeout=False,
-        worker_enable_remote_control=False,
         worker_prefetch_multiplier=prefetch,
         worker_hijack_root_logger=False,
         broker_connection_retry_on_startup=True,
-        broker_transport_options={"socket_settings": {socket.TCP_USER_TIMEOUT: 60_000}},
     )
     return app
 
