@@ -6,13 +6,24 @@ package struct SocketLimits: Sendable, Equatable {
   package var userTimeout_ms: Int
   /// Whether something of this is assumed rather than read: the connection is new, or privileges do not suffice.
   package var isDefault: Bool
+  package var access: SocketAccess
 
-  package init(tcpRetries2: Int, userTimeout_ms: Int, isDefault: Bool) {
+  package init(tcpRetries2: Int, userTimeout_ms: Int, isDefault: Bool, access: SocketAccess = .unknown) {
     self.tcpRetries2 = tcpRetries2
     self.userTimeout_ms = userTimeout_ms
     self.isDefault = isDefault
+    self.access = access
   }
 
   /// The kernel's own (TCP_RETR2 in include/net/tcp.h), no user timeout.
   package static let assumed = SocketLimits(tcpRetries2: 15, userTimeout_ms: 0, isDefault: true)
+}
+
+/// Whether another process's socket can be reached, through pidfd_getfd (Linux 5.6).
+package enum SocketAccess: Sendable, Equatable {
+  /// No search has found it yet.
+  case unknown
+  case open(process: Int32, descriptor: Int32)
+  /// The system call's error.
+  case refused(process: Int32, error: Int32)
 }

@@ -24,8 +24,8 @@ import Testing
     ("breaker: {forced_open: 2d}", "f:1:24: breaker.forced_open must be between 1s and 1d, not 2d"),
     ("breaker: {probes: 0}", "f:1:19: breaker.probes must be between 1 and 10000, not 0"),
     ("breaker: {jitter: 1}", "f:1:19: breaker.jitter must be between 0 and 0.9, not 1"),
-    ("hold_limit: 0s", "f:1:13: hold_limit must be between 1s and 150s, not 0s"),
-    ("hold_limit: 151s", "f:1:13: hold_limit must be between 1s and 150s, not 151s"),
+    ("hold_limit: 0s", "f:1:13: hold_limit must be between 1s and 10m, not 0s"),
+    ("hold_limit: 601s", "f:1:13: hold_limit must be between 1s and 10m, not 601s"),
     ("shared_connections_age: 0s", "f:1:25: shared_connections_age must be between 1s and 7d, not 0s"),
     ("rules: {stalled: {minimum: 0s}}", "f:1:28: rules.stalled.minimum must be between 1s and 7d, not 0s"),
     (

@@ -234,6 +234,10 @@ package struct Report: Codable, Equatable, Sendable {
     package var refused: Int?
     /// Connections left alone although the group is to be held, by reason.
     package var left_alone: [String: Int]
+    /// `nudge` or `trickle`: how what is held is kept alive; left out while nothing is.
+    package var keepalive: String?
+    /// Why it is `trickle`.
+    package var keepalive_why: String?
     package var held_packets: UInt64
     package var held_bytes: UInt64
     package var passed_packets: UInt64

@@ -14,7 +14,7 @@ import Testing
     #expect(state.state == .halfOpen && !state.held)
     #expect(
       hold.held[7]
-        == HoldTerms(action: .pause, trickle_ns: Trickle.single_ns, whole_ns: Trickle.whole(Trickle.longest_ns)))
+        == HoldTerms(action: .pause, trickle_ns: Trickle.single_ns, whole_ns: Trickle.whole(.seconds(24))))
     let probes = (0..<5).map { link.deliver("p\($0)") }
     hold.settle()
     #expect(try hold.state().held)
@@ -53,7 +53,7 @@ import Testing
     _ = hold.command(.trip())
     hold.pass(4)
     _ = hold.command(.trip(), "p")
-    #expect(hold.held[7]?.trickle_ns == .seconds(5))
+    #expect(hold.held[7]?.trickle_ns == .seconds(24))
     hold.pass(2)
     #expect(try hold.state().state == .halfOpen)
     #expect(hold.held.isEmpty)
@@ -87,6 +87,6 @@ import Testing
     link.reject(link.deliver("p"), requeue: false)
     hold.settle()
     #expect(try hold.state().state == .open)
-    #expect(hold.held[7]?.trickle_ns == .seconds(5))
+    #expect(hold.held[7]?.trickle_ns == .seconds(24))
   }
 }

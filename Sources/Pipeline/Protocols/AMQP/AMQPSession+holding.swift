@@ -3,7 +3,7 @@
 extension AMQPSession {
   var use: ConnectionUse {
     var use = ConnectionUse(
-      publishedAt: publishedAt, heartbeat_ns: heartbeat_ns,
+      publishedAt: publishedAt, silence_ns: silence_ns,
       isLeaving: leavingSince.map { ledger.now - $0 < Self.leaving_ns } ?? false)
     for channel in channels.values {
       for entry in channel.consumers where !entry.isCancelled {
@@ -17,6 +17,14 @@ extension AMQPSession {
       }
     }
     return use
+  }
+
+  /// RabbitMQ closes a connection from which it has received nothing for two heartbeats
+  /// (https://www.rabbitmq.com/docs/heartbeats). One that was negotiated before capture began is taken for the shortest that
+  /// a common client asks for by default (amqp091-go, 10 s).
+  private var silence_ns: Int64? {
+    let heartbeat_ns = heartbeat_ns ?? .seconds(10)
+    return heartbeat_ns > 0 ? heartbeat_ns * 2 / 5 : nil
   }
 
   /// Something of the client's ended: what it said of leaving was heard.
