@@ -28,6 +28,7 @@ enum Page {
       .healthy, .healthy + .closed { color: var(--good); }
       tr.notes td { padding: 0 .7rem .5rem 1.6rem; white-space: normal; }
       tr.noted td { border-bottom: none; }
+      tr.notes div { max-width: min(70rem, 100vw - 6rem); }
       tr.notes b { font-weight: 600; }
       #troubles { color: var(--warn); opacity: 1; font-weight: 600; white-space: pre-line; }
     </style>

@@ -10,7 +10,7 @@ import Testing
 
 /// Events that can't be written: told at once and at the end, with how many were lost.
 @Suite struct AnnouncerTests {
-  /// A pipe takes 64 KiB and no more until somebody reads: as a disk that is full, and has room again.
+  /// A pipe takes 64 KiB and no more until it is read: like a disk that is full, and has room again.
   @Test(.timeLimit(.minutes(1))) func `an event log that takes events again says how many were lost`() async throws {
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent("stormfuse-\(UUID().uuidString)").path
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)

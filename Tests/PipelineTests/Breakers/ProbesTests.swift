@@ -23,7 +23,7 @@ import Testing
     }
     #expect(probes.latestFailed == 3 && probes.latestSettled == 5)
     #expect(probes.latestFailedMessages == [17, 18, 21])
-    // A later half-open begins no new count, and what nobody tried is no outcome.
+    // A later half-open begins no new count. Deliveries that were not tried do not count.
     probes.begin(at: start + .seconds(10))
     for settlement in [Settlement.abandoned, .expired] { probes.count(outcome(settlement, 30, at: 4), most: 5) }
     probes.count(outcome(.acked, 31, paired: true, at: 4), most: 5)
