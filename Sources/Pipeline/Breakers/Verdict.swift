@@ -72,8 +72,7 @@ package struct Evidence: Equatable, Sendable, Codable {
 
   package init(
     condition: String, rule: Rule? = nil, scope: String = "group", value: Double?, threshold: Double, unit: String,
-    samples: Int,
-    window_s: Double, source: String, met: Bool
+    samples: Int, window_s: Double, source: String, met: Bool
   ) {
     self.condition = condition
     self.rule = rule

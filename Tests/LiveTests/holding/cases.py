@@ -30,8 +30,12 @@ def matrix(seconds, tcp_retries2, prefetch=holds.PREFETCH):
     def run(stage):
         spaces.enter_own(tcp_retries2)
         stage.start_broker()
-        members = [(client, heartbeat, ip) for ip in (4, 6) for client in CLIENTS for heartbeat in (10, 60)]
-        return holds.run(stage, members, seconds, "override end", LOOPBACK, tcp_retries2, prefetch=prefetch)
+        clients, versions, rate = CLIENTS, (4, 6), holds.RATE
+        if prefetch > holds.PREFETCH:
+            # Enough that what passes while held is not all that there is.
+            clients, versions, rate = ("pika", "c"), (4,), 2 * prefetch
+        members = [(client, heartbeat, ip) for ip in versions for client in clients for heartbeat in (10, 60)]
+        return holds.run(stage, members, seconds, "override end", LOOPBACK, tcp_retries2, prefetch=prefetch, rate=rate)
 
     return run
 

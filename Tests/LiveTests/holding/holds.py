@@ -253,7 +253,7 @@ class Held:
                 self.differs(f"the probes did not close it: {causes}")
 
 
-def run(stage, members, seconds, released_by, hosts, tcp_retries2=15, inside=None, prefetch=PREFETCH):
+def run(stage, members, seconds, released_by, hosts, tcp_retries2=15, inside=None, prefetch=PREFETCH, rate=RATE):
     """Holds all `members` at the same time. Rows, and what differs.
 
     members: (client, heartbeat in seconds, IP version). hosts: the broker's address, by IP version.
@@ -264,7 +264,7 @@ def run(stage, members, seconds, released_by, hosts, tcp_retries2=15, inside=Non
         Held(stage, client, heartbeat, ip, hosts[ip], seconds, released_by, tcp_retries2, inside, prefetch)
         for client, heartbeat, ip in members
     ]
-    return play(held, Load(stage.port, [each.queue for each in held], RATE))
+    return play(held, Load(stage.port, [each.queue for each in held], rate))
 
 
 def play(held, load):

@@ -137,12 +137,13 @@ import Testing
     #expect(
       verdict.evidence("error_rate")
         == Evidence(
-          condition: "error_rate", value: 0.25, threshold: 0.05, unit: "ratio", samples: 100, window_s: 60,
+          condition: "error_rate", rule: .deadLetterStorm, value: 0.25, threshold: 0.05, unit: "ratio", samples: 100,
+          window_s: 60,
           source: "settled", met: true))
     #expect(
       verdict.evidence("retries")
         == Evidence(
-          condition: "retries", value: 4, threshold: 3, unit: "1", samples: 25, window_s: 60,
+          condition: "retries", rule: .deadLetterStorm, value: 4, threshold: 3, unit: "1", samples: 25, window_s: 60,
           source: "failed_p95,x-delivery-count", met: true))
     let delay = verdict.evidence("consumption_delay")
     #expect(delay?.threshold == 60)
