@@ -4,24 +4,22 @@
 
 extension Ledger {
   /// A message was published completely. Answers whether it is a copy that ended a delivery, or may become one.
+  /// `near`: groups that are consumed within that scope of where it was published.
   @discardableResult
-  func published(_ publication: Publication, at: Timestamp) -> Bool {
+  func published(_ publication: Publication, at: Timestamp, near: (Scope) -> [GroupID] = { _ in [] }) -> Bool {
     let at = advance(to: at)
     producers[publication.producer].published += 1
     keepMarking()
     let producer = producers[publication.producer]
+    if isAnswer(publication, to: producer) {
+      producers[publication.producer].answers += 1
+      return false
+    }
     var isKnown = false
     if let evidence = evidence(of: publication.marks, to: producer, at: at, isKnown: &isKnown) {
       return copied(evidence, publication, at: at)
     }
-    // By turn: what a destination with such a name gets is a copy, and nothing tells of which message.
-    guard !isKnown, producer.use.isStrong, producer.kind != .normal, let id = oldestInFlight(of: publication.process)
-    else { return false }
-    let settlement: Settlement = producer.kind == .retry ? .requeued : .deadLettered
-    let delivery = deliveries[id]
-    settleCopied(id, to: publication.producer, as: settlement, at: at)
-    conclude(CopyEvidence.Tier.none.rule, of: delivery)
-    return true
+    return !isKnown && publishedByTurn(publication, near: near, at: at)
   }
 
   /// Where a copy goes decides.
@@ -110,7 +108,6 @@ extension Ledger {
     case .copied, .moved: return false
     case .inFlight:
       guard deliveries.isLive(source.id), !deliveries[source.id].flags.contains(.paired) else { return false }
-      sources[number].state = .copied
       settleCopied(source.id, to: producer, as: settlement, at: at)
     case .settled:
       sources[number].state = .copied
@@ -124,7 +121,7 @@ extension Ledger {
   }
 
   /// A rule has decided something about a delivery beyond what the wire says. Its group must be current.
-  private func conclude(_ rule: String, of delivery: Delivery) {
+  func conclude(_ rule: String, of delivery: Delivery) {
     let group = groups[Int(delivery.group)]
     group.inferences[rule, default: 0] += 1
     journal?.inferred(rule, delivery.message, of: group)
@@ -139,6 +136,7 @@ extension Ledger {
   func settleCopied(_ id: DeliveryID, to producer: Int32, as settlement: Settlement, at: Timestamp) {
     let group = groups[Int(deliveries[id].group)]
     countCopy(of: group, to: producer)
+    if sources.isKept(deliveries[id].source) { sources[deliveries[id].source].state = .copied }
     group.attempts.raise(to: Int(deliveries[id].attempt))
     journal?.copied(deliveries[id], of: group, to: producers[producer], at: advance(to: at))
     settle(id, as: settlement, at: at, keep: true)
@@ -220,27 +218,6 @@ extension Ledger {
     conclude(CopyEvidence.Tier.bare.rule, of: source.delivery)
     sources[number].state = .copied
   }
-
-  private func oldestInFlight(of process: UInt64) -> DeliveryID? {
-    var oldest: DeliveryID = 0
-    for group in groups.prefix(Self.groupsSearched) where group.inFlight > 0 {
-      var id = group.oldest
-      var searched = 0
-      while id != 0, searched < Self.deliveriesSearched {
-        if deliveries[id].process == process {
-          if oldest == 0 || deliveries[id].at < deliveries[oldest].at { oldest = id }
-          break
-        }
-        id = deliveries[id].next
-        searched += 1
-      }
-    }
-    return oldest == 0 ? nil : oldest
-  }
-
-  /// Bounds of the search for a copy's source; more groups than that in one process are not told apart by turn.
-  private static var groupsSearched: Int { 256 }
-  private static var deliveriesSearched: Int { 4096 }
 }
 
 /// How a delivery was acknowledged: the ledger's time then, and whether others were with it, so that its partition's

@@ -278,7 +278,7 @@ extension AMQPSession {
       for operation in channel.transaction.prefix(count) {
         switch operation {
         case .settle(let tag, let multiple, let how): settle(channel, tag: tag, multiple: multiple, how, at: at)
-        case .publish(let publication): ledger.published(publication, at: at)
+        case .publish(let publication): publish(publication, on: channel, at: at)
         }
       }
     }

@@ -180,6 +180,7 @@ final class AMQPSession: ProtocolSession {
     guard !served.contains(group) else { return }
     served.removeAll { !ledger.isCurrent($0) }
     served.append(group)
+    state.consumes(group, process: process)
   }
 }
 

@@ -127,6 +127,9 @@ extension AMQPTopology {
   /// What a name says; of one that extends a consumed queue's name only what it has beyond that: `.failed` of
   /// `orders-retry.failed` where `orders-retry` is consumed.
   private func byName(_ name: String, _ settings: DestinationSettings) -> ProducerTable.Use {
+    var settings = settings
+    // Names that the broker makes (specification, 2.2.1.3) say nothing, whatever letters they have.
+    if name.hasPrefix("amq.") { settings.conventional = false }
     let whole = settings.use(of: name)
     guard whole.kind != .normal, whole.why != .configured else { return whole }
     var own = name.utf8[...]
@@ -137,6 +140,17 @@ extension AMQPTopology {
       if !goesOn { own = rest }
     }
     return settings.use(of: String(own) ?? name)
+  }
+
+  /// The group of the consumed queue whose name the destination's bears and goes beyond, the longest such name: `orders` of
+  /// `orders.dlq`, `dead-letters.orders` and `orders.dlx:key`.
+  func group(namedIn destination: String) -> GroupID? {
+    var longest: AMQPQueue?
+    let name = Array(destination.utf8)
+    for queue in queues where queue.group != nil && queue.nameBytes.count > longest?.nameBytes.count ?? 0 {
+      if queue.isNamed(in: name) { longest = queue }
+    }
+    return longest?.group
   }
 
   /// Queues that were seen to get what goes there.
