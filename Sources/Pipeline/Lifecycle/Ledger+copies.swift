@@ -148,12 +148,14 @@ extension Ledger {
     _ ack: SettledAck, from: Settlement = .acked, causeUnknown: Bool = false, to producer: Int32,
     as settlement: Settlement, attempt: Int32, at: Timestamp
   ) {
-    let group = groups[Int(ack.delivery.group)]
+    guard let delivery = present(ack.delivery) else { return }
+    let ack = SettledAck(delivery: delivery, at: ack.at, inBatch: ack.inBatch)
+    let group = groups[Int(delivery.group)]
     guard group.totals[from] > 0 else { return }
     countCopy(of: group, to: producer)
     group.attempts.raise(to: Int(attempt))
-    journal?.copied(ack.delivery, of: group, to: producers[producer], at: advance(to: at))
-    group.count(consumers[ack.delivery.consumer].partition) { $0.ackedPaired += 1 }
+    journal?.copied(delivery, of: group, to: producers[producer], at: advance(to: at))
+    group.count(delivery.partition) { $0.ackedPaired += 1 }
     revise(
       ack, of: group, from: from, causeUnknown: causeUnknown, to: settlement,
       attempt: max(attempt, ack.delivery.attempt),
@@ -168,7 +170,7 @@ extension Ledger {
     let delivery = ack.delivery
     let at = advance(to: at)
     group.lastActive = at
-    let partition = consumers[delivery.consumer].partition
+    let partition = delivery.partition
     journal?.revised(delivery, of: group, from: from, to: settlement, at: at)
     group.count(partition) {
       $0.revoke(from)
@@ -197,7 +199,7 @@ extension Ledger {
     switch source.state {
     case .inFlight where deliveries.isLive(source.id): deliveries[source.id].flags.insert(.moved)
     case .settled where source.settlement == .acked:
-      group.count(consumers[source.delivery.consumer].partition) { $0.moved += 1 }
+      group.count(source.delivery.partition) { $0.moved += 1 }
       group.monitor.revoke(.acked, recordedAt: source.settledAt, partition: nil)
     default: return
     }
@@ -211,7 +213,7 @@ extension Ledger {
     switch source.state {
     case .inFlight where deliveries.isLive(source.id): deliveries[source.id].flags.insert(.returned)
     case .settled where source.settlement == .acked:
-      groups[Int(source.delivery.group)].count(consumers[source.delivery.consumer].partition) { $0.returned += 1 }
+      groups[Int(source.delivery.group)].count(source.delivery.partition) { $0.returned += 1 }
     default: return
     }
     journal?.noted(.returned, source.delivery, of: groups[Int(source.delivery.group)])

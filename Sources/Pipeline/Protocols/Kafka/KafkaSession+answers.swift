@@ -206,7 +206,6 @@ extension KafkaSession {
     _ offset: Int64, of partition: KafkaPartition, in group: GroupID, enqueued_ms: Int64, at: Timestamp
   ) {
     var arrival = arrival(offset, of: partition, in: group, at: at)
-    arrival.body = fetching.body
     if let marks = fetching.marks {
       let told = max(marks.attempts, fetching.tries.attempt)
       if told > 1 { arrival.isTried(told, by: .retryHeader) }

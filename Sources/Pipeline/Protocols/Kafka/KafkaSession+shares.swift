@@ -111,11 +111,12 @@ extension KafkaSession {
           arrival.enqueuedResolution_ns = .milliseconds(1)
           arrival.delaySource = stamp.isLogAppendTime ? .logAppendTime : .createTime
         }
-        arrival.body = sharing.bodies[offset] ?? 0
         let id = ledger.deliver(arrival, noAck: false, isStream: false)
         partition.deliveries.insert(offset, id)
         process.recordsRead &+= 1
-        if arrival.body != 0 { process.noteBody(arrival.body, KafkaSource(partition: partition, offset: offset)) }
+        if let body = sharing.bodies[offset] {
+          process.noteBody(body, KafkaSource(partition: partition, offset: offset))
+        }
         partition.locks.append(.init(offset: offset, id: id, until: at + sharing.lock_ns, member: member.id)) {
           ledger.isLive($0)
         }
