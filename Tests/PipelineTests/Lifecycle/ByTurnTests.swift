@@ -17,7 +17,9 @@ import Testing
   // MARK: Answers
 
   @Test(arguments: ["amq.gen-J_s_OOoupjX_bv9TfebaXQ", "client_error", "reply-dead-reckoning", "payments-retry-client"])
-  func `an answer to the address that the request names is no failure, whatever that is called`(address: String) throws {
+  func `an answer to the address that the request names is no failure, whatever that is called`(
+    address: String
+  ) throws {
     for id in [nil, "m"] {
       let (bench, link) = consumer()
       for i in 0..<5 {

@@ -59,7 +59,8 @@ extension Ledger {
     var id = group.oldest
     for _ in 0..<Self.deliveriesSearched where id != 0 {
       let delivery = deliveries[id]
-      if process == nil || delivery.process == process, delivery.flags.isDisjoint(with: [.credit, .moved]) { return id }
+      let isOwn = process == nil || delivery.process == process
+      if isOwn, delivery.flags.isDisjoint(with: [.credit, .moved]) { return id }
       id = delivery.next
     }
     return nil

@@ -59,28 +59,12 @@ final class AMQPQueue {
     return true
   }
 
+  /// Messages were seen to come through that exchange.
+  func gets(from exchange: String) -> Bool { sources.contains { $0.exchange == exchange } }
+
   func gets(_ exchange: String, _ key: String) -> Bool {
     sources.contains { $0.exchange == exchange && $0.key == key }
   }
-
-  /// Whether its name stands in that one, with more beside it, between characters that are no letters or digits. A capital
-  /// after it ends it as well: `OrdersDLQ`.
-  func isNamed(in name: [UInt8]) -> Bool {
-    let own = nameBytes
-    guard name.count > own.count, !own.isEmpty else { return false }
-    for start in 0...name.count - own.count where name[start] == own[0] {
-      let end = start + own.count
-      guard name[start..<end].elementsEqual(own) else { continue }
-      let before = start > 0 ? name[start - 1] : 0
-      let after = end < name.count ? name[end] : 0
-      let goesOn = isLower(after) || isDigit(after)
-      if !isLower(before), !isLower(before | 0x20), !isDigit(before), !goesOn { return true }
-    }
-    return false
-  }
-
-  private func isLower(_ byte: UInt8) -> Bool { byte >= UInt8(ascii: "a") && byte <= UInt8(ascii: "z") }
-  private func isDigit(_ byte: UInt8) -> Bool { byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") }
 
   private static let sourceBound = 64
 

@@ -148,6 +148,7 @@ extension KafkaSession {
     followTopics()
     guard let batch = fetching.batch, let partition = fetching.partition else { return }
     fetching.body = EqualCopy.contents(record)
+    process.noteKey(record.keyHash)
     fetching.marks = record.marks
     if record.marks.headerCount > 0 {
       fetching.tries = KafkaTryMarks(record.marks, in: frame, names: &state.headerNames, key: state.key)

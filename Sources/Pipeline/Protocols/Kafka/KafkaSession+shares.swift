@@ -75,6 +75,7 @@ extension KafkaSession {
 
   func sharedRecord(_ record: KafkaRecord) {
     sharing.offsets.append(record.offset...record.offset)
+    process.noteKey(record.keyHash)
     let body = EqualCopy.contents(record)
     if body != 0 { sharing.bodies[record.offset] = body }
   }
@@ -190,7 +191,7 @@ extension KafkaSession {
       let ack = SettledAck(delivery: delivery, at: ledger.advance(to: at), inBatch: false)
       ledger.settle(id, as: .acked, at: at)
       keepRecent(partition, offset, ack)
-      state.countCopies(of: process, at: at)
+      state.countCopies(of: partition.group, at: at)
     case .release: ledger.settle(id, as: .requeued, at: at)
     case .reject: ledger.settle(id, as: .rejected, at: at)
     // No record was there after all: compacted batches tell only where they end.
