@@ -19,7 +19,7 @@ extension Ledger {
     if let evidence = evidence(of: publication.marks, to: producer, at: at, isKnown: &isKnown) {
       return copied(evidence, publication, at: at)
     }
-    return !isKnown && publishedByTurn(publication, near: near, at: at)
+    return isKnown ? copiedLate(publication, at: at) : publishedByTurn(publication, near: near, at: at)
   }
 
   /// Where a copy goes decides.
@@ -76,7 +76,7 @@ extension Ledger {
     _ = passages.insert(next)
   }
 
-  private func keepPassage(
+  func keepPassage(
     _ evidence: CopyEvidence, _ publication: Publication, isCounted: Bool, isReturned: Bool = false
   ) {
     let source = sources[evidence.source]
@@ -178,6 +178,7 @@ extension Ledger {
     }
     let window = group.window(of: partition)
     group.monitor.revoke(from, causeUnknown: causeUnknown, recordedAt: ack.at, partition: ack.inBatch ? nil : window)
+    if from == .acked { group.monitor.revoked(ackAfter: at - ack.at) }
     var outcome = Outcome(
       settlement: settlement, attempt: attempt, delay_ns: nil, settleLatency_ns: 0, message: delivery.message,
       deliveredAt: delivery.at)

@@ -41,6 +41,14 @@ import Testing
     #expect(try bench.counts("orders")["dead_lettered"] == 1)
   }
 
+  @Test func `an address for answers that is also the id of a message says nothing of that`() throws {
+    let (bench, link) = consumer()
+    let tag = link.deliver("one", to: "orders", .init(id: "one"))
+    link.publish("two", key: "orders", .init(id: "two", replyTo: "one"))
+    link.ack(tag)
+    #expect(try bench.counts("orders") == ["delivered": 1, "acked": 1])
+  }
+
   @Test func `letters of a random name are no name part`() {
     let settings = DestinationSettings()
     for name in ["bv9TfebaXQ", "aXq.replies"] { #expect(settings.kind(of: name) == .normal, "\(name)") }

@@ -75,12 +75,25 @@ import Testing
     #expect(try bench.counts("q") == ["delivered": 2, "dead_lettered": 1, "acked_paired": 1, "in_flight": 1])
   }
 
-  @Test func `an id whose message was acknowledged longer ago than the window is paired with nothing`() throws {
+  @Test func `a dead letter counts at its own time if its message was acknowledged longer ago than the window`() throws {
     link.ack(link.deliver("m", .init(id: "m1")))
     link.deliver("n", .init(id: "m2"))
     bench.pass(61)
-    link.publish("m", key: "q.dlq", .init(id: "m1"))
-    #expect(try bench.counts("q") == ["delivered": 2, "acked": 1, "in_flight": 1])
+    for _ in 0..<2 { link.publish("m", key: "q.dlq", .init(id: "m1")) }
+    #expect(try bench.counts("q") == ["delivered": 2, "dead_lettered": 1, "acked_paired": 1, "in_flight": 1])
+    let counts = bench.engine.ledger.groups[0].monitor.windows.main.counts
+    #expect(counts.deadLettered == 1 && counts.acked == 0)
+  }
+
+  @Test func `so does a retry of a task that took longer than the window, if it is counted`() throws {
+    link.ack(link.deliver("m", .init(id: "m1")))
+    link.ack(link.deliver("n", .init(id: "n1")))
+    bench.pass(75)
+    link.publish("m", key: "q", .init(id: "m1", headers: [("retries", .int(1))]))
+    link.publish("next run", key: "q", .init(id: "n1"))
+    #expect(try bench.counts("q") == ["delivered": 2, "requeued": 1, "acked": 1, "acked_paired": 1])
+    link.deliver("m", .init(id: "m1", headers: [("retries", .int(1))]))
+    #expect(try bench.group(GroupKey.rabbitmq(vhost: "/", queue: "q")).attempts.max == 2)
   }
 
   @Test func `a publish to a retry destination is a requeue`() throws {
