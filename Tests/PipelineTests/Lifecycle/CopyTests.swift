@@ -75,7 +75,7 @@ import Testing
     #expect(try bench.counts("q") == ["delivered": 2, "dead_lettered": 1, "acked_paired": 1, "in_flight": 1])
   }
 
-  @Test func `a dead letter counts at its own time if its message was acknowledged longer ago than the window`() throws {
+  @Test func `a dead letter of a message that was acknowledged before the window counts at its own time`() throws {
     link.ack(link.deliver("m", .init(id: "m1")))
     link.deliver("n", .init(id: "m2"))
     bench.pass(61)
