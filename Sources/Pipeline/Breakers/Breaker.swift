@@ -4,6 +4,8 @@
 /// closed ── rule, trip ──→ open ── open time ──→ half_open ── acks in a row, or 30 s without a failure ──→ closed
 ///                           ↑──────── a failure ────────┘
 /// ```
+/// Where acks turned out to be none before (`revoked`), those in a row must have stood longer than that took.
+///
 /// An operator's trip stays open for at least `tripOpen_ns`, or for the time that it names. (A rule's first open time is a
 /// tenth of a second: too short for a person who wants traffic held.)
 ///
@@ -43,6 +45,12 @@ package struct Breaker: Sendable {
   private var until = Timestamp.distantFuture
   private var episodeEnd = Timestamp.distantFuture
   private var acksInARow = 0
+  /// For how long an ack may yet turn out to be none: a consumer that acknowledges before it works publishes the copy of what
+  /// failed so long after. The acks that close half-open must have stood so long.
+  package private(set) var ackDoubt_ns: Int64 = 0
+  private var revokedAfter_ns: Int64 = 0
+  /// When as many acks as half-open needs will have stood so long.
+  private var acksStandAt = Timestamp.distantFuture
   /// Deliveries received since half-open began.
   private var probesReceived = 0
   /// When half-open's first delivery came.
@@ -124,7 +132,7 @@ package struct Breaker: Sendable {
       switch state {
       case .closed: .distantFuture
       case .open: min(until, episodeEnd)
-      case .halfOpen: firstProbe == nil ? .distantFuture : min(quietEnd, episodeEnd)
+      case .halfOpen: firstProbe == nil ? .distantFuture : min(quietEnd, episodeEnd, acksStandAt)
       case .forcedOpen, .forcedClosed: until
       }
     }
@@ -179,6 +187,7 @@ package struct Breaker: Sendable {
       if episodeEnd <= until { return move(to: .closed, .maxEpisode, at: due) }
       return move(to: .halfOpen, .openTimeElapsed, at: due)
     case .halfOpen:
+      if acksStandAt <= min(quietEnd, episodeEnd) { return move(to: .closed, .probesSucceeded, at: due) }
       return move(to: .closed, quietEnd <= episodeEnd ? .quietHalfOpen : .maxEpisode, at: due)
     case .forcedOpen, .forcedClosed:
       return move(to: .closed, .overrideEnded, at: due)
@@ -233,6 +242,7 @@ extension Breaker {
     since = now
     revision += 1
     acksInARow = 0
+    acksStandAt = .distantFuture
     probesReceived = 0
     firstProbe = nil
     failingSince = nil
@@ -270,7 +280,20 @@ extension Breaker {
     if outcome.settlement.isFailure { return move(to: .open, .probeFailed, at: now) }
     guard outcome.settlement == .acked, !outcome.paired else { return nil }
     acksInARow += 1
-    return acksInARow >= settings.probes ? move(to: .closed, .probesSucceeded, at: now) : nil
+    guard acksInARow >= settings.probes else { return nil }
+    guard ackDoubt_ns == 0 else {
+      acksStandAt = min(acksStandAt, now + ackDoubt_ns)
+      return nil
+    }
+    return move(to: .closed, .probesSucceeded, at: now)
+  }
+
+  /// An ack turned out to be none, so long after it was sent. Half-open waits half as long again as that takes on (moving)
+  /// average, and no longer than without any ack.
+  package mutating func revoked(ackAfter span_ns: Int64) {
+    let span_ns = min(span_ns, settings.halfOpen_ns)
+    revokedAfter_ns = revokedAfter_ns == 0 ? span_ns : revokedAfter_ns + (span_ns - revokedAfter_ns) / 8
+    ackDoubt_ns = min(revokedAfter_ns + revokedAfter_ns / 2, settings.halfOpen_ns)
   }
 
   private mutating func beginProbing(at now: Timestamp) {

@@ -96,6 +96,9 @@ package struct GroupMonitor {
     windows.revoke(settlement, causeUnknown: causeUnknown, countedAt: at, partition: partition)
   }
 
+  /// An ack that was revoked turned out to be none so long after it was sent.
+  package mutating func revoked(ackAfter span_ns: Int64) { breaker.revoked(ackAfter: span_ns) }
+
   /// How a delivery will be settled is known, but it is not settled yet: the answer is being held. Half-open listens to
   /// that; windows do not. The settlement itself comes with `isForetold`. Answers whether the breaker moved.
   package mutating func foretell(_ outcome: Outcome, at now: Timestamp) -> Bool { probe(outcome, at: now) }

@@ -70,7 +70,7 @@ extension Judge {
     let delay = Delay(windows.main, context, threshold_ns: rule.consumptionDelay_ns)
     guard delay.isAbove || !delay.isKnown else { return nil }
     guard retries.samples > 0, delay.isKnown else { return Judgement(.insufficient, rule: .deadLetterStorm) }
-    return weigh(.deadLetterStorm, windows.main, partition: nil) { window, named in
+    return weigh(.deadLetterStorm, windows.main, windows.crashes, partition: nil) { window, named in
       !Self.isAbove(
         window.failures - UInt64(named.failures), of: window.judged - UInt64(named.failures), rule.errorRate)
     }
@@ -84,7 +84,7 @@ extension Judge {
     guard window.ends >= UInt64(max(0, rule.minSettlements)) else {
       return Judgement(.insufficient, rule: .deadLetterFlood)
     }
-    return weigh(.deadLetterFlood, window, partition: nil) { window, named in
+    return weigh(.deadLetterFlood, window, CrashLoop(), partition: nil) { window, named in
       let dead = UInt64(named.deadLetters)
       return !Self.isAbove(window.deadLetters - dead, of: window.ends - dead, rule.deadLetterRate)
     }
@@ -99,7 +99,7 @@ extension Judge {
       let window = windows.partitions[i].window
       guard window.judged >= UInt64(max(0, rule.minSettlements)), window.latencyP95.isAbove else { continue }
       consider(
-        weigh(.slowPartition, window, partition: i) { window, named in
+        weigh(.slowPartition, window, windows.crashes, partition: i) { window, named in
           window.failures - UInt64(named.failures) <= allowed
         }, &best)
     }
@@ -163,20 +163,23 @@ extension Judge {
   ///   are acked if, since the named ones began to fail, there were more acks than named messages (which may each have
   ///   succeeded at last). Acks from before say nothing: a consumer that just broke and gets the same message back again
   ///   and again has those, too.
-  /// - Nobody else is acked, and 80 % of the failures are crashes: `insufficient`. A process that dies of one message
-  ///   again and again never gets to the others; one message is no sample of the group, and nobody is left to be held.
+  /// - 80 % of the failures are crashes: `insufficient` if no others are acked, or if more messages than the named ones were
+  ///   in flight at each crash. A process that dies of one message again and again never gets to the others; one message is
+  ///   no sample of the group, and nothing is left to be held. And a crash is put down to the oldest in flight, which need
+  ///   not be the one that the process died of: `crash_loop` tells which it may be.
   /// - Else `storm`: a consumer that hands every message back may well see only the head of the queue.
   private func weigh(
-    _ rule: Rule, _ window: borrowing SlidingWindow, partition: Int?,
+    _ rule: Rule, _ window: borrowing SlidingWindow, _ crashes: CrashLoop, partition: Int?,
     isFineWithout: (borrowing SlidingWindow, Named) -> Bool
   ) -> Judgement {
     let storm = Judgement(.storm, rule: rule, partition: partition)
     guard let named = window.failing.dominating(failures: window.failures) else { return storm }
-    if Self.othersAcked(window, named) {
+    let isByCrashes = window.crashed * 5 >= window.failures * 4
+    if Self.othersAcked(window, named), !isByCrashes || crashes.suspects.allSatisfy(named.contains) {
       guard isFineWithout(window, named) else { return storm }
       return Judgement(.poison, rule: rule, partition: partition, named: named)
     }
-    guard window.crashed * 5 >= window.failures * 4 else { return storm }
+    guard isByCrashes else { return storm }
     return Judgement(.insufficient, rule: rule, partition: partition, named: named)
   }
 

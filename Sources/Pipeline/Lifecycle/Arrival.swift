@@ -8,8 +8,6 @@ struct Arrival {
   var message: UInt64
   /// The hash is of an id that the publisher gave, not of what the message looks like.
   var hasOwnID = false
-  /// Keyed hash of the body's first bytes and its length.
-  var body: UInt64 = 0
   /// The broker marked it as delivered before.
   var redelivered = false
   /// The how-manieth try it is by the wire's own count; nil if the wire has none.

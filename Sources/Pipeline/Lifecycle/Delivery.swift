@@ -4,8 +4,13 @@ package typealias DeliveryID = UInt64
 
 /// One message in the hands of one consumer.
 struct Delivery: BitwiseCopyable {
+  /// Index in `Ledger.groups`, and the group's serial number: a bound may give the index to another group.
   var group: Int32 = 0
+  var groupSerial: UInt32 = 0
+  /// Index in the `ConsumerTable`. Once the delivery has ended, another consumer may have that place.
   var consumer: Int32 = 0
+  /// Index in its group's `partitions`; −1 where the system has none.
+  var partition: Int32 = -1
   /// Neighbours in the group's list of deliveries in flight, or of paired ones; oldest first.
   var previous: DeliveryID = 0
   var next: DeliveryID = 0
@@ -17,8 +22,6 @@ struct Delivery: BitwiseCopyable {
   /// Deliberate delay (wait queues) that is not the consumer's fault, to be taken off.
   var deliberate_ns: Int64 = 0
   var message: UInt64 = 0
-  /// Keyed hash of the first bytes of the body and its length: for pairing copies.
-  var body: UInt64 = 0
   /// Hash of the process that holds it.
   var process: UInt64 = 0
   var attempt: Int32 = 1

@@ -43,15 +43,17 @@ extension DestinationSettings {
     // are two parts to a splitter.
     let parts = nameParts(name)
     for (i, part) in parts.enumerated().reversed() {
-      switch part {
+      switch part.text {
+      // Where only a change of case makes it a part, two letters are too few: random names have them.
+      case "xq" where part.followsCase: continue
       case "dlq", "dlt", "dlx", "xq", "dead", "deadletter", "deadletters", "poison", "parkinglot", "undeliverable",
         "quarantine":
         return .init(kind: .deadLetter, isStrong: true)
-      case "lot" where i > 0 && parts[i - 1] == "parking": return .init(kind: .deadLetter, isStrong: true)
+      case "lot" where i > 0 && parts[i - 1].text == "parking": return .init(kind: .deadLetter, isStrong: true)
       case "error", "errors", "failed", "failure", "failures", "invalid", "rejected", "skipped":
         return .init(kind: .deadLetter)
       case "delay", "delays", "delayed", "redelivery": return .init(kind: .retry)
-      default: if isRetry(part) { return .init(kind: .retry, isStrong: true) }
+      default: if isRetry(part.text) { return .init(kind: .retry, isStrong: true) }
       }
     }
     return .init()
@@ -59,21 +61,28 @@ extension DestinationSettings {
 
   /// The lower-case parts of a name: split at everything that is neither letter nor digit, and where a capital follows a
   /// small letter (`OrdersDLQ`).
-  private static func nameParts(_ name: String) -> [String] {
-    var parts: [String] = []
-    var part = ""
+  private static func nameParts(_ name: String) -> [NamePart] {
+    var parts: [NamePart] = []
+    var part = NamePart()
     var afterLower = false
     for character in name {
       let isWord = character.isLetter || character.isNumber
-      if !isWord || (afterLower && character.isUppercase), !part.isEmpty {
+      let isCaseChange = isWord && afterLower && character.isUppercase
+      if !isWord || isCaseChange, !part.text.isEmpty {
         parts.append(part)
-        part = ""
+        part = NamePart(followsCase: isCaseChange)
       }
-      if isWord { part += character.lowercased() }
+      if isWord { part.text += character.lowercased() }
       afterLower = character.isLowercase
     }
-    if !part.isEmpty { parts.append(part) }
+    if !part.text.isEmpty { parts.append(part) }
     return parts
+  }
+
+  private struct NamePart {
+    var text = ""
+    /// A change of case separates it from what comes before.
+    var followsCase = false
   }
 
   /// `retries`, `retry`, or `retry` followed by a number and at most one unit: `retry3`, `retry30s`, `retry500ms`.

@@ -26,6 +26,15 @@ struct ExpiredDeliveries {
     return isFull
   }
 
+  /// Takes over those of another group, changed. Answers how many had to go.
+  mutating func absorb(_ other: ExpiredDeliveries, as change: (Delivery) -> Delivery) -> UInt64 {
+    var gone: UInt64 = 0
+    for waiting in other.byMessage.values.sorted(by: { $0.expiredAt < $1.expiredAt }) {
+      for _ in 0..<waiting.count where insert(change(waiting.delivery), at: waiting.expiredAt) { gone += 1 }
+    }
+    return gone
+  }
+
   /// Takes out a delivery of that message; nil if none of it waits.
   mutating func take(_ message: UInt64) -> Delivery? {
     guard let waiting = byMessage[message] else { return nil }

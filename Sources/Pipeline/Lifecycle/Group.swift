@@ -75,6 +75,8 @@ final class Group {
   var deliveryLimit: Int64?
   /// Copies that its consumers published, by producer entry.
   var copies: [Int32: UInt64] = [:]
+  /// The delivery that was acknowledged last, of those in the `SourceTable`.
+  var latestAcked: UInt32 = 0
   /// Ids of failing messages, for people; bounded.
   var labels: [UInt64: String] = [:]
 

@@ -24,45 +24,69 @@ extension Ledger {
   }
 
   /// Makes one group of two. The one whose breaker is not closed goes on, else `other`: a breaker outlives the discovery
-  /// that it was known by another address. It takes over the other's counters, consumers and deliveries in flight; its
-  /// windows stay its own. Answers which goes on. The place of the one that does not is left vacant.
+  /// that it was known by another address. It takes over the other's counters, consumers and deliveries, those too that have
+  /// ended and may yet be revised. Its windows, its transitions and the own table's records of its messages stay its own:
+  /// attempts at messages of the other begin anew where only that table counts them. Answers which goes on. The index of
+  /// the one that does not is left vacant.
   private func join(_ one: Int32, _ other: Int32) -> Int32 {
     let oneGoesOn = !groups[Int(one)].monitor.breaker.isClosed && groups[Int(other)].monitor.breaker.isClosed
     let (kept, ended) = oneGoesOn ? (one, other) : (other, one)
     let (group, gone) = (groups[Int(kept)], groups[Int(ended)])
     let partitions = group.absorb(gone, at: now)
     let (id, goneID) = (GroupID(index: kept, serial: group.serial), GroupID(index: ended, serial: gone.serial))
-    while gone.oldestPaired != 0 { dropPaired(gone.oldestPaired) }
+    let successor = Successor(group: id, partitions: partitions)
     let moved = gone.takeDeliveries(in: &deliveries)
+    let movedPairs = gone.takePaired(in: &deliveries)
     // Also of consumers that get nothing more.
     let itsConsumers = consumers.indices(of: goneID)
     for consumer in itsConsumers { enter(consumer, id) }
     for consumer in Set(itsConsumers).union(moved.map { deliveries[$0].consumer }) {
-      let partition = consumers[consumer].partition
-      if partition >= 0 { consumers[consumer].partition = partitions[Int(partition)] }
+      consumers[consumer].partition = successor.partition(consumers[consumer].partition)
     }
-    // In the order of delivery.
-    var ids = group.takeDeliveries(in: &deliveries) + moved
-    ids.sort { deliveries[$0].at < deliveries[$1].at }
-    for id in ids {
-      deliveries[id].group = kept
-      group.link(id, in: &deliveries)
-      let source = deliveries[id].source
-      guard sources.isKept(source) else { continue }
-      sources[source].groupSerial = group.serial
-      sources[source].delivery.group = kept
+    for id in moved + movedPairs { deliveries[id] = successor.takes(deliveries[id]) }
+    // In the order of delivery, and of their copies.
+    let ids = group.takeDeliveries(in: &deliveries) + moved
+    for id in ids.sorted(by: { deliveries[$0].at < deliveries[$1].at }) { group.link(id, in: &deliveries) }
+    let pairs = group.takePaired(in: &deliveries) + movedPairs
+    for id in pairs.sorted(by: { deliveries[$0].pairedAt < deliveries[$1].pairedAt }) {
+      group.linkPaired(id, in: &deliveries)
     }
+    dropped.expired += group.expired.absorb(gone.expired, as: successor.takes)
     groupsMade &+= 1
     groups[Int(ended)] = Group(vacant: gone, serial: groupsMade)
     vacant.append(ended)
-    if successors.count < Self.successorBound { successors[goneID] = id }
+    if successors.count < Self.successorBound { successors[goneID] = successor }
     return kept
+  }
+
+  /// The group that goes on for one that it has absorbed.
+  struct Successor {
+    var group: GroupID
+    /// Where each of the other's partitions is now.
+    var partitions: [Int32]
+
+    func partition(_ index: Int32) -> Int32 { index < 0 ? index : partitions[Int(index)] }
+
+    func takes(_ delivery: Delivery) -> Delivery {
+      var delivery = delivery
+      delivery.group = group.index
+      delivery.groupSerial = group.serial
+      delivery.partition = partition(delivery.partition)
+      return delivery
+    }
   }
 
   /// The group that goes on for it; nil if a bound has taken it away.
   func present(_ id: GroupID) -> GroupID? {
     if isCurrent(id) { return id }
-    return successors[id].flatMap { isCurrent($0) ? $0 : nil }
+    return successors[id].flatMap { present($0.group) }
+  }
+
+  /// A delivery that was kept since it ended, as the group that goes on for its own has it; nil if a bound has taken that away.
+  func present(_ delivery: Delivery) -> Delivery? {
+    let id = GroupID(index: delivery.group, serial: delivery.groupSerial)
+    if isCurrent(id) { return delivery }
+    return successors[id].flatMap { present($0.takes(delivery)) }
   }
 
   /// Past it a connection serves its group again with the next delivery.
@@ -113,6 +137,16 @@ extension Group {
     while oldest != 0 {
       ids.append(oldest)
       unlink(oldest, in: &deliveries)
+    }
+    return ids
+  }
+
+  /// The same of those that a copy has ended.
+  fileprivate func takePaired(in deliveries: inout DeliveryTable) -> [DeliveryID] {
+    var ids: [DeliveryID] = []
+    while oldestPaired != 0 {
+      ids.append(oldestPaired)
+      unlinkPaired(oldestPaired, in: &deliveries)
     }
     return ids
   }

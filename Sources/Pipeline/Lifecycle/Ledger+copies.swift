@@ -4,24 +4,22 @@
 
 extension Ledger {
   /// A message was published completely. Answers whether it is a copy that ended a delivery, or may become one.
+  /// `near`: groups that are consumed within that scope of where it was published.
   @discardableResult
-  func published(_ publication: Publication, at: Timestamp) -> Bool {
+  func published(_ publication: Publication, at: Timestamp, near: (Scope) -> [GroupID] = { _ in [] }) -> Bool {
     let at = advance(to: at)
     producers[publication.producer].published += 1
     keepMarking()
     let producer = producers[publication.producer]
+    if isAnswer(publication, to: producer) {
+      producers[publication.producer].answers += 1
+      return false
+    }
     var isKnown = false
     if let evidence = evidence(of: publication.marks, to: producer, at: at, isKnown: &isKnown) {
       return copied(evidence, publication, at: at)
     }
-    // By turn: what a destination with such a name gets is a copy, and nothing tells of which message.
-    guard !isKnown, producer.use.isStrong, producer.kind != .normal, let id = oldestInFlight(of: publication.process)
-    else { return false }
-    let settlement: Settlement = producer.kind == .retry ? .requeued : .deadLettered
-    let delivery = deliveries[id]
-    settleCopied(id, to: publication.producer, as: settlement, at: at)
-    conclude(CopyEvidence.Tier.none.rule, of: delivery)
-    return true
+    return isKnown ? copiedLate(publication, at: at) : publishedByTurn(publication, near: near, at: at)
   }
 
   /// Where a copy goes decides.
@@ -78,7 +76,7 @@ extension Ledger {
     _ = passages.insert(next)
   }
 
-  private func keepPassage(
+  func keepPassage(
     _ evidence: CopyEvidence, _ publication: Publication, isCounted: Bool, isReturned: Bool = false
   ) {
     let source = sources[evidence.source]
@@ -110,7 +108,6 @@ extension Ledger {
     case .copied, .moved: return false
     case .inFlight:
       guard deliveries.isLive(source.id), !deliveries[source.id].flags.contains(.paired) else { return false }
-      sources[number].state = .copied
       settleCopied(source.id, to: producer, as: settlement, at: at)
     case .settled:
       sources[number].state = .copied
@@ -124,7 +121,7 @@ extension Ledger {
   }
 
   /// A rule has decided something about a delivery beyond what the wire says. Its group must be current.
-  private func conclude(_ rule: String, of delivery: Delivery) {
+  func conclude(_ rule: String, of delivery: Delivery) {
     let group = groups[Int(delivery.group)]
     group.inferences[rule, default: 0] += 1
     journal?.inferred(rule, delivery.message, of: group)
@@ -139,6 +136,7 @@ extension Ledger {
   func settleCopied(_ id: DeliveryID, to producer: Int32, as settlement: Settlement, at: Timestamp) {
     let group = groups[Int(deliveries[id].group)]
     countCopy(of: group, to: producer)
+    if sources.isKept(deliveries[id].source) { sources[deliveries[id].source].state = .copied }
     group.attempts.raise(to: Int(deliveries[id].attempt))
     journal?.copied(deliveries[id], of: group, to: producers[producer], at: advance(to: at))
     settle(id, as: settlement, at: at, keep: true)
@@ -150,12 +148,14 @@ extension Ledger {
     _ ack: SettledAck, from: Settlement = .acked, causeUnknown: Bool = false, to producer: Int32,
     as settlement: Settlement, attempt: Int32, at: Timestamp
   ) {
-    let group = groups[Int(ack.delivery.group)]
+    guard let delivery = present(ack.delivery) else { return }
+    let ack = SettledAck(delivery: delivery, at: ack.at, inBatch: ack.inBatch)
+    let group = groups[Int(delivery.group)]
     guard group.totals[from] > 0 else { return }
     countCopy(of: group, to: producer)
     group.attempts.raise(to: Int(attempt))
-    journal?.copied(ack.delivery, of: group, to: producers[producer], at: advance(to: at))
-    group.count(consumers[ack.delivery.consumer].partition) { $0.ackedPaired += 1 }
+    journal?.copied(delivery, of: group, to: producers[producer], at: advance(to: at))
+    group.count(delivery.partition) { $0.ackedPaired += 1 }
     revise(
       ack, of: group, from: from, causeUnknown: causeUnknown, to: settlement,
       attempt: max(attempt, ack.delivery.attempt),
@@ -170,7 +170,7 @@ extension Ledger {
     let delivery = ack.delivery
     let at = advance(to: at)
     group.lastActive = at
-    let partition = consumers[delivery.consumer].partition
+    let partition = delivery.partition
     journal?.revised(delivery, of: group, from: from, to: settlement, at: at)
     group.count(partition) {
       $0.revoke(from)
@@ -178,6 +178,7 @@ extension Ledger {
     }
     let window = group.window(of: partition)
     group.monitor.revoke(from, causeUnknown: causeUnknown, recordedAt: ack.at, partition: ack.inBatch ? nil : window)
+    if from == .acked { group.monitor.revoked(ackAfter: at - ack.at) }
     var outcome = Outcome(
       settlement: settlement, attempt: attempt, delay_ns: nil, settleLatency_ns: 0, message: delivery.message,
       deliveredAt: delivery.at)
@@ -199,7 +200,7 @@ extension Ledger {
     switch source.state {
     case .inFlight where deliveries.isLive(source.id): deliveries[source.id].flags.insert(.moved)
     case .settled where source.settlement == .acked:
-      group.count(consumers[source.delivery.consumer].partition) { $0.moved += 1 }
+      group.count(source.delivery.partition) { $0.moved += 1 }
       group.monitor.revoke(.acked, recordedAt: source.settledAt, partition: nil)
     default: return
     }
@@ -213,34 +214,13 @@ extension Ledger {
     switch source.state {
     case .inFlight where deliveries.isLive(source.id): deliveries[source.id].flags.insert(.returned)
     case .settled where source.settlement == .acked:
-      groups[Int(source.delivery.group)].count(consumers[source.delivery.consumer].partition) { $0.returned += 1 }
+      groups[Int(source.delivery.group)].count(source.delivery.partition) { $0.returned += 1 }
     default: return
     }
     journal?.noted(.returned, source.delivery, of: groups[Int(source.delivery.group)])
     conclude(CopyEvidence.Tier.bare.rule, of: source.delivery)
     sources[number].state = .copied
   }
-
-  private func oldestInFlight(of process: UInt64) -> DeliveryID? {
-    var oldest: DeliveryID = 0
-    for group in groups.prefix(Self.groupsSearched) where group.inFlight > 0 {
-      var id = group.oldest
-      var searched = 0
-      while id != 0, searched < Self.deliveriesSearched {
-        if deliveries[id].process == process {
-          if oldest == 0 || deliveries[id].at < deliveries[oldest].at { oldest = id }
-          break
-        }
-        id = deliveries[id].next
-        searched += 1
-      }
-    }
-    return oldest == 0 ? nil : oldest
-  }
-
-  /// Bounds of the search for a copy's source; more groups than that in one process are not told apart by turn.
-  private static var groupsSearched: Int { 256 }
-  private static var deliveriesSearched: Int { 4096 }
 }
 
 /// How a delivery was acknowledged: the ledger's time then, and whether others were with it, so that its partition's

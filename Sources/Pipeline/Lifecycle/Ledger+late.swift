@@ -5,11 +5,12 @@ extension Ledger {
   /// comes to this target again (`deliver`). `cameAgain`: it has come since.
   func expireAbandoned(_ delivery: Delivery, cameAgain: Bool, at: Timestamp) {
     let at = advance(to: at)
+    guard let delivery = present(delivery) else { return }
     let group = groups[Int(delivery.group)]
     guard group.totals.abandoned > 0 else { return }
     group.lastActive = at
     journal?.revised(delivery, of: group, from: .abandoned, to: .expired, at: at)
-    group.count(consumers[delivery.consumer].partition) {
+    group.count(delivery.partition) {
       $0.abandoned -= 1
       $0.count(.expired)
     }

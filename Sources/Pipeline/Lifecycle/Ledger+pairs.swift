@@ -14,7 +14,7 @@ extension Ledger {
     let delivery = deliveries[id]
     dropPaired(id)
     consumers[delivery.consumer].lastAcked = at
-    group.count(consumers[delivery.consumer].partition) { $0.ackedPaired += 1 }
+    group.count(delivery.partition) { $0.ackedPaired += 1 }
     group.lastActive = at
     journal?.acknowledged(delivery, of: group, at: at)
     var outcome = Outcome(

@@ -50,7 +50,7 @@ extension Ledger {
   /// effect where a bound has taken the group away, or a copy has ended the delivery since.
   func takeBack(_ ended: SettledAck, countedAs settlement: Settlement, by rule: String, at: Timestamp) {
     let at = advance(to: at)
-    let delivery = ended.delivery
+    guard let delivery = present(ended.delivery) else { return }
     let group = groups[Int(delivery.group)]
     guard group.totals[settlement] > 0 else { return }
     if delivery.source != 0, sources.isKept(delivery.source) {
@@ -63,7 +63,7 @@ extension Ledger {
     countInference(rule, ofDelivery: delivery)
     journal?.revised(delivery, of: group, from: settlement, to: .abandoned, at: at)
     group.lastActive = at
-    let partition = consumers[delivery.consumer].partition
+    let partition = delivery.partition
     group.count(partition) {
       $0.revoke(settlement)
       $0.count(.abandoned)
@@ -109,11 +109,12 @@ extension Ledger {
   /// A delivery that had expired has come to this target again: it was a failed try.
   func requeueExpired(_ delivery: Delivery, at: Timestamp) {
     let at = advance(to: at)
+    guard let delivery = present(delivery) else { return }
     let group = groups[Int(delivery.group)]
     guard group.totals.expired > 0 else { return }
     group.lastActive = at
     group.requeueCauses[.ackTimeout, default: 0] += 1
-    let partition = consumers[delivery.consumer].partition
+    let partition = delivery.partition
     journal?.noted(.because(.ackTimeout), delivery, of: group)
     journal?.revised(delivery, of: group, from: .expired, to: .requeued, at: at)
     group.count(partition) {

@@ -15,7 +15,7 @@ extension Ledger {
     let delivery = deliveries[id]
     let group = groups[Int(delivery.group)]
     group.unlink(id, in: &deliveries)
-    group.count(consumers[delivery.consumer].partition) {
+    group.count(delivery.partition) {
       $0.delivered -= 1
       if delivery.attempt > 1, $0.redelivered > 0 { $0.redelivered -= 1 }
     }

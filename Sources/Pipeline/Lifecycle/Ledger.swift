@@ -58,7 +58,7 @@ final class Ledger {
   /// Places in `groups` that groups of united clusters have left.
   var vacant: [Int32] = []
   /// Groups that others have absorbed, each with that one.
-  var successors: [GroupID: GroupID] = [:]
+  var successors: [GroupID: Successor] = [:]
   /// How many of the clusters' unions `groups` follow.
   var clustersFollowed = 0
 
@@ -200,10 +200,11 @@ final class Ledger {
 
     var delivery = Delivery()
     delivery.group = arrival.group
+    delivery.groupSerial = group.serial
     delivery.consumer = arrival.consumer
+    delivery.partition = partition
     delivery.at = at
     delivery.message = message
-    delivery.body = arrival.body
     delivery.process = consumers[arrival.consumer].process
     delivery.attempt = attempt
     delivery.record = index
@@ -263,7 +264,7 @@ final class Ledger {
     group.lastActive = at
     group.unlink(id, in: &deliveries)
     if group.inFlight == 0 { group.emptySince = at }
-    let partition = consumers[delivery.consumer].partition
+    let partition = delivery.partition
     group.count(partition) { $0.count(settlement) }
     let isMoved =
       !delivery.flags.isDisjoint(with: [.moved, .returned]) && countAside(delivery, settlement, group, partition)

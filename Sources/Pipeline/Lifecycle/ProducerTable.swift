@@ -11,6 +11,8 @@ struct ProducerTable {
     var published: UInt64 = 0
     /// Of those, copies that ended a delivery.
     var copies: UInt64 = 0
+    /// Of those published, answers to an address that a request named.
+    var answers: UInt64 = 0
     var use: Use
     /// The name to compare with a source's: `orders.dlq` extends `orders`.
     var name: String
@@ -24,12 +26,17 @@ struct ProducerTable {
     var whyLearned = Why.cameBack
 
     var kind: DestinationKind { use.kind }
+    /// Nothing but its name says what it is for.
+    var isKnownByName: Bool { use.why == .name && learned.isEmpty }
+    /// It was seen to get answers, and no copies.
+    private var getsAnswers: Bool { answers > 0 && copies == 0 && isKnownByName }
     /// What goes there is another try or a dead letter, if it is a copy.
-    var mayHoldCopies: Bool { use.kind != .normal || use.comesBack || !learned.isEmpty }
+    var mayHoldCopies: Bool { !getsAnswers && (use.kind != .normal || use.comesBack || !learned.isEmpty) }
     /// What it was taken for, as the report tells it. A name that says little counts once a copy went there.
     var shownKind: DestinationKind {
       if !use.groups.isEmpty { return copies > 0 ? .retry : .normal }
       if use.comesBack || !learned.isEmpty { return .retry }
+      if getsAnswers { return .normal }
       return use.isStrong || copies > 0 ? use.kind : .normal
     }
     /// Nil where nothing was decided.
@@ -51,6 +58,9 @@ struct ProducerTable {
     var returns: [String] = []
     /// Those that get it after it has waited, if it says itself how long.
     var returnsExpired: [String] = []
+
+    /// The target's own group whose name the destination's bears.
+    var named: GroupID?
 
     /// Messages are kept there for a while.
     var waits: Bool { !returns.isEmpty }

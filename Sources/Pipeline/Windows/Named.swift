@@ -21,6 +21,8 @@ package struct Named: Equatable, Sendable {
     return UInt32(most)
   }
 
+  func contains(_ message: UInt64) -> Bool { (0..<count).contains { messages[$0] == message } }
+
   mutating func offer(_ entry: DistinctMessages.Entry) {
     let failures = entry.failures &+ entry.paneFailures
     if count == Self.most, failures <= failuresOf[Self.most - 1] { return }

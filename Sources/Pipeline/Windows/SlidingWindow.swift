@@ -64,10 +64,8 @@ package struct SlidingWindow {
     isOpenPaneUsed = true
     switch outcome.settlement {
     case .acked:
-      guard !outcome.paired else {
-        open.ackedPaired &+= 1
-        return
-      }
+      // It only ends an own dead-letter or retry publish: no settlement, in no rate.
+      guard !outcome.paired else { return }
       open.acked &+= 1
       acks &+= 1
     case .abandoned:
@@ -89,8 +87,8 @@ package struct SlidingWindow {
     }
   }
 
-  /// What was counted at that moment has ended otherwise: it counts as `ackedPaired`, if it still counts at all. Its latency
-  /// and delay stay where they are, and are those of what comes in its place (`Outcome.isUntimed`). A failure stays among
+  /// What was counted at that moment has ended otherwise: it counts no more, if it still did. Its latency and
+  /// delay stay where they are, and are those of what comes in its place (`Outcome.isUntimed`). A failure stays among
   /// the distinct failing messages until its pane leaves.
   package mutating func revoke(_ settlement: Settlement, causeUnknown: Bool = false, countedAt at: Timestamp) {
     // What counts since the very moment of a restart may be another one.

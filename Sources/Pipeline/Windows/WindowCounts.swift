@@ -7,8 +7,6 @@ package struct WindowCounts: BitwiseCopyable, Equatable, Sendable {
   package var crashed: UInt32 = 0
   package var abandoned: UInt32 = 0
   package var expired: UInt32 = 0
-  /// Acks that only end an own dead-letter or retry publish. No settlement, in no rate.
-  package var ackedPaired: UInt32 = 0
   /// Of `rejected` and `deadLettered`: those that may only be waiting and come back. Failures, but not for the flood.
   package var causeUnknown: UInt32 = 0
   /// Judged settlements (acked and failures) whose consumption delay is known.
@@ -60,7 +58,7 @@ package struct WindowCounts: BitwiseCopyable, Equatable, Sendable {
     }
   }
 
-  /// One settlement turns out to have only ended an own dead-letter or retry publish.
+  /// One that was counted so has ended otherwise.
   mutating func revoke(_ settlement: Settlement, causeUnknown isUnknown: Bool) {
     switch settlement {
     case .acked: acked &-= 1
@@ -72,7 +70,6 @@ package struct WindowCounts: BitwiseCopyable, Equatable, Sendable {
     case .expired: expired &-= 1
     }
     if isUnknown { causeUnknown &-= 1 }
-    ackedPaired &+= 1
     if settlement == .acked || settlement.isFailure { untimed &-= 1 }
   }
 
@@ -89,7 +86,6 @@ package struct WindowCounts: BitwiseCopyable, Equatable, Sendable {
     crashed = counts(crashed, b.crashed)
     abandoned = counts(abandoned, b.abandoned)
     expired = counts(expired, b.expired)
-    ackedPaired = counts(ackedPaired, b.ackedPaired)
     causeUnknown = counts(causeUnknown, b.causeUnknown)
     delays = counts(delays, b.delays)
     delayLowerBounds = counts(delayLowerBounds, b.delayLowerBounds)

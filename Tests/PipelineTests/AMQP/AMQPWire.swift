@@ -37,11 +37,14 @@ enum AMQPWire {
     var headers: [(String, Field)] = []
     var correlationID: String?
     var messageID: String?
+    var replyTo: String?
     var timestamp: UInt64?
 
     init(
-      id: String? = nil, timestamp: UInt64? = nil, correlationID: String? = nil, headers: [(String, Field)] = []
+      id: String? = nil, timestamp: UInt64? = nil, correlationID: String? = nil, replyTo: String? = nil,
+      headers: [(String, Field)] = []
     ) {
+      self.replyTo = replyTo
       self.headers = headers
       self.correlationID = correlationID
       messageID = id
@@ -68,6 +71,10 @@ enum AMQPWire {
     if let id = properties.correlationID {
       flags |= 1 << 10
       fields += short(id)
+    }
+    if let address = properties.replyTo {
+      flags |= 1 << 9
+      fields += short(address)
     }
     if let id = properties.messageID {
       flags |= 1 << 7

@@ -24,6 +24,23 @@ import Testing
     return fixture
   }
 
+  @Test(arguments: [([1], Verdict.Kind.poison), ([1, 2, 3], .crashLoop)] as [([UInt64], Verdict.Kind)])
+  func `a crash names a message as poison only if no other was in flight at each`(
+    inFlight: [UInt64], kind: Verdict.Kind
+  ) {
+    var fixture = JudgeFixture()
+    for _ in 0..<12 {
+      fixture.monitor.crashed(
+        inFlight.map { .init(message: $0, deliveredAt: fixture.now) }, at: fixture.now + .milliseconds(1))
+      // Put down to the oldest of them.
+      fixture.settle(1, .crashed, message: 1)
+      fixture.settle(2, .acked)
+      fixture.now = fixture.now + .seconds(4)
+    }
+    #expect(fixture.verdict().kind == kind)
+    #expect(fixture.monitor.poison.list.isEmpty == (kind == .crashLoop))
+  }
+
   @Test func `three crashes within ten minutes make one`() {
     var two = fixture(crashes: 2)
     #expect(two.verdict().kind != .crashLoop)

@@ -19,6 +19,8 @@ struct KafkaGot: ExpressibleByStringLiteral {
   var marks: [(String, [UInt8])] = []
   /// Of every record; nil: each its own.
   var value: String?
+  /// Of every record; nil: they have none.
+  var key: String?
 
   init(_ text: String) {
     spot = KafkaSpot(text)
@@ -172,7 +174,10 @@ final class KafkaLink {
       var record = KafkaRecord.none
       record.offset = offset
       record.timestamp_ms = made_ms
-      if detail.contains(.hashes) { record.valueHash = KafkaBench.hash(got.value ?? KafkaGot.value(got.spot, offset)) }
+      if detail.contains(.hashes) {
+        record.keyHash = got.key.map(KafkaBench.hash) ?? 0
+        record.valueHash = KafkaBench.hash(got.value ?? KafkaGot.value(got.spot, offset))
+      }
       note(got.marks, in: &record.marks)
       say(.record(record))
     }
@@ -349,9 +354,9 @@ final class KafkaLink {
 
   /// One record; `value` is what `KafkaGot.value` gives of its source, if it is a copy.
   func produce(
-    _ topic: String, value: String = "", headers: [(String, [UInt8])] = [], codec: KafkaBatch.Codec = .none,
-    count: Int32 = 1, stamp: Int64 = 0, producer: Int64 = -1, sequence: Int32 = -1, isTransactional: Bool = false,
-    error: Int16? = nil
+    _ topic: String, key: String? = nil, value: String = "", headers: [(String, [UInt8])] = [],
+    codec: KafkaBatch.Codec = .none, count: Int32 = 1, stamp: Int64 = 0, producer: Int64 = -1, sequence: Int32 = -1,
+    isTransactional: Bool = false, error: Int16? = nil
   ) {
     request(.produce)
     let destination = KafkaTopic(name: text(topic), id: .none)
@@ -374,6 +379,7 @@ final class KafkaLink {
       for i in 0..<Int64(count) {
         var record = KafkaRecord.none
         record.offset = i
+        record.keyHash = key.map(KafkaBench.hash) ?? 0
         record.valueHash = KafkaBench.hash(value)
         note(headers, in: &record.marks)
         say(.record(record))

@@ -75,12 +75,25 @@ import Testing
     #expect(try bench.counts("q") == ["delivered": 2, "dead_lettered": 1, "acked_paired": 1, "in_flight": 1])
   }
 
-  @Test func `an id whose message was acknowledged longer ago than the window is paired with nothing`() throws {
+  @Test func `a dead letter of a message that was acknowledged before the window counts at its own time`() throws {
     link.ack(link.deliver("m", .init(id: "m1")))
     link.deliver("n", .init(id: "m2"))
     bench.pass(61)
-    link.publish("m", key: "q.dlq", .init(id: "m1"))
-    #expect(try bench.counts("q") == ["delivered": 2, "acked": 1, "in_flight": 1])
+    for _ in 0..<2 { link.publish("m", key: "q.dlq", .init(id: "m1")) }
+    #expect(try bench.counts("q") == ["delivered": 2, "dead_lettered": 1, "acked_paired": 1, "in_flight": 1])
+    let counts = bench.engine.ledger.groups[0].monitor.windows.main.counts
+    #expect(counts.deadLettered == 1 && counts.acked == 0)
+  }
+
+  @Test func `so does a retry of a task that took longer than the window, if it is counted`() throws {
+    link.ack(link.deliver("m", .init(id: "m1")))
+    link.ack(link.deliver("n", .init(id: "n1")))
+    bench.pass(75)
+    link.publish("m", key: "q", .init(id: "m1", headers: [("retries", .int(1))]))
+    link.publish("next run", key: "q", .init(id: "n1"))
+    #expect(try bench.counts("q") == ["delivered": 2, "requeued": 1, "acked": 1, "acked_paired": 1])
+    link.deliver("m", .init(id: "m1", headers: [("retries", .int(1))]))
+    #expect(try bench.group(GroupKey.rabbitmq(vhost: "/", queue: "q")).attempts.max == 2)
   }
 
   @Test func `a publish to a retry destination is a requeue`() throws {
@@ -192,13 +205,15 @@ import Testing
     #expect(try reject(dlx: [("x-dead-letter-exchange", .text("dlx"))]) == ("rejected", false))
   }
 
-  @Test func `a return with an expired x-death entry shows that it waits`() throws {
-    let deaths: Field = .array([
-      .table([("queue", .text("somewhere")), ("reason", .text("expired")), ("count", .int(1))]),
-      .table([("queue", .text("work")), ("reason", .text("rejected")), ("count", .int(1))]),
-    ])
-    let found = try reject(dlx: [("x-dead-letter-exchange", .text("dlx"))], headers: [("x-death", deaths)])
-    #expect(found == ("requeued", false))
+  @Test func `a return with an expired x-death entry shows that it waits, if that is the later one`() throws {
+    let waited: Field = .table([("queue", .text("somewhere")), ("reason", .text("expired")), ("count", .int(1))])
+    let rejected: Field = .table([("queue", .text("work")), ("reason", .text("rejected")), ("count", .int(1))])
+    func settled(_ deaths: [Field]) throws -> (String, Bool) {
+      try reject(dlx: [("x-dead-letter-exchange", .text("dlx"))], headers: [("x-death", .array(deaths))])
+    }
+    #expect(try settled([waited, rejected]) == ("requeued", false))
+    // It waited before it came here first, and was sent back from where it had ended.
+    #expect(try settled([rejected, waited]) == ("rejected", false))
   }
 
   @Test func `a declaration that the broker refused says nothing`() throws {
@@ -232,6 +247,35 @@ import Testing
     link.fromClient(AMQPWire.unbind(1, "q", exchange: "failed", key: "any"))
     link.publish("d", exchange: "failed", key: "k")
     #expect(bench.engine.report().producers.map(\.kind) == ["dead_letter", "normal"])
+  }
+
+  @Test func `an exchange through which messages come to a consumed queue is no dead-letter target`() throws {
+    link.declare("q", [("x-dead-letter-exchange", .text("events"))])
+    link.publish("a", exchange: "events", key: "order.billed")
+    #expect(bench.engine.report().producers.map(\.kind) == ["dead_letter"])
+    link.deliver("m", exchange: "events", key: "order.placed")
+    link.publish("b", exchange: "events", key: "order.billed")
+    #expect(bench.engine.report().producers.map(\.kind) == ["normal"])
+  }
+
+  @Test func `a routing key finds its bindings, literal ones and patterns, by the exchange's type`() throws {
+    let bindings = [
+      ("topic", "order.placed", ["order.placed"]), ("topic", "order.*", ["order.placed"]),
+      ("topic", "#", ["order.placed", "x"]), ("direct", "order.*", []), ("fanout", "any", ["order.placed", "x"]),
+    ]
+    let types: [String: AMQPTopology.ExchangeType] = ["topic": .topic, "direct": .direct, "fanout": .fanout]
+    for (type, binding, matching) in bindings {
+      let topology = AMQPTopology(vhost: "/", cluster: 1, room: .init(ledger: bench.engine.ledger))
+      topology.declare(exchange: "e", type: types[type] ?? .other)
+      topology.bind(queue: "one", exchange: "e", key: binding)
+      topology.bind(queue: "other", exchange: "e", key: "elsewhere")
+      for key in ["order.placed", "x"] {
+        let isFound = topology.targets(exchange: "e", key: key).contains("one")
+        #expect(isFound == matching.contains(key), "\(type) \(binding) \(key)")
+      }
+      topology.unbind(queue: "one", exchange: "e", key: binding)
+      #expect(!topology.targets(exchange: "e", key: "order.placed").contains("one"))
+    }
   }
 
   @Test func `what a name has in common with the consumed queue's says nothing`() throws {

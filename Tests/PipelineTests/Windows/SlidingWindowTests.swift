@@ -73,7 +73,6 @@ import Testing
     let failures = naive.failures
     let timed = naive.timed.map(\.outcome)
     let dead = failures.filter { ($0.settlement == .rejected || $0.settlement == .deadLettered) && !$0.causeUnknown }
-    #expect(Int(window.counts.ackedPaired) == naive.kept.filter(\.outcome.paired).count)
     #expect(Int(window.failures) == failures.count)
     #expect(Int(window.judged) == naive.judged.count)
     #expect(Int(window.deadLetters) == dead.count)

@@ -59,7 +59,7 @@ extension Ledger {
     case (.content, .content): .content
     case (.tail, .tail): .tail
     case (.identity, .correlation): .identityAsCorrelation
-    case (.identity, .content), (.identity, .tail), (.identity, .number): nil
+    case (.identity, .content), (.identity, .tail), (.identity, .number), (.identity, .address): nil
     // Its parent, its cause, its trace: another message that has to do with this one.
     case (.identity, _): mark.name.contains(.relation) || mark.name.contains(.inBody) ? nil : .identity
     case (.correlation, .correlation): .correlation
@@ -95,7 +95,7 @@ extension Ledger {
       || producer.learned.contains(group.key)
   }
 
-  private func signs(_ candidate: CopyEvidence, _ marks: MessageMarks, waits: Bool) -> CopyEvidence.Signs {
+  func signs(_ candidate: CopyEvidence, _ marks: MessageMarks, waits: Bool) -> CopyEvidence.Signs {
     var signs: CopyEvidence.Signs = []
     if waits || marks.isDelayed || marks.expires { signs.insert(.delay) }
     if marks.history != 0, marks.history == sources[candidate.source].history { signs.insert(.history) }

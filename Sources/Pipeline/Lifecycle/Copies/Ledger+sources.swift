@@ -86,6 +86,10 @@ extension Ledger {
     sources[number].settledAt = at
     sources[number].inBatch = inBatch
     sources[number].causeUnknown = causeUnknown
+    guard settlement == .acked else { return }
+    let group = groups[Int(delivery.group)]
+    sources[number].ackedBefore = group.latestAcked
+    group.latestAcked = number
   }
 
   func learn(producer: Int32, returnsTo key: String, _ why: ProducerTable.Why) {

@@ -16,6 +16,8 @@ struct Mark: BitwiseCopyable {
     /// The message's own id: a property, or a header that frameworks keep their task id in.
     case identity
     case correlation
+    /// Where it wants to be answered: the routing key in the default exchange.
+    case address
     /// A text of 16 to 80 characters that looks like an id.
     case token
     /// Another text.
@@ -31,6 +33,7 @@ struct Mark: BitwiseCopyable {
     static let content: UInt32 = 1
     static let messageID: UInt32 = 2
     static let correlation: UInt32 = 3
+    static let replyTo: UInt32 = 4
   }
 }
 
@@ -94,6 +97,9 @@ struct MessageMarks {
     if body.count == Int(bodySize) { return body.suffix(Self.tailBytes) }
     return end.count == Self.tailBytes ? end[...] : nil
   }
+
+  /// It has an id of its own.
+  var hasIdentity: Bool { list.contains { $0.kind == .identity } }
 
   mutating func add(_ mark: Mark) {
     if list.count < Self.bound { list.append(mark) }

@@ -15,6 +15,8 @@ struct Source: BitwiseCopyable {
   var groupSerial: UInt32 = 0
   /// The published copy that it is, if the target published it.
   var passage: UInt32 = 0
+  /// Of an acknowledged one: the one that its group acknowledged before it.
+  var ackedBefore: UInt32 = 0
   var firstMark: UInt32 = 0
   var markCount: UInt32 = 0
   var history: UInt64 = 0

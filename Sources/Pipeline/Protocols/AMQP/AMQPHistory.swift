@@ -15,6 +15,7 @@ struct AMQPHistory {
     var waits = 0
     var last: AMQPDeath?
     var rejected_s: UInt64?
+    // Latest first: what waited before it was rejected last had not been returned by that.
     var entries = AMQPDeaths(items)
     while let death = entries.next(in: frame) {
       let isHere = frame.extracting(death.queue.range(in: frame)).equals(queue.nameBytes)
@@ -24,7 +25,7 @@ struct AMQPHistory {
         rejected_s = death.time_s
       } else if !isHere, death.reason == .expired {
         waits += 1
-        last = death
+        if deaths == 0 { last = death }
         topology.noteReturn(from: death.queue, to: queue, in: frame)
         if let limit_ms = Self.limit_ms(death, in: frame, topology) { wait(limit_ms, count) }
       }

@@ -59,6 +59,9 @@ final class AMQPQueue {
     return true
   }
 
+  /// Messages were seen to come through that exchange.
+  func gets(from exchange: String) -> Bool { sources.contains { $0.exchange == exchange } }
+
   func gets(_ exchange: String, _ key: String) -> Bool {
     sources.contains { $0.exchange == exchange && $0.key == key }
   }

@@ -154,10 +154,8 @@ extension AMQPSession {
   private func finishDelivery(_ channel: AMQPChannel, at: Timestamp) {
     channel.inbound.state = .none
     channel.inbound.arrival.at = at
-    channel.inbound.arrival.body = channel.inbound.bodyHash.finish()
-    if !channel.inbound.arrival.hasOwnID {
-      channel.inbound.arrival.message = channel.inbound.identity ^ channel.inbound.arrival.body
-    }
+    let content = channel.inbound.bodyHash.finish()
+    if !channel.inbound.arrival.hasOwnID { channel.inbound.arrival.message = channel.inbound.identity ^ content }
     if !ledger.isCurrent(channel.inbound.consumer.group) {
       renewGroup(of: &channel.inbound.consumer, on: channel)
       channel.inbound.arrival.group = channel.inbound.consumer.group.index
@@ -166,7 +164,7 @@ extension AMQPSession {
     if tag <= channel.tags.last { beginAnew(channel, at: at) }
     if channel.inbound.hasMarks {
       channel.inbound.hasMarks = false
-      mark(&channel.inbound.marks, content: channel.inbound.arrival.body)
+      mark(&channel.inbound.marks, content: content)
       ledger.describe(&channel.inbound.marks)
     }
     let id = ledger.deliver(
@@ -278,7 +276,7 @@ extension AMQPSession {
       for operation in channel.transaction.prefix(count) {
         switch operation {
         case .settle(let tag, let multiple, let how): settle(channel, tag: tag, multiple: multiple, how, at: at)
-        case .publish(let publication): ledger.published(publication, at: at)
+        case .publish(let publication): publish(publication, on: channel, at: at)
         }
       }
     }

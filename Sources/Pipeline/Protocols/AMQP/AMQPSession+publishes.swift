@@ -5,6 +5,7 @@ extension AMQPSession {
     channel.outbound.state = .method
     channel.outbound.publication.producer = producer(publish, in: frame)
     channel.outbound.publication.process = process
+    channel.outbound.publication.address = publish.exchange.isEmpty ? hash(publish.routingKey, in: frame) : 0
     channel.outbound.publication.marks.removeAll()
     channel.outbound.hashed = 0
     channel.outbound.remaining = 0
@@ -38,6 +39,9 @@ extension AMQPSession {
     use.groups = use.groups.map(groupKey)
     use.returns = use.returns.map(groupKey)
     use.returnsExpired = use.returnsExpired.map(groupKey)
+    if use.kind != .normal, use.isStrong {
+      use.named = topology.group(namedIn: destination(publish.exchange, publish.routingKey, in: frame))
+    }
     return use
   }
 
@@ -69,6 +73,8 @@ extension AMQPSession {
       Mark.Place.messageID, .identity, frame.extracting(header.messageID.range(in: frame)), into: &marks)
     ledger.markReader.property(
       Mark.Place.correlation, .correlation, frame.extracting(header.correlationID.range(in: frame)), into: &marks)
+    ledger.markReader.property(
+      Mark.Place.replyTo, .address, frame.extracting(header.replyTo.range(in: frame)), into: &marks)
     marks.expires = !header.expiration.isEmpty
     var whole = KeyedHash(state.key)
     whole.combine(header.messageID, in: frame)
@@ -133,9 +139,29 @@ extension AMQPSession {
       noteCopies(mayHoldCopies, at: at)
       channel.transaction.append(.publish(channel.outbound.publication))
     } else {
-      let isCopy = ledger.published(channel.outbound.publication, at: at)
+      let isCopy = publish(channel.outbound.publication, on: channel, at: at)
       noteCopies(mayHoldCopies || isCopy, at: at)
     }
+  }
+
+  /// It counts now. Answers whether it is a copy of a delivery.
+  @discardableResult
+  func publish(_ publication: Publication, on channel: AMQPChannel, at: Timestamp) -> Bool {
+    ledger.published(publication, at: at) { scope in
+      switch scope {
+      case .channel: groups(consumedOn: channel)
+      case .connection: served.compactMap(ledger.present)
+      case .process: state.groups(consumedBy: process)
+      }
+    }
+  }
+
+  private func groups(consumedOn channel: AMQPChannel) -> [GroupID] {
+    var groups: [GroupID] = []
+    for entry in channel.consumers + channel.retired where !entry.isStream {
+      if let group = ledger.present(entry.group), !groups.contains(group) { groups.append(group) }
+    }
+    return groups
   }
 
   private func noteCopies(_ holdsCopies: Bool, at: Timestamp) {

@@ -170,10 +170,9 @@ final class AMQPSession: ProtocolSession {
     }
     let key = GroupKey.rabbitmq(vhost: topology.vhost, queue: queue.name)
     let group = ledger.group(AMQPProtocol.self, key: key, name: queue.name, destination: queue.name, cluster: cluster)
-    queue.group = group
+    topology.consumes(queue, as: group)
     ledger.setDeadLetterTarget(queue.deadLetterTarget, of: group)
     ledger.setDeliveryLimit(queue.declaration?.deliveryLimit, of: group)
-    topology.learned()
     serve(group)
     return group
   }
@@ -182,6 +181,7 @@ final class AMQPSession: ProtocolSession {
     guard !served.contains(group) else { return }
     served.removeAll { !ledger.isCurrent($0) }
     served.append(group)
+    state.consumes(group, process: process)
   }
 }
 

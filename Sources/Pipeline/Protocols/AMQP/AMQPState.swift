@@ -6,6 +6,8 @@ final class AMQPState: ProtocolState {
   var channels = 0
   private var topologies: [Place: AMQPTopology] = [:]
   private let room: AMQPTopology.Room
+  /// Groups that were consumed by a process, of the processes that consumed last.
+  private var consumed: [UInt64: [GroupID]] = [:]
 
   private struct Place: Hashable {
     var vhost: String
@@ -34,6 +36,16 @@ final class AMQPState: ProtocolState {
     if topologies.count < Self.bound { topologies[place] = made } else { _ = room.refuse() }
     return made
   }
+
+  func consumes(_ group: GroupID, process: UInt64) {
+    if consumed[process] == nil, consumed.count >= Self.bound { consumed.removeAll() }
+    var groups = groups(consumedBy: process)
+    guard !groups.contains(group), groups.count < Self.bound else { return }
+    groups.append(group)
+    consumed[process] = groups
+  }
+
+  func groups(consumedBy process: UInt64) -> [GroupID] { consumed[process]?.compactMap(ledger.present) ?? [] }
 
   func destinationsChanged() { for topology in topologies.values { topology.learned() } }
 

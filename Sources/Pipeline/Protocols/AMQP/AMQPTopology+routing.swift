@@ -17,7 +17,7 @@ extension AMQPTopology {
   /// any key reaches.
   func targets(exchange: String, key: String?) -> Set<String> {
     guard let key else {
-      return (exchanges[exchange] ?? [:]).values.reduce(into: []) { $0.formUnion($1) }
+      return exchanges[exchange]?.all ?? []
     }
     if exchange.isEmpty { return byName[key] == nil ? [] : [key] }
     var found: Set<String> = []
@@ -29,30 +29,20 @@ extension AMQPTopology {
   private func route(_ exchange: String, _ key: String, into found: inout Set<String>, _ seen: inout Set<String>) {
     guard seen.count < Self.exchangesFollowed, seen.insert(exchange).inserted else { return }
     let type = exchangeTypes[exchange]
-    for (binding, queues) in exchanges[exchange] ?? [:] where Self.matches(binding, key, type) {
-      found.formUnion(queues)
-    }
-    for (binding, others) in exchangeBindings[exchange] ?? [:] where Self.matches(binding, key, type) {
-      for other in others { route(other, key, into: &found, &seen) }
-    }
+    exchanges[exchange]?.forEach(key, type) { found.formUnion($0) }
+    var others: Set<String> = []
+    exchangeBindings[exchange]?.forEach(key, type) { others.formUnion($0) }
+    for other in others { route(other, key, into: &found, &seen) }
   }
 
-  /// Whether a message with that routing key passes a binding. Of an exchange whose type was not seen, any type's rule counts.
-  private static func matches(_ binding: String, _ key: String, _ type: ExchangeType?) -> Bool {
-    switch type {
-    case .fanout: true
-    case .direct: binding == key
-    case .topic: topicMatches(binding, key)
-    case .other: binding == key || binding.isEmpty
-    case nil: binding == key || binding.isEmpty || topicMatches(binding, key)
-    }
+  /// Whether a binding key may match others than itself.
+  static func isPattern(_ binding: String) -> Bool {
+    binding.utf8.contains(UInt8(ascii: "*")) || binding.utf8.contains(UInt8(ascii: "#"))
   }
 
   /// `*` stands for one word, `#` for any number of words (AMQP 0-9-1, section 3.1.3.3).
   static func topicMatches(_ binding: String, _ key: String) -> Bool {
-    guard binding.utf8.contains(UInt8(ascii: "*")) || binding.utf8.contains(UInt8(ascii: "#")) else {
-      return binding == key
-    }
+    guard isPattern(binding) else { return binding == key }
     let pattern = binding.split(separator: ".", omittingEmptySubsequences: false)
     let words = key.split(separator: ".", omittingEmptySubsequences: false)
     // Positions of the pattern that may come next; keys have at most 255 bytes, so few words.
@@ -127,10 +117,13 @@ extension AMQPTopology {
   /// What a name says; of one that extends a consumed queue's name only what it has beyond that: `.failed` of
   /// `orders-retry.failed` where `orders-retry` is consumed.
   private func byName(_ name: String, _ settings: DestinationSettings) -> ProducerTable.Use {
+    var settings = settings
+    // Names that the broker makes (specification, 2.2.1.3) say nothing, whatever letters they have.
+    if name.hasPrefix("amq.") { settings.conventional = false }
     let whole = settings.use(of: name)
     guard whole.kind != .normal, whole.why != .configured else { return whole }
     var own = name.utf8[...]
-    for queue in queues where queue.group != nil && name.hasPrefix(queue.name) {
+    for queue in consumed where name.hasPrefix(queue.name) {
       let rest = name.utf8.dropFirst(queue.name.utf8.count)
       guard rest.count < own.count, let next = rest.first else { continue }
       let goesOn = (next >= UInt8(ascii: "a") && next <= UInt8(ascii: "z")) || (next >= 48 && next <= 57)
@@ -139,9 +132,20 @@ extension AMQPTopology {
     return settings.use(of: String(own) ?? name)
   }
 
+  /// The group of the consumed queue whose name the destination's bears and goes beyond, the longest such name: `orders` of
+  /// `orders.dlq`, `dead-letters.orders` and `orders.dlx:key`.
+  func group(namedIn destination: String) -> GroupID? {
+    var longest: AMQPQueue?
+    let name = Array(destination.utf8)
+    for queue in consumed where queue.nameBytes.count > longest?.nameBytes.count ?? 0 {
+      if BorneName.stands(queue.nameBytes, in: name) { longest = queue }
+    }
+    return longest?.group
+  }
+
   /// Queues that were seen to get what goes there.
   private func receivers(of exchange: String, _ key: String) -> [String] {
-    exchange.isEmpty ? [] : queues.filter { $0.group != nil && $0.gets(exchange, key) }.map(\.name)
+    exchange.isEmpty ? [] : consumed.filter { $0.gets(exchange, key) }.map(\.name)
   }
 
   /// A message came to a queue after it had expired in another one. If that one is called so, it is where messages wait; a

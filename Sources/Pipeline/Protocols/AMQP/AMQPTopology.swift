@@ -10,11 +10,13 @@ final class AMQPTopology {
   /// Changes whenever something is learned that may change what a destination is.
   private(set) var version: UInt64 = 0
   private(set) var byName: [String: Int32] = [:]
-  /// Queues by exchange and binding key.
-  private(set) var exchanges: [String: [String: Set<String>]] = [:]
-  /// Types of exchanges, and exchanges that are bound to others, by exchange and binding key, as far as that was declared.
+  /// Queues that the target consumes, or did.
+  private(set) var consumed: [AMQPQueue] = []
+  /// Queues by exchange.
+  private(set) var exchanges: [String: AMQPBindings] = [:]
+  /// Types of exchanges, and exchanges that are bound to others, as far as that was declared.
   private(set) var exchangeTypes: [String: ExchangeType] = [:]
-  private(set) var exchangeBindings: [String: [String: Set<String>]] = [:]
+  private(set) var exchangeBindings: [String: AMQPBindings] = [:]
   private var bindingsOf: [String: Set<Binding>] = [:]
   /// Where the search for a queue that may give way goes on.
   private var hand = 0
@@ -81,6 +83,7 @@ final class AMQPTopology {
         continue
       }
       forgetBindings(of: queue.name)
+      if queue.group != nil { consumed.removeAll { $0 === queue } }
       byName[queue.name] = nil
       learned()
       return hand
@@ -92,10 +95,17 @@ final class AMQPTopology {
 
   func learned() { version &+= 1 }
 
+  /// The target consumes it, as that group.
+  func consumes(_ queue: AMQPQueue, as group: GroupID) {
+    if queue.group == nil { consumed.append(queue) }
+    queue.group = group
+    learned()
+  }
+
   func bind(queue: String, exchange: String, key: String) {
     let binding = Binding(exchange: exchange, key: key)
     guard !queue.isEmpty, bindingsOf[queue]?.contains(binding) != true, room.take() else { return }
-    exchanges[exchange, default: [:]][key, default: []].insert(queue)
+    exchanges[exchange, default: .init()].add(queue, key: key)
     bindingsOf[queue, default: []].insert(binding)
     learned()
   }
@@ -107,13 +117,14 @@ final class AMQPTopology {
   }
 
   func bind(exchange destination: String, to source: String, key: String) {
-    guard exchangeBindings[source]?[key]?.contains(destination) != true, room.take() else { return }
-    exchangeBindings[source, default: [:]][key, default: []].insert(destination)
+    guard exchangeBindings[source]?.byKey[key]?.contains(destination) != true, room.take() else { return }
+    exchangeBindings[source, default: .init()].add(destination, key: key)
     learned()
   }
 
   func unbind(exchange destination: String, from source: String, key: String) {
-    guard exchangeBindings[source]?[key]?.remove(destination) != nil else { return }
+    guard exchangeBindings[source]?.remove(destination, key: key) == true else { return }
+    if exchangeBindings[source]?.isEmpty == true { exchangeBindings[source] = nil }
     room.left += 1
     learned()
   }
@@ -137,8 +148,7 @@ final class AMQPTopology {
   }
 
   private func forget(_ binding: Binding, of queue: String) {
-    exchanges[binding.exchange]?[binding.key]?.remove(queue)
-    if exchanges[binding.exchange]?[binding.key]?.isEmpty == true { exchanges[binding.exchange]?[binding.key] = nil }
+    exchanges[binding.exchange]?.remove(queue, key: binding.key)
     if exchanges[binding.exchange]?.isEmpty == true { exchanges[binding.exchange] = nil }
     room.left += 1
   }
@@ -192,7 +202,7 @@ final class AMQPTopology {
   /// Whether a publish to (exchange, key) goes where a consumed queue sends its dead letters. Never the default exchange
   /// alone, never an exchange to which a consumed queue is bound.
   func isDeadLetterTarget(exchange: String, key: String) -> Bool {
-    for queue in queues where queue.group != nil {
+    for queue in consumed {
       guard let declaration = queue.declaration, declaration.deadLetterExchange == exchange else { continue }
       if exchange.isEmpty {
         if declaration.deadLetterRoutingKey == key { return true }
@@ -203,9 +213,11 @@ final class AMQPTopology {
     return false
   }
 
+  /// By a declaration that passed, or since messages came to the queue through the exchange.
   func isBoundToConsumedQueue(_ exchange: String) -> Bool {
     guard !exchange.isEmpty else { return false }
-    return (exchanges[exchange] ?? [:]).values.contains { $0.contains(where: isConsumed) }
+    return consumed.contains { $0.gets(from: exchange) }
+      || exchanges[exchange]?.byKey.values.contains { $0.contains(where: isConsumed) } == true
   }
 
   /// How long the queue keeps a message, if it was declared so (`x-message-ttl`).

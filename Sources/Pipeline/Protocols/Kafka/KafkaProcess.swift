@@ -13,8 +13,6 @@ final class KafkaProcess {
   var publishesCopies = false
   /// Its latest transaction that was aborted, until records come that were asked for later.
   var aborted: AbortedTransaction?
-  /// Copies to dead-letter and retry topics that do not say what they are copies of.
-  var copies: [Copy] = []
   /// Where a record of those contents was delivered last to a group, by both.
   private(set) var bodies: [UInt64: KafkaSource] = [:]
 
@@ -22,6 +20,21 @@ final class KafkaProcess {
   func noteBody(_ body: UInt64, _ source: KafkaSource) {
     if bodies.count >= Self.bodyBound { bodies.removeAll(keepingCapacity: true) }
     bodies[body ^ source.partition.group.salt] = source
+  }
+
+  /// Keys of the records that were delivered last, hashed: between half and all of `bodyBound`.
+  private var keys: Set<UInt64> = []
+  private var earlierKeys: Set<UInt64> = []
+
+  func noteKey(_ key: UInt64) {
+    guard key != 0, keys.insert(key).inserted, keys.count >= Self.bodyBound / 2 else { return }
+    earlierKeys = keys
+    keys = []
+  }
+
+  /// A key that no record had that was delivered here.
+  func isOwnKey(_ key: UInt64) -> Bool {
+    key != 0 && !(keys.isEmpty && earlierKeys.isEmpty) && !keys.contains(key) && !earlierKeys.contains(key)
   }
 
   func lastDelivery(of body: UInt64, in group: KafkaGroup) -> KafkaSource? { bodies[body ^ group.salt] }
@@ -40,11 +53,6 @@ final class KafkaProcess {
     mutating func append(_ one: Int32) { latest = (latest.1, latest.2, latest.3, latest.4, one) }
   }
 
-  struct Copy {
-    var producer: Int32
-    var settlement: Settlement
-  }
-
   init(id: UInt64) { self.id = id }
 
   func has(_ group: KafkaGroup) {
@@ -57,7 +65,6 @@ final class KafkaProcess {
   private static let groupBound = 1_024
   static let sequenceBound = 4_096
   static let bodyBound = 65_536
-  static let copyBound = 65_536
   /// Copies without headers are told by their contents. A process that has read so many and published nothing is taken for
   /// one that does not: its records' contents are looked at again once it does.
   var readsContents: Bool { publishesCopies || recordsRead < Self.recordsHashed }

@@ -148,6 +148,7 @@ extension KafkaSession {
     followTopics()
     guard let batch = fetching.batch, let partition = fetching.partition else { return }
     fetching.body = EqualCopy.contents(record)
+    process.noteKey(record.keyHash)
     fetching.marks = record.marks
     if record.marks.headerCount > 0 {
       fetching.tries = KafkaTryMarks(record.marks, in: frame, names: &state.headerNames, key: state.key)
@@ -206,7 +207,6 @@ extension KafkaSession {
     _ offset: Int64, of partition: KafkaPartition, in group: GroupID, enqueued_ms: Int64, at: Timestamp
   ) {
     var arrival = arrival(offset, of: partition, in: group, at: at)
-    arrival.body = fetching.body
     if let marks = fetching.marks {
       let told = max(marks.attempts, fetching.tries.attempt)
       if told > 1 { arrival.isTried(told, by: .retryHeader) }

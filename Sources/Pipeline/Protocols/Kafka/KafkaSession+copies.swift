@@ -13,7 +13,7 @@ extension KafkaSession {
     if rules.has(.namedCopy),
       case .found(let source) = NamedCopy.origin(
         of: record.marks, for: process, state.topics, in: frame, cluster: cluster),
-      isOpen(source)
+      isOpen(source) || source.partition.recent.hasForgotten(source.offset)
     {
       guard let settlement = settlement(of: source, by: producer) else { return false }
       copy.source = source
@@ -33,6 +33,7 @@ extension KafkaSession {
     if namesOrigin || producing.isNormal { return false }
     copy.rule = .countedCopy
     copy.settlement = settlement(by: producer)
+    if copy.settlement == .requeued, process.isOwnKey(record.keyHash) { return false }
     return published(copy, at: at)
   }
 
@@ -115,12 +116,19 @@ extension KafkaSession {
       ledger.settleCopied(id, to: copy.producer, as: copy.settlement, at: at)
       follow(copy, delivery, of: partition.group)
       state.count(copy.rule, in: partition.group, message: delivery.message)
-    } else if state.isFiled(partition), let ack = partition.recent.remove(source.offset) {
+    } else if state.isFiled(partition), let ack = acknowledgement(of: source, by: copy.rule) {
       label(partition, source.offset, ack.delivery.message)
       ledger.settleCopiedLate(ack, to: copy.producer, as: copy.settlement, attempt: 1 + returns, at: at)
       follow(copy, ack.delivery, of: partition.group)
       state.count(copy.rule, in: partition.group, message: ack.delivery.message)
     }
+  }
+
+  private func acknowledgement(of source: KafkaSource, by rule: KafkaInference) -> SettledAck? {
+    let partition = source.partition
+    if let ack = partition.recent.remove(source.offset) { return ack }
+    guard rule == .namedCopy else { return nil }
+    return partition.recent.takeForgotten(source.offset, message: message(partition.place, source.offset))
   }
 
   /// `FollowedCopy`: where the copy comes in again, it is another try.
@@ -150,14 +158,15 @@ extension KafkaSession {
 
   /// Nothing tells what it is a copy of.
   private func count(_ producer: Int32, _ settlement: Settlement, at: Timestamp) {
-    guard state.inferences.has(.countedCopy), CountedCopy.group(of: process) != nil,
-      process.copies.count < KafkaProcess.copyBound
+    guard state.inferences.has(.countedCopy),
+      let group = CountedCopy.group(of: process, publishingTo: ledger.name(ofProducer: producer), state.topics),
+      group.copies.count < KafkaGroup.copyBound
     else {
       ledger.drop(\.pairs)
       return
     }
-    process.copies.append(.init(producer: producer, settlement: settlement))
-    state.countCopies(of: process, at: at)
+    group.copies.append(.init(producer: producer, settlement: settlement))
+    state.countCopies(of: group, at: at)
   }
 
   func isInFlight(_ source: KafkaSource) -> Bool {

@@ -238,7 +238,6 @@ extension KafkaSession {
     arrival.isDuplicate = false
     if let failed {
       arrival.message = failed.message
-      arrival.body = failed.body
       let attempts = Int64(failed.attempt) + (partition.seekBacks[offset] == nil ? 0 : 1)
       arrival.attempt = max(arrival.attempt ?? 1, Int32(clamping: attempts))
       arrival.deliberate_ns = failed.deliberate_ns

@@ -102,7 +102,7 @@ extension KafkaSession {
       _ = partition.deliveries.removeFirst()
       acknowledge(first.offset, first.id, of: partition, inBatch: inBatch, at: at)
     }
-    state.countCopies(of: process, at: at)
+    state.countCopies(of: group, at: at)
     partition.ackedThrough = max(partition.ackedThrough, min(offset, partition.seenThrough))
     partition.committed = offset
     partition.cursor.committed()

@@ -75,6 +75,7 @@ extension KafkaSession {
 
   func sharedRecord(_ record: KafkaRecord) {
     sharing.offsets.append(record.offset...record.offset)
+    process.noteKey(record.keyHash)
     let body = EqualCopy.contents(record)
     if body != 0 { sharing.bodies[record.offset] = body }
   }
@@ -111,11 +112,12 @@ extension KafkaSession {
           arrival.enqueuedResolution_ns = .milliseconds(1)
           arrival.delaySource = stamp.isLogAppendTime ? .logAppendTime : .createTime
         }
-        arrival.body = sharing.bodies[offset] ?? 0
         let id = ledger.deliver(arrival, noAck: false, isStream: false)
         partition.deliveries.insert(offset, id)
         process.recordsRead &+= 1
-        if arrival.body != 0 { process.noteBody(arrival.body, KafkaSource(partition: partition, offset: offset)) }
+        if let body = sharing.bodies[offset] {
+          process.noteBody(body, KafkaSource(partition: partition, offset: offset))
+        }
         partition.locks.append(.init(offset: offset, id: id, until: at + sharing.lock_ns, member: member.id)) {
           ledger.isLive($0)
         }
@@ -189,7 +191,7 @@ extension KafkaSession {
       let ack = SettledAck(delivery: delivery, at: ledger.advance(to: at), inBatch: false)
       ledger.settle(id, as: .acked, at: at)
       keepRecent(partition, offset, ack)
-      state.countCopies(of: process, at: at)
+      state.countCopies(of: partition.group, at: at)
     case .release: ledger.settle(id, as: .requeued, at: at)
     case .reject: ledger.settle(id, as: .rejected, at: at)
     // No record was there after all: compacted batches tell only where they end.

@@ -87,6 +87,7 @@ final class KafkaState: ProtocolState {
 
   private func forget(_ group: KafkaGroup) {
     for partition in group.list { retire(partition) }
+    ledger.drop(\.pairs, UInt64(group.copies.count))
     group.dissolve()
     for process in processes.values { process.groups.removeAll { $0 === group } }
   }
@@ -383,7 +384,7 @@ final class KafkaState: ProtocolState {
 
   /// The capture is over: who is gone does not come back.
   func finish(at: Timestamp) {
-    for process in processes.values { ledger.drop(\.pairs, UInt64(process.copies.count)) }
+    for group in groups.values { ledger.drop(\.pairs, UInt64(group.copies.count)) }
     for member in gone { crash(member, at: at) }
   }
 

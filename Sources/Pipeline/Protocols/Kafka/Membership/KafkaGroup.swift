@@ -38,6 +38,13 @@ final class KafkaGroup {
   var id: GroupID?
   /// Of the partition that a commit acknowledged something of last.
   var latestAcknowledged: KafkaPartition?
+  /// Copies to dead-letter and retry topics that do not say what they are copies of, and that no acknowledgement was found for.
+  var copies: [Copy] = []
+
+  struct Copy {
+    var producer: Int32
+    var settlement: Settlement
+  }
 
   init(name: String, cluster: ClusterID, salt: UInt64) {
     self.name = name
@@ -52,11 +59,13 @@ final class KafkaGroup {
   }
 
   /// Whether it consumes that topic, as far as the target shows.
-  func consumes(_ topic: Int32) -> Bool {
-    if let topics { return topics.contains(topic) }
+  func consumes(_ topic: Int32) -> Bool { consumedTopics.contains(topic) }
+
+  var consumedTopics: Set<Int32> {
+    if let topics { return topics }
     let all = Set(list.lazy.map { Int32(truncatingIfNeeded: $0.place >> 32) })
     topics = all
-    return all.contains(topic)
+    return all
   }
 
   func add(_ partition: KafkaPartition) {
@@ -82,6 +91,7 @@ final class KafkaGroup {
     partitions.removeAll()
     list.removeAll()
     latestAcknowledged = nil
+    copies.removeAll()
   }
 
   func noteFetched(_ place: KafkaPlace, _ offset: Int64, by client: UInt64) {
@@ -122,4 +132,5 @@ final class KafkaGroup {
 
   static let memberBound = 4_096
   static let partitionBound = 65_536
+  static let copyBound = 65_536
 }
