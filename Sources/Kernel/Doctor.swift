@@ -186,7 +186,8 @@ package enum Doctor {
     }
     return Check(
       "keepalive", .ok,
-      "probes keep held connections alive: one was sent on a connection of our own, and other users' sockets can be reached")
+      "probes keep held connections alive: one was sent on a connection of our own, and other users' sockets can be reached"
+    )
   }
 
   private static func holding(_ programs: Programs, _ own: String) -> Check {
