@@ -277,17 +277,23 @@ package final class Discovery: Sendable {
     state.unreached = []
     let processes = targetProcesses()
     var owners = [UInt32: (process: Int32, descriptor: Int32)]()
+    // Of a connection that is not found: it may be a refused process's.
+    var access = SocketAccess.unknown
     for process in processes.sorted() {
       switch ProcessTable.sockets(process) {
       case .open(let sockets):
         for (inode, descriptor) in sockets where owners[inode] == nil { owners[inode] = (process, descriptor) }
-      case .refused: state.unreached.append(refused(process, state))
+      case .refused:
+        state.unreached.append(refused(process, state))
+        access = .refused(process: process, error: -EACCES)
       case .gone: break
       }
     }
     var spaces = NetworkSpaces()
-    if let retries = processes.compactMap({ spaces.retries(of: $0) }).min() {
-      limits.withLock { $0.usual.tcpRetries2 = retries }
+    let retries = processes.compactMap { spaces.retries(of: $0) }.min()
+    limits.withLock { limits in
+      limits.usual.access = access
+      if let retries { limits.usual.tcpRetries2 = retries }
     }
     guard !owners.isEmpty else { return }
     let (sockets, error) = spaces.sockets(of: processes)

@@ -131,8 +131,8 @@ package final class Nudger: Sendable {
   static func reason(_ error: Int32, _ process: Int32) -> String {
     switch -error {
     case EPERM, EACCES:
-      "the sockets of process \(process) may not be reached (pidfd_getfd: \(KernelError.text(error))): grant "
-        + "CAP_SYS_PTRACE or run as its user"
+      "the sockets of process \(process) may not be reached (\(KernelError.text(error))): grant CAP_SYS_PTRACE or run as its "
+        + "user"
     case ENOSYS: "this kernel has no pidfd_getfd (5.6 has)"
     case ESTALE, EBADF, ESRCH: "its socket was not found in process \(process) any more"
     case ENOTCONN: "it is closing"
