@@ -50,13 +50,14 @@ enum Capability: Int, CaseIterable {
   /// include/linux/proc_ns.h).
   static let isInUserNamespace = Files.inode("/proc/self/ns/user").map { $0 != 0xefff_fffd } ?? false
 
-  /// How to give a set of capabilities to this executable.
+  /// How to give a set of capabilities to this executable, with those that it can't do without and those that it has: each of
+  /// these ways replaces what was given before.
   static func grant(_ capabilities: [Capability]) -> String {
     guard !isInUserNamespace else {
       return "run it outside of this user namespace, in which a grant is of no use: as a service of the host, or in a "
         + "container that is not rootless (without a user namespace)"
     }
-    let names = capabilities.map(\.name)
+    let names = allCases.filter { capabilities.contains($0) || [.bpf, .netAdmin].contains($0) || $0.isHeld }.map(\.name)
     let path = Files.link("/proc/self/exe") ?? "stormfuse"
     let short = names.map { "\"\($0.dropFirst(4))\"" }.joined(separator: ", ")
     return "sudo setcap \(names.joined(separator: ",").lowercased())+ep \(path); "

@@ -113,7 +113,8 @@ extension LiveKernel {
     @Test func `the words for what stands in the way say what to do`() {
       #expect(
         Nudger.reason(-EPERM, 7)
-          == "the sockets of process 7 may not be reached (Operation not permitted): grant CAP_SYS_PTRACE or run as its user")
+          == "the sockets of process 7 may not be reached (Operation not permitted): grant CAP_SYS_PTRACE or run as its user"
+      )
       #expect(Nudger.reason(-ENOSYS, 7) == "this kernel has no pidfd_getfd (5.6 has)")
     }
   }
