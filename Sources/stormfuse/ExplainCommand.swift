@@ -54,7 +54,9 @@ struct ExplainCommand: AsyncParsableCommand {
       return true
     }
     engine.finish()
-    return engine.explanation(of: message)
+    var explanation = engine.explanation(of: message)
+    if explanation.messages_seen == 0 { explanation.why_none = ReportText.whyNoGroup(engine.report()) }
+    return explanation
   }
 
   /// Some 100 MB of memory, and the messages' ids.

@@ -28,7 +28,8 @@ struct ExplanationText {
     let seen = EvidenceText.count(explanation.messages_seen, "message")
     if messages.isEmpty {
       return [
-        explanation.messages_seen == 0 ? "No message was delivered." : "\(seen): each delivered once, none failed."
+        explanation.messages_seen == 0
+          ? "No message was delivered" + (explanation.why_none ?? ".") : "\(seen): each delivered once, none failed."
       ]
     }
     let shown = messages.prefix(Self.mostShown)

@@ -53,7 +53,10 @@ struct ReportText {
       + "acknowledgements are missing; capture both"
   }
 
-  private var whyNoGroup: String {
+  private var whyNoGroup: String { Self.whyNoGroup(report) }
+
+  /// Why a report is empty, as the end of a sentence.
+  static func whyNoGroup(_ report: Report) -> String {
     let capture = report.capture
     if capture.segments == 0 { return ". The capture holds no TCP segment." }
     let decoded = capture.decoded.bySystem.map { "\($0.key.rawValue) \($0.value)" }.sorted()

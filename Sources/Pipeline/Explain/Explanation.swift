@@ -7,6 +7,8 @@ package struct Explanation: Codable, Equatable, Sendable {
   package var to: RFC3339
   /// Messages that were delivered, whether or not they are listed below.
   package var messages_seen: Int
+  /// Why there are none, as the end of a sentence; left out where there are some.
+  package var why_none: String?
   /// What was booked beyond the bound of memory, and is missing here.
   package var dropped: UInt64
   package var messages: [Message]
