@@ -14,7 +14,7 @@ enum holding_bounds {
 	HELD_MAXIMUM = 4096,    /* connections held at a time */
 	REFUSED_MAXIMUM = 1024, /* addresses to which new connections are refused */
 	OUTSIDERS_MAXIMUM = 1024, /* processes that user space has still to find */
-	PEEK_MAXIMUM = 65536,   /* held bytes that are shown to user space after each change of terms */
+	PEEK_MAXIMUM = 65536,   /* held bytes that are shown to user space after each order */
 };
 
 enum hold_flag {

@@ -28,11 +28,11 @@ extension AdminRoutes {
   }
 
   func order(_ pending: Pending, body bytes: [UInt8]) throws(Problem) -> Order {
-    let body = try CommandBody.read(bytes, isOverride: pending.name == .override)
+    let body = try CommandBody.read(bytes, of: pending.name)
     let limit_ns = body.limit_s.map { Int64(($0 * 1e9).rounded(.up)) }
     let command: BreakerCommand =
       switch (pending.name, body.state) {
-      case (.trip, _): .trip
+      case (.trip, _): .trip(for_ns: limit_ns)
       case (.reset, _): .reset
       case (.override, .forcedClosed): .forceClosed(for_ns: limit_ns)
       case (.override, _): .forceOpen(for_ns: limit_ns)

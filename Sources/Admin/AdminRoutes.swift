@@ -84,7 +84,9 @@ struct AdminRoutes: Sendable {
       return try Answer(readiness.ready ? .ok : .serviceUnavailable, json: readiness)
     case .metrics: return Answer(.ok, Metrics.mediaType, Metrics.text(source.metrics(), version: version))
     case .report(let target): return try Answer(json: try report(of: target))
-    case .breakers: return try Answer(json: BreakerList(source.report()))
+    case .breakers:
+      return try Answer(
+        json: BreakerList(source.report(), readiness: source.readiness(), exports: source.metrics().exports))
     case .breaker(let reference), .trip(let reference), .reset(let reference), .override(let reference):
       let report = source.report()
       let (group, href) = try find(reference, report)

@@ -188,6 +188,11 @@ enum Metrics {
     }
     condition("value", "What a rule's condition measures now, in its window.", groups, { $0.value }, &out)
     condition("threshold", "What a rule's condition is compared with.", groups, { $0.threshold }, &out)
+    condition(
+      "met", "1 where a rule's condition is met; a failing group says here what is unmet.", groups,
+      {
+        $0.met ? 1 : 0
+      }, &out)
   }
 
   private static func condition(

@@ -13,6 +13,8 @@ package struct AlertNews: Codable, Equatable, Sendable {
   @NullEncoded package var until: RFC3339?
   /// Of `unholdable`: why `pause` could not hold the group, by its name. Of `state` and `events`: what is wrong, in words.
   @NullEncoded package var why: String?
+  /// Of `events`, once it has ended: events that were lost meanwhile.
+  package var lost: UInt64?
   /// The verdict's evidence as it is now; empty where the alert is no verdict.
   package var evidence: [Evidence]
   /// Of `poison`: the messages named; of `crash_loop`: the suspects.
@@ -44,13 +46,14 @@ extension GroupEvent<AlertNews> {
         victims: victims.filter { !messages.contains($0) || alert.kind == .crashLoop }, breaker: group.breaker.state))
   }
 
-  /// Of the sidecar itself. `why`: what is wrong, in words.
-  package init(_ alert: Alert, target: String, why: String?) {
+  /// Of the sidecar itself. `why`: what is wrong, in words. `lost`: events lost meanwhile.
+  package init(_ alert: Alert, target: String, why: String?, lost: UInt64? = nil) {
     self.init(
       EventHead(schema: Self.schema, target: target, at: alert.at, what: Self.what(alert)),
       AlertNews(
         at: RFC3339(alert.at), kind: alert.kind, state: alert.state, since: RFC3339(alert.since),
-        until: alert.until.map { RFC3339($0) }, why: why, evidence: [], messages: [], victims: [], breaker: nil))
+        until: alert.until.map { RFC3339($0) }, why: why, lost: lost, evidence: [], messages: [], victims: [],
+        breaker: nil))
   }
 
   private static func what(_ alert: Alert) -> String { "\(alert.kind.rawValue)-\(alert.state.rawValue)" }

@@ -36,6 +36,29 @@ package struct BreakerReference: Equatable, Sendable {
     return target.map { "\(path)?target=\(PercentEncoding.encode($0))" } ?? path
   }
 
+  /// Reads what `href` gives; nil for another path.
+  package init?(href: String) {
+    let path = href.prefix { $0 != "?" }
+    let query = href.dropFirst(path.count)
+    guard path.hasPrefix(Self.path), let name = PercentEncoding.decode(path.dropFirst(Self.path.count)) else {
+      return nil
+    }
+    let target = query.hasPrefix("?target=") ? PercentEncoding.decode(query.dropFirst("?target=".count)) : nil
+    self.init(name, target: target)
+  }
+
+  /// The words by which a command of fusectl names it, quoted for a shell.
+  package var words: String {
+    func quoted(_ text: String) -> String {
+      let isPlain = text.utf8.allSatisfy {
+        $0 >= 0x30 && $0 <= 0x39 || $0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x7a || "%+,-./:=@_~".utf8.contains($0)
+      }
+      if isPlain, !text.isEmpty { return text }
+      return "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#) + "'"
+    }
+    return quoted(name) + (target.map { " --target \(quoted($0))" } ?? "")
+  }
+
   /// The path of the list, and with a `/` of each breaker under it.
   package static let path = "/v1/breakers/"
 

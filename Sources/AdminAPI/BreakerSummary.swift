@@ -33,6 +33,8 @@ package struct BreakerSummary: Codable, Equatable, Sendable {
   package var total: Report.Rates
   /// Within the rules' window; null where that has no samples.
   package var window: Report.Rates
+  /// What a person should know of it beside its numbers; left out where there is nothing.
+  package var notes: [BreakerNote]?
 
   package init(_ group: Report.Group, href: String) {
     key = group.key
@@ -62,6 +64,7 @@ package struct BreakerSummary: Codable, Equatable, Sendable {
       retries_p95: group.attempts.p95 > 0 ? group.attempts.p95 - 1 : nil,
       consumption_delay_p95_s: group.consumption_delay_s.p95)
     window = group.window
+    notes = BreakerNote.list(group, href: href)
   }
 }
 
@@ -71,9 +74,18 @@ package struct BreakerList: Codable, Equatable, Sendable {
   /// The moment of the report it comes from.
   package var at: RFC3339
   package var breakers: [BreakerSummary]
+  /// What is wrong with the sidecar itself, a line each; left out where nothing is.
+  package var troubles: [String]?
   package static let schema = "stormfuse.breakers/1"
 
-  package init(_ report: Report) {
+  /// - Parameter exports: Those that have lost events are named, with how many since the start.
+  package init(_ report: Report, readiness: Readiness, exports: [ExportCounters] = []) {
+    let troubles =
+      readiness.checks.filter { !$0.ok }.map { "\($0.name): \($0.detail)" }
+      + exports.filter { $0.lost > 0 }.map {
+        "\(EvidenceText.count(Int(clamping: $0.lost), "event")) lost since the start (\($0.name))"
+      }
+    self.troubles = troubles.isEmpty ? nil : troubles
     at = report.to
     breakers = zip(report.groups, BreakerReference.shortest(for: report.groups)).map {
       BreakerSummary($0, href: $1.href)

@@ -12,6 +12,8 @@ package struct CommandAnswer: Codable, Equatable, Sendable {
   /// Why traffic is not held although the breaker is open; null otherwise. (Where it is `kernel`, the kernel's words
   /// are in `breaker`.)
   @NullEncoded package var why: NotHeld?
+  /// When the breaker's state ends by itself; null if only what happens ends it. What comes then is in `breaker.notes`.
+  @NullEncoded package var until: RFC3339?
   /// Whether the new state is on disk.
   package var saved: Bool
   @NullEncoded package var saved_why: String?
@@ -33,6 +35,7 @@ package struct CommandAnswer: Codable, Equatable, Sendable {
     unchanged_why = unchanged
     held = breaker.group.breaker.held
     why = breaker.group.breaker.why
+    until = breaker.group.breaker.until
     saved = unsaved == nil
     saved_why = unsaved
     self.breaker = breaker

@@ -2,8 +2,8 @@
 package struct CommandBody: Encodable, Equatable, Sendable {
   /// Of an override only.
   package var state: OverrideState?
-  /// Seconds, of an override only; nil: 15 minutes for `forced_open` (unless configured otherwise), no limit for
-  /// `forced_closed`.
+  /// Seconds. Of an override: its time limit; nil: 15 minutes for `forced_open` (unless configured otherwise), no limit for
+  /// `forced_closed`. Of a trip: how long it stays open before half-open; nil: a minute (unless configured otherwise).
   package var limit_s: Double?
   package var reason: String
   package var author: String
@@ -30,14 +30,20 @@ package struct CommandBody: Encodable, Equatable, Sendable {
 
   /// Reads a body strictly.
   ///
-  /// - Parameter isOverride: Whether `state` and `limit_s` belong to it.
+  /// - Parameter command: `state` belongs to an override only, `limit_s` to a trip as well.
   /// - Throws: A problem of status 400 that names the field: one that is missing, of a wrong type, past its bounds, or
   ///   unknown.
-  package static func read(_ bytes: [UInt8], isOverride: Bool) throws(Problem) -> CommandBody {
-    let known = isOverride ? ["author", "limit_s", "reason", "state"] : ["author", "reason"]
-    let example =
-      isOverride
-      ? #"{"state":"forced_open","limit_s":900,"reason":"…","author":"…"}"# : #"{"reason":"…","author":"…"}"#
+  package static func read(_ bytes: [UInt8], of command: CommandAnswer.Name) throws(Problem) -> CommandBody {
+    let (known, example) =
+      switch command {
+      case .override:
+        (
+          ["author", "limit_s", "reason", "state"],
+          #"{"state":"forced_open","limit_s":900,"reason":"…","author":"…"}"#
+        )
+      case .trip: (["author", "limit_s", "reason"], #"{"limit_s":60,"reason":"…","author":"…"}"#)
+      case .reset, .clearOverride: (["author", "reason"], #"{"reason":"…","author":"…"}"#)
+      }
     guard let value = try? JSON.decode(JSONValue.self, from: bytes), case .object(let fields) = value else {
       throw Problem(
         kind: .badRequest, detail: bytes.isEmpty ? "the body is empty" : "the body is not a JSON object",
@@ -52,10 +58,8 @@ package struct CommandBody: Encodable, Equatable, Sendable {
     var body = CommandBody(
       reason: try text(fields["reason"], "reason", longest_bytes: longestReason_bytes),
       author: try text(fields["author"], "author", longest_bytes: longestAuthor_bytes))
-    if isOverride {
-      body.state = try state(fields["state"])
-      body.limit_s = try limit(fields["limit_s"])
-    }
+    if command == .override { body.state = try state(fields["state"]) }
+    if known.contains("limit_s") { body.limit_s = try limit(fields["limit_s"]) }
     return body
   }
 
@@ -98,7 +102,7 @@ package struct CommandBody: Encodable, Equatable, Sendable {
     default:
       throw Problem(
         kind: .badRequest, detail: "limit_s is not a number of seconds above 0 and at most 86400",
-        hint: "an override lasts a day at most; renew it if need be")
+        hint: "a day is the most; renew it if need be")
     }
   }
 

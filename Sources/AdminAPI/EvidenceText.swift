@@ -3,8 +3,9 @@ package import Pipeline
 /// Evidence in words: `error rate 41.2 % > 5 % of 312`, `retries p95 5 > 3`, `delay p95 73 s > 60 s`.
 package enum EvidenceText {
   /// What decided, in one line: that there was enough to judge by (settlements, ends, coverage) is left out where it is met.
+  /// Empty where nothing was seen.
   package static func line(_ evidence: [Evidence]) -> String {
-    evidence.filter { !($0.met && ["settlements", "ends", "coverage"].contains($0.condition)) }.map(item)
+    evidence.told.filter { !($0.met && ["settlements", "ends", "coverage"].contains($0.condition)) }.map(item)
       .joined(separator: ", ")
   }
 
@@ -20,6 +21,35 @@ package enum EvidenceText {
     text += " \(shown) \(comparison(evidence, value)) \(threshold)"
     if evidence.unit == "ratio", evidence.condition != "coverage" { text += " of \(evidence.samples)" }
     return text
+  }
+
+  /// What a `failing` verdict still lacks to be a storm, of each rule whose rate is above its threshold:
+  /// `dead-letter-storm: retries p95 1 of 3, delay p95 1.3 s of 60 s`. Nil where nothing is lacking.
+  package static func unmet(_ evidence: [Evidence]) -> String? {
+    let rules = evidence.compactMap { item in
+      ["error_rate", "dead_letter_rate"].contains(item.condition) && item.met ? item.rule : nil
+    }
+    let texts = rules.compactMap { rule -> String? in
+      let items = evidence.filter { $0.rule == rule && !$0.met && conditions.contains($0.condition) }.map(shortfall)
+      return items.isEmpty ? nil : "\(rule.rawValue): \(items.joined(separator: ", "))"
+    }
+    return texts.isEmpty ? nil : texts.joined(separator: "; ")
+  }
+
+  /// `delay p95 1.3 s of 60 s`: how far a condition is from its threshold.
+  private static func shortfall(_ evidence: Evidence) -> String {
+    guard let value = evidence.value else { return "\(name(evidence)) without samples" }
+    let (shown, threshold) = toldApart(value, evidence.threshold, evidence.unit)
+    return "\(name(evidence)) \(shown) of \(threshold)"
+  }
+
+  /// What the rules with a rate compare besides it.
+  private static let conditions: Set = ["settlements", "retries", "consumption_delay", "ends", "distinct_messages"]
+
+  /// `over` or `not over`: how the value stands to its threshold, where at least as large is enough that counts as over.
+  package static func standing(_ evidence: Evidence) -> String {
+    guard let value = evidence.value else { return "no samples" }
+    return comparison(evidence, value) == "≥" || comparison(evidence, value) == ">" ? "over" : "not over"
   }
 
   /// `1 connection`, `2 connections`.
@@ -96,4 +126,9 @@ package enum EvidenceText {
 
   /// A share of 2³⁰ samples that is one sample above its threshold differs from it in the eighth decimal of a percentage.
   private static let mostDecimals = 8
+}
+
+extension [Evidence] {
+  /// The same, or nothing where nothing was seen: as after a restart, before any traffic.
+  package var told: [Evidence] { contains { $0.samples > 0 } ? self : [] }
 }

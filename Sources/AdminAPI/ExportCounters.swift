@@ -1,6 +1,6 @@
-/// What an exporter (webhook, event log) did with the events it was given, since the start.
+/// What an exporter (webhook, event log, the queue before them) did with the events it was given, since the start.
 package struct ExportCounters: Equatable, Sendable {
-  /// `webhook`, `event_log`.
+  /// `webhook`, `event_log`, `queue`.
   package var name: String
   /// Events that arrived, or were written.
   package var sent: UInt64 = 0
@@ -12,6 +12,9 @@ package struct ExportCounters: Equatable, Sendable {
   package var retried: UInt64 = 0
   /// Events that wait now.
   package var queued = 0
+
+  /// Events that will not arrive there any more.
+  package var lost: UInt64 { failed &+ dropped }
 
   package init(name: String) { self.name = name }
 }

@@ -1,10 +1,12 @@
 package import Pipeline
 
 extension TerminalStyle.Colour {
-  package static func of(_ state: BreakerState) -> TerminalStyle.Colour {
+  /// - Parameter verdict: Of the group now; a closed breaker is good only where that is healthy. Nil: of the transition to
+  ///   that state.
+  package static func of(_ state: BreakerState, verdict: Verdict.Kind? = nil) -> TerminalStyle.Colour? {
     switch state {
-    case .closed, .forcedClosed: .green
-    case .halfOpen: .yellow
+    case .closed: verdict == nil || verdict == .healthy ? .green : nil
+    case .halfOpen, .forcedClosed: .yellow
     case .open, .forcedOpen: .red
     }
   }

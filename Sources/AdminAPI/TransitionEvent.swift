@@ -47,7 +47,8 @@ extension GroupEvent<TransitionNews> {
 
   /// - Parameters:
   ///   - group: The group as the report has it just after the transition.
-  ///   - transition: The transition; its verdict's evidence goes along, the group's where it has none.
+  ///   - transition: The transition; its verdict's evidence goes along, the group's where it has none (if anything
+  ///     was seen).
   ///   - owner, runbook: From the group's configuration.
   package init(group: Report.Group, transition: Transition, owner: String? = nil, runbook: String? = nil) {
     let verdict = transition.verdict
@@ -57,7 +58,7 @@ extension GroupEvent<TransitionNews> {
         revision: transition.revision, at: RFC3339(transition.at), from: transition.from, to: transition.to,
         cause: transition.cause, author: transition.note?.author, reason: transition.note?.reason),
       verdict: verdict?.kind ?? group.verdict.kind, rule: verdict.map(\.rule) ?? group.verdict.rule,
-      evidence: verdict?.evidence ?? group.verdict.evidence, owner: owner, runbook: runbook)
+      evidence: verdict?.evidence ?? group.verdict.evidence.told, owner: owner, runbook: runbook)
   }
 
   /// The same from a transition as the report has it. Its `verdict` is the group's of now.

@@ -172,7 +172,8 @@ static int read_retries(void *context)
 
 int cprobe_retries(int space) { return run_in(space, read_retries, NULL); }
 
-int cprobe_user_timeout(int process, int descriptor, uint64_t *cookie)
+/* Opens another process's socket, if the descriptor is still the one with that cookie. */
+static int borrow(int process, int descriptor, uint64_t cookie)
 {
 	int handle = (int)syscall(SYS_pidfd_open, process, 0);
 	if (handle < 0)
@@ -182,13 +183,73 @@ int cprobe_user_timeout(int process, int descriptor, uint64_t *cookie)
 	close(handle);
 	if (error)
 		return error;
-	unsigned timeout_ms = 0;
-	socklen_t length = sizeof(timeout_ms), cookie_length = sizeof(*cookie);
-	if (getsockopt(socket, SOL_SOCKET, SO_COOKIE, cookie, &cookie_length) ||
-	    getsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, &length))
+	uint64_t found = 0;
+	socklen_t length = sizeof(found);
+	if (getsockopt(socket, SOL_SOCKET, SO_COOKIE, &found, &length))
 		error = -errno;
+	else if (found != cookie)
+		error = -ESTALE;
+	if (!error)
+		return socket;
+	close(socket);
+	return error;
+}
+
+int cprobe_user_timeout(int process, int descriptor, uint64_t cookie)
+{
+	int socket = borrow(process, descriptor, cookie);
+	if (socket < 0)
+		return socket;
+	unsigned timeout_ms = 0;
+	socklen_t length = sizeof(timeout_ms);
+	int error = getsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, &length) ? -errno : 0;
 	close(socket);
 	return error ? error : timeout_ms > INT32_MAX ? INT32_MAX : (int)timeout_ms;
+}
+
+int cprobe_nudge(int process, int descriptor, uint64_t cookie, uint32_t *heard_ms)
+{
+	int socket = borrow(process, descriptor, cookie);
+	if (socket < 0)
+		return socket;
+	struct tcp_info info = {0};
+	int off = 0, reuse = 0, error = 0;
+	socklen_t info_length = sizeof(info), length = sizeof(reuse);
+	if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &info_length) ||
+	    getsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &reuse, &length))
+		error = -errno;
+	else if (info.tcpi_state != TCP_ESTABLISHED && info.tcpi_state != TCP_CLOSE_WAIT)
+		error = -ENOTCONN;
+	else if (setsockopt(socket, IPPROTO_TCP, TCP_REPAIR, &off, sizeof(off)))
+		error = -errno;
+	else if (reuse) /* which the kernel has cleared */
+		setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse));
+	close(socket);
+	*heard_ms = info.tcpi_last_ack_recv;
+	return error;
+}
+
+int cprobe_nudge_trial(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t length = sizeof(address), cookie_length = sizeof(uint64_t);
+	uint64_t cookie = 0;
+	uint32_t heard_ms;
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int error = 0;
+
+	if (listener < 0 || client < 0 || bind(listener, (struct sockaddr *)&address, length) || listen(listener, 1) ||
+	    getsockname(listener, (struct sockaddr *)&address, &length) ||
+	    connect(client, (struct sockaddr *)&address, length) ||
+	    getsockopt(client, SOL_SOCKET, SO_COOKIE, &cookie, &cookie_length))
+		error = -errno;
+	else
+		error = cprobe_nudge(getpid(), client, cookie, &heard_ms);
+	if (listener >= 0)
+		close(listener);
+	if (client >= 0)
+		close(client);
+	return error;
 }
 
 struct listing {

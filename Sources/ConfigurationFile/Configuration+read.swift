@@ -47,6 +47,7 @@ extension BreakerSettings {
       breaker.count("probes", &probes, in: 1...10_000)
       breaker.duration("half_open", &halfOpen_ns, in: Bounds.wait_ns)
       breaker.duration("max_episode", &maxEpisode_ns, in: Bounds.wait_ns)
+      breaker.duration("trip_open", &tripOpen_ns, in: Bounds.override_ns)
       breaker.duration("forced_open", &forcedOpen_ns, in: Bounds.override_ns)
       breaker.order(("open_base", openBase_ns), atMost: ("open_maximum", openMaximum_ns), "make it at most that")
       breaker.order(
@@ -202,7 +203,7 @@ enum Bounds {
   static let override_ns: ClosedRange<Int64> = .seconds(1) ... .seconds(Int64(CommandBody.longestLimit_s))
   static let evaluation_ns: ClosedRange<Int64> = .milliseconds(10) ... .seconds(60)
   /// Longer ones were not tested.
-  static let hold_ns: ClosedRange<Int64> = .seconds(1) ... .seconds(150)
+  static let hold_ns: ClosedRange<Int64> = .seconds(1) ... .seconds(600)
   /// From an AMQP acknowledgement a second: less would let nothing but the trickle pass.
   static let rate_bytes_s: ClosedRange<UInt64> = 21...1 << 36
   static let samples = 1...1_000_000

@@ -20,6 +20,7 @@ extension Configuration {
     out.line("probes", "\(settings.breaker.probes)")
     out.line("half_open", duration: settings.breaker.halfOpen_ns)
     out.line("max_episode", duration: settings.breaker.maxEpisode_ns)
+    out.line("trip_open", duration: settings.breaker.tripOpen_ns)
     out.line("forced_open", duration: settings.breaker.forcedOpen_ns)
     out.close()
     out.line("dead_letter", list: settings.destinations.deadLetter)

@@ -13,7 +13,8 @@ package enum AlertLine {
       }
     var text = "\(style.paint(String(time), .grey)) \(style.paint(subject, .bold)) \(state): \(words(event.kind))"
     if let until = event.until?.timestamp {
-      return text + ", after \(EvidenceText.duration(Double(max(0, until - event.since.timestamp)) / 1e9))"
+      let lost = event.lost.map { "; \(EvidenceText.count(Int(clamping: $0), "event")) lost" } ?? ""
+      return text + ", after \(EvidenceText.duration(Double(max(0, until - event.since.timestamp)) / 1e9))" + lost
     }
     if let why = event.why {
       text += ": \(TerminalStyle.printable(NotHeld(rawValue: why)?.text(nil) ?? why))"

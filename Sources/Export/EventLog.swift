@@ -12,8 +12,9 @@ internal import Synchronization
 /// Events as JSON lines, appended to a file (mode 0640 if it is new) or written to standard output.
 ///
 /// In: events, from any thread. Out: one whole line each, in one write where the system takes it. A file that was moved
-/// away or removed (log rotation) is opened anew. What can't be written is counted, never fatal; after half a line the
-/// next one begins on a line of its own. A write may wait for the disk: not for the engine's thread.
+/// away or removed (log rotation) is opened anew. What can't be written is lost and counted, never fatal; after half a line
+/// the next one begins on a line of its own. `look` finds a full disk before an event is lost, `retry` whether writing
+/// works again. A write may wait for the disk: not for the engine's thread.
 package final class EventLog: Sendable {
   private let path: String
   private let state: Mutex<State>
@@ -23,7 +24,7 @@ package final class EventLog: Sendable {
     var file: (dev_t, ino_t)?
     var afterHalfALine = false
     var counters = ExportCounters(name: "event_log")
-    /// Why the latest event was not written; nil if it was.
+    /// Why the latest event was not written, or the next one will not be; nil if it was.
     var failing: String?
   }
 
@@ -61,16 +62,35 @@ package final class EventLog: Sendable {
 
   package var counters: ExportCounters { state.withLock(\.counters) }
 
-  /// Why the latest event was not written, as a sentence; nil if it was written.
+  /// Why the latest event was not written, or the next one will not be, as a sentence; nil if it was written.
   package var failing: String? { state.withLock(\.failing) }
 
-  /// Writes one line, or counts it as failed.
-  package func write(_ event: some ExportedEvent) {
-    guard var line = try? JSON.encode(event) else {
-      return state.withLock { $0.counters.failed += 1 }
-    }
-    line.append(UInt8(ascii: "\n"))
+  /// Asks the file system for room. Without any, `failing` says so before an event is lost.
+  package func look() {
     state.withLock { state in
+      var status = statvfs()
+      // One that counts no blocks has no such limit. Root may use what is reserved.
+      guard state.failing == nil, state.file != nil, fstatvfs(state.descriptor, &status) == 0, status.f_blocks > 0,
+        (geteuid() == 0 ? status.f_bfree : status.f_bavail) == 0
+      else { return }
+      state.failing = "no space left on the file system of \(path): make room, or events are lost"
+    }
+  }
+
+  /// Writes one line, or counts it as failed: the event is lost.
+  package func write(_ event: some ExportedEvent) {
+    guard let line = try? JSON.encode(event) else { return state.withLock { $0.counters.failed += 1 } }
+    if !append(line) { state.withLock { $0.counters.failed += 1 } }
+  }
+
+  /// Writes one line if that works again, and answers whether it did; if not, nothing is lost.
+  package func retry(_ event: some ExportedEvent) -> Bool { (try? JSON.encode(event)).map(append) ?? false }
+
+  /// Whether all of it was written.
+  private func append(_ bytes: [UInt8]) -> Bool {
+    var line = bytes
+    line.append(UInt8(ascii: "\n"))
+    return state.withLock { state in
       reopenIfMoved(&state)
       if state.afterHalfALine { line.insert(UInt8(ascii: "\n"), at: 0) }
       let written = Self.write(line, to: state.descriptor)
@@ -78,11 +98,12 @@ package final class EventLog: Sendable {
         state.afterHalfALine = false
         state.counters.sent += 1
         state.failing = nil
+        return true
       } else {
         state.failing = "events can't be written to \(path): \(Self.reason(errno))"
         // A written line feed alone has already ended the half line.
         state.afterHalfALine = written == 0 ? state.afterHalfALine : !(state.afterHalfALine && written == 1)
-        state.counters.failed += 1
+        return false
       }
     }
   }

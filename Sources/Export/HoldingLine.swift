@@ -11,6 +11,7 @@ package enum HoldingLine {
       case .released: style.paint("let go", .green)
       case .notHeld: style.paint("not held", .yellow)
       case .holdLimit: style.paint("let go at the hold limit", .yellow)
+      case .keepalive: style.paint("leaks from now on", .yellow)
       }
     var text = "\(style.paint(String(time), .grey)) \(style.paint(TerminalStyle.printable(event.key), .bold)) \(what)"
     // Where only new connections are refused there are none.
@@ -20,6 +21,9 @@ package enum HoldingLine {
     if let why = event.why {
       let words = NotHeld(rawValue: why)?.text(event.why_detail) ?? why
       text += ": \(TerminalStyle.printable(words))"
+    }
+    if let why = event.keepalive_why {
+      text += "; a segment passes now and then to keep it alive, since \(TerminalStyle.printable(why))"
     }
     if event.kind == .held {
       text +=

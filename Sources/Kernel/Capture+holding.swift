@@ -3,6 +3,8 @@ package import Pipeline
 /// Holding: on the thread that polls. While something is held, and only then, the egress programs decide about each segment
 /// before they record it (`bpf/hold.bpf.h`); they are swapped in one step, so no packet is missed.
 ///
+/// A held connection is kept alive by probes (`Nudger`), where its socket can be reached.
+///
 /// Nothing stays held by itself: each hold has an end, and `renewLease` must be called at least every two seconds (twice a
 /// second is meant), or the kernel lets everything pass.
 extension Capture {
@@ -22,30 +24,57 @@ extension Capture {
     do throws(KernelError) {
       try held?.hold(cookie, terms, until_ns: now_ns.addingClamped(for_ns), now_ns: now_ns)
     } catch {
+      if held?.counters(cookie) == nil { nudger.leave(cookie, at_ns: nil) }
       endIfIdle()
       throw error
     }
   }
 
-  /// Lets a connection go. Returns its counts; nil if it was not held.
+  /// Lets a connection go, after that time if it is above 0. Returns its counts until now; nil if it was not held.
+  ///
+  /// The last probe makes its socket send what has gathered; by itself it would within half a second.
   @discardableResult
-  package func release(_ cookie: UInt64) -> HoldCounters? {
-    let counters = held?.release(cookie)
+  package func release(_ cookie: UInt64, after_ns: Int64 = 0) -> HoldCounters? {
+    let at_ns = Clock.monotonic_ns().addingClamped(max(0, after_ns))
+    let counters = held?.release(cookie, at_ns: after_ns > 0 ? at_ns : nil)
+    nudger.leave(cookie, at_ns: counters == nil ? nil : at_ns)
     endIfIdle()
     return counters
   }
 
   /// Lets everything go, refused endpoints included.
   package func releaseAll() {
+    let now_ns = Clock.monotonic_ns()
+    for cookie in held?.cookies ?? [] { nudger.leave(cookie, at_ns: now_ns) }
     held?.releaseAll()
     endIfIdle()
   }
 
   /// Keeps what is held for another two seconds: a store to shared memory. Tries again where something was left out.
   package func renewLease() {
+    let now_ns = Clock.monotonic_ns()
+    held?.tidy(now_ns: now_ns)
+    endIfIdle()
     guard let held, !held.isEmpty else { return }
-    held.setLease(Clock.monotonic_ns() + HoldTable.lease_ns)
+    held.setLease(now_ns + HoldTable.lease_ns)
     programs.holdLeftOut()
+  }
+
+  /// How a connection is kept alive while it is held: begins to send probes if it can be reached. Meant for what is held or
+  /// about to be; ends with `release`. Answers from memory.
+  package func keepalive(_ cookie: UInt64) -> Keepalive {
+    let limits = discovery.limits(cookie: cookie)
+    switch limits.access {
+    case .unknown:
+      discovery.hurry()
+      return .trickle(why: "its socket was not found yet")
+    case .refused(let process, let error):
+      return .trickle(why: Nudger.reason(error, process))
+    case .open(let process, let descriptor):
+      nudger.keep(cookie, process: process, descriptor: descriptor, every_ns: limits.probes_ns)
+      if case .failing(let why) = nudger.health(cookie) { return .trickle(why: why) }
+      return .nudge
+    }
   }
 
   /// Refuses the target's new connections to an endpoint: connect fails with EPERM. In a shared cgroup only those of

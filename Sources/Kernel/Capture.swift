@@ -18,6 +18,8 @@ package final class Capture {
   package let discovery: Discovery
   /// Ends a `poll` that waits; may be rung from any thread.
   package let alarm = Alarm()
+  /// Its `step` and `rest` are to be called by a thread of its own while something is held.
+  package let nudger = Nudger()
   let programs: Programs
   private var ring: cprobe_ring
   private let descriptor: Int32

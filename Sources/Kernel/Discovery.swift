@@ -25,6 +25,8 @@ package final class Discovery: Sendable {
   private let state: Mutex<State>
   /// Apart as well, and for the same reason.
   private let limits = Mutex(Limits())
+  /// A socket that no search has found is waited for: the next `refresh` searches.
+  private let isSearchDue = Atomic<Bool>(false)
   /// Finds the processes of connections that the kernel could not name as we do.
   let finder = ProcessFinder()
   /// Of the directory in which the target's cgroup lies: it may be removed and made again.
@@ -77,7 +79,10 @@ package final class Discovery: Sendable {
       let isMoved = followMoved(&state)
       finder.keep(only: { Set(targetProcesses()) }, programs)
       finder.answer(asked, programs) { targetProcesses() }
-      if isRenewed || grown || isMoved || Clock.monotonic_ns() - state.searched_ns >= Self.search_ns { search(&state) }
+      let isDue = isSearchDue.exchange(false, ordering: .relaxed)
+      if isRenewed || grown || isMoved || isDue || Clock.monotonic_ns() - state.searched_ns >= Self.search_ns {
+        search(&state)
+      }
       return status(state)
     }
   }
@@ -312,6 +317,9 @@ package final class Discovery: Sendable {
   /// connection that is newer: the least retries of the namespaces that the target's processes are in, and no user timeout.
   /// Ask again. Answers from memory.
   package func limits(cookie: UInt64) -> SocketLimits { limits.withLock { $0.byCookie[cookie] ?? $0.usual } }
+
+  /// Has sockets searched for soon, rather than within two seconds.
+  func hurry() { isSearchDue.store(true, ordering: .relaxed) }
 
   private func follow(
     _ socket: OpenSockets.Socket, of process: Int32, _ state: inout State, _ paths: inout [UInt64: String?]

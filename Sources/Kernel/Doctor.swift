@@ -5,7 +5,7 @@ internal import Glibc
 /// cgroup and in the mode that records nothing; leaves nothing behind.
 package enum Doctor {
   package static func checks() -> [Check] {
-    [kernel(), hierarchy(), bpf(), netAdmin(), lockedMemory()] + trials() + [leastPrivileges(), byHand()]
+    [kernel(), hierarchy(), bpf(), netAdmin(), lockedMemory()] + trials() + [leastPrivileges(), byHand(), keepalive()]
       + [processNumbers(), command(), ptrace(), namespaces(), sockets(), unprivileged(), jit(), lockdown(), library()]
   }
 
@@ -165,6 +165,28 @@ package enum Doctor {
     } catch {
       return Check("hold-by-hand", .limited, error.description, cost: "'fusectl hold' can hold nothing here")
     }
+  }
+
+  /// Whether what is held can be kept alive by probes.
+  private static func keepalive() -> Check {
+    let cost =
+      "what is held is kept alive by letting a segment through every few seconds, and each brings deliveries: a prefetch, or a fetch"
+    let error = cprobe_nudge_trial()
+    guard error == 0 else {
+      return Check(
+        "keepalive", .limited, "no probe could be sent on a connection of our own: \(Nudger.reason(error, getpid()))",
+        cost: cost)
+    }
+    guard Capability.sysPtrace.isHeld else {
+      return Check(
+        "keepalive", .limited,
+        "probes keep held connections alive, but only in processes of this process's own user: \(Capability.sysPtrace.name) "
+          + "is not held",
+        cost: "in others " + cost, remedy: Capability.grant([.sysPtrace]))
+    }
+    return Check(
+      "keepalive", .ok,
+      "probes keep held connections alive: one was sent on a connection of our own, and other users' sockets can be reached")
   }
 
   private static func holding(_ programs: Programs, _ own: String) -> Check {

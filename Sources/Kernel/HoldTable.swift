@@ -18,6 +18,8 @@ struct HoldTable {
   /// way may still look at it.
   private var unused = 0
   private var returned = [Int]()
+  /// Connections that are let go at a given time: until then the kernel holds them.
+  private var leaving = [UInt64: (slot: Int, at_ns: Int64)]()
 
   init(_ kernel: cprobe_holding, _ locks: ConnectionLocks, shows: Bool) {
     self.kernel = kernel
@@ -25,7 +27,7 @@ struct HoldTable {
     self.shows = shows
   }
 
-  var isEmpty: Bool { slots.isEmpty && refused.isEmpty }
+  var isEmpty: Bool { slots.isEmpty && refused.isEmpty && leaving.isEmpty }
   var cookies: [UInt64] { Array(slots.keys) }
   var count: Int { slots.count }
 
@@ -33,7 +35,7 @@ struct HoldTable {
   /// impossible, there is no room, or another stormfuse holds the connection.
   mutating func hold(_ cookie: UInt64, _ terms: HoldTerms, until_ns: Int64, now_ns: Int64) throws(KernelError) {
     guard terms.trickle_ns >= Self.trickle_ns.lowerBound, terms.trickle_ns <= Self.trickle_ns.upperBound else {
-      throw KernelError(.failed, "a trickle every \(terms.trickle_ns) ns is not possible: choose 1 ms to 60 s")
+      throw KernelError(.failed, "a trickle every \(terms.trickle_ns) ns is not possible: choose 1 ms to a day")
     }
     guard terms.action != .throttle || terms.rate_bytes_s > 0 else {
       throw KernelError(
@@ -45,19 +47,19 @@ struct HoldTable {
       // Allowance that was saved up, or owed, belongs to the rate it was saved up at.
       if hold.pointee.rate_bytes_s != rate { hold.pointee.due_ns = UInt64(now_ns) }
       hold.pointee.rate_bytes_s = rate
-      // Another phase of the breaker's: what is answered in it is to be seen as well.
-      if shows, hold.pointee.trickle_ns != UInt64(terms.trickle_ns) {
-        hold.pointee.peek_left_bytes = PEEK_MAXIMUM.rawValue
-      }
+      // Every order shows more: what a client says in the course of a long hold is to be seen as well.
+      if shows { hold.pointee.peek_left_bytes = PEEK_MAXIMUM.rawValue }
       hold.pointee.trickle_ns = UInt64(terms.trickle_ns)
       hold.pointee.whole_ns = UInt64(max(terms.whole_ns, terms.trickle_ns))
       hold.pointee.flags = terms.holdsAcks ? HOLD_ACKS.rawValue : 0
       hold.pointee.until_ns = UInt64(max(until_ns, 0))
       return
     }
-    guard slots.count < Int(HELD_MAXIMUM.rawValue) else {
+    if let last = leaving.removeValue(forKey: cookie) { letGo(cookie, last.slot) }
+    guard slots.count + leaving.count < Int(HELD_MAXIMUM.rawValue) else {
       throw KernelError(
-        .failed, "\(slots.count) connections are held already and there is no room for more: release some first")
+        .failed,
+        "\(slots.count + leaving.count) connections are held already and there is no room for more: release some first")
     }
     try locks.take(cookie)
     var index = UInt32(unused < Int(HELD_MAXIMUM.rawValue) ? unused : returned[0])
@@ -83,16 +85,33 @@ struct HoldTable {
     if unused < Int(HELD_MAXIMUM.rawValue) { unused += 1 } else { returned.removeFirst() }
   }
 
-  /// Lets go; nil if it was not held.
-  mutating func release(_ cookie: UInt64) -> HoldCounters? {
+  /// Lets go, at once or at a given time on CLOCK_MONOTONIC; what was counted until now, or nil if it was not held.
+  mutating func release(_ cookie: UInt64, at_ns: Int64? = nil) -> HoldCounters? {
     guard let slot = slots.removeValue(forKey: cookie) else { return nil }
+    let counters = Self.counters(kernel.holds[slot])
+    if let at_ns {
+      kernel.holds[slot].until_ns = min(kernel.holds[slot].until_ns, UInt64(max(at_ns, 0)))
+      leaving[cookie] = (slot, at_ns)
+    } else {
+      letGo(cookie, slot)
+    }
+    return counters
+  }
+
+  /// Forgets connections whose time to go has come.
+  mutating func tidy(now_ns: Int64) {
+    for (cookie, last) in leaving where last.at_ns <= now_ns {
+      letGo(cookie, last.slot)
+      leaving[cookie] = nil
+    }
+  }
+
+  private mutating func letGo(_ cookie: UInt64, _ slot: Int) {
     var key = cookie
     _ = cprobe_map_delete(kernel.held, &key)
     locks.giveBack(cookie)
-    let counters = Self.counters(kernel.holds[slot])
     kernel.holds[slot].until_ns = 0
     returned.append(slot)
-    return counters
   }
 
   func counters(_ cookie: UInt64) -> HoldCounters? { slots[cookie].map { Self.counters(kernel.holds[$0]) } }
@@ -122,6 +141,7 @@ struct HoldTable {
   mutating func releaseAll() {
     kernel.lease_ns.pointee = 0
     for cookie in cookies { _ = release(cookie) }
+    tidy(now_ns: .max)
     for endpoint in refused { allow(endpoint) }
   }
 
@@ -149,7 +169,7 @@ struct HoldTable {
   /// Nobody connects to port 0.
   private static let anywhere = Endpoint(high: 0, low: 0, port: 0)
   static let lease_ns: Int64 = .seconds(2)
-  private static let trickle_ns: ClosedRange<Int64> = .milliseconds(1) ... .seconds(60)
+  private static let trickle_ns: ClosedRange<Int64> = .milliseconds(1) ... .seconds(86_400)
   /// Beyond any network; keeps the kernel's arithmetic (bytes × 10⁹ ÷ rate) meaningful.
   private static let rateMaximum: UInt64 = 1 << 40
 }

@@ -54,10 +54,10 @@ struct NetworkSpaces {
   mutating func limits(of socket: OpenSockets.Socket, process: Int32, descriptor: Int32) -> SocketLimits {
     var limits = SocketLimits.assumed
     let retries = retries(of: process)
-    var cookie: UInt64 = 0
-    let timeout_ms = cprobe_user_timeout(process, descriptor, &cookie)
-    // The descriptor may be another socket's by now.
-    let isRead = timeout_ms >= 0 && cookie == socket.cookie
+    let timeout_ms = cprobe_user_timeout(process, descriptor, socket.cookie)
+    let isRead = timeout_ms >= 0
+    limits.access =
+      isRead ? .open(process: process, descriptor: descriptor) : .refused(process: process, error: timeout_ms)
     limits.tcpRetries2 = retries ?? limits.tcpRetries2
     limits.userTimeout_ms = isRead ? Int(timeout_ms) : 0
     limits.isDefault = retries == nil || !isRead

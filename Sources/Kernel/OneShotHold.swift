@@ -45,6 +45,8 @@ package final class OneShotHold {
   private let programs: EnforcePrograms
   private let groups: ControlGroups
   private var table: HoldTable
+  private let nudger = Nudger()
+  private var told = [UInt64: HoldTerms]()
   private var membership = Membership()
   private let until_ns: Int64
   private var searched_ns = Int64.min
@@ -93,6 +95,7 @@ package final class OneShotHold {
     let now_ns = Clock.monotonic_ns()
     guard !isEnded else { return status(now_ns) }
     table.setLease(now_ns + HoldTable.lease_ns)
+    nudger.step()
     if now_ns < until_ns, now_ns - searched_ns >= Self.search_ns { search() }
     return status(now_ns)
   }
@@ -102,8 +105,12 @@ package final class OneShotHold {
   package func end() -> Status {
     guard !isEnded else { return status(Clock.monotonic_ns()) }
     let connections = table.count
-    for cookie in table.cookies { if let counters = table.release(cookie) { ended += counters } }
+    for cookie in table.cookies {
+      if let counters = table.release(cookie) { ended += counters }
+      nudger.leave(cookie, at_ns: 0)
+    }
     table.releaseAll()
+    nudger.step()
     isEnded = true
     programs.close()
     places = [:]
@@ -207,24 +214,39 @@ package final class OneShotHold {
         continue
       }
       seen.insert(socket.cookie)
-      guard table.counters(socket.cookie) == nil else { continue }
       let limits = owner.map { spaces.limits(of: socket, process: $0.process, descriptor: $0.descriptor) }
       hold(socket, in: path, limits: limits)
     }
     for cookie in table.cookies where !seen.contains(cookie) {
-      if error == 0, let counters = table.release(cookie) { ended += counters }
+      guard error == 0, let counters = table.release(cookie) else { continue }
+      ended += counters
+      nudger.leave(cookie, at_ns: nil)
+      told[cookie] = nil
     }
   }
 
   private func hold(_ socket: OpenSockets.Socket, in path: String, limits: SocketLimits?) {
+    let limits = limits ?? .assumed
+    let terms = HoldTerms(
+      action: request.action, trickle_ns: Self.trickle_ns(limits, isNudged: isNudged(socket.cookie, limits)),
+      rate_bytes_s: request.rate_bytes_s)
+    guard told[socket.cookie] != terms else { return }
     do throws(KernelError) {
       try holdEgress(in: path)
-      let terms = HoldTerms(
-        action: request.action, trickle_ns: Self.trickle_ns(limits ?? .assumed), rate_bytes_s: request.rate_bytes_s)
       try table.hold(socket.cookie, terms, until_ns: until_ns, now_ns: Clock.monotonic_ns())
+      told[socket.cookie] = terms
     } catch {
+      nudger.leave(socket.cookie, at_ns: nil)
       note(error.description)
     }
+  }
+
+  /// Whether probes keep it alive; begins to send them.
+  private func isNudged(_ cookie: UInt64, _ limits: SocketLimits) -> Bool {
+    guard case .open(let process, let descriptor) = limits.access else { return false }
+    nudger.keep(cookie, process: process, descriptor: descriptor, every_ns: limits.probes_ns)
+    if case .failing = nudger.health(cookie) { return false }
+    return true
   }
 
   private func updateProcesses() -> [Int32] {
@@ -269,9 +291,10 @@ package final class OneShotHold {
   }
 
   /// How often payload passes. Besides the socket's own limits (its kernel gives a connection up after about half a second
-  /// for each of its tries; one and a half trickles must fit in before that), heartbeats and session timeouts are unknown
-  /// here: three seconds satisfy those of 10 s.
-  static func trickle_ns(_ limits: SocketLimits) -> Int64 {
+  /// for each of its tries; one and a half trickles must fit in before that), which probes satisfy, heartbeats and session
+  /// timeouts are unknown here: three seconds satisfy those of 10 s.
+  static func trickle_ns(_ limits: SocketLimits, isNudged: Bool) -> Int64 {
+    if isNudged { return min(.seconds(3), Trickle.forPeer(tcpRetries2: limits.tcpRetries2)) }
     var trickle_ns = min(.seconds(3), Int64(max(0, limits.tcpRetries2 - 2)) * .milliseconds(500) * 2 / 3)
     if limits.userTimeout_ms > 0 { trickle_ns = min(trickle_ns, .milliseconds(Int64(limits.userTimeout_ms)) / 2) }
     return max(trickle_ns, .milliseconds(100))

@@ -12,6 +12,8 @@ package struct SnapshotStatus: Equatable, Sendable {
   package var failing: Failure?
   /// Nil while the audit can be written.
   package var auditFailing: Failure?
+  /// Nil while there is room for the next snapshot, as far as the file system says. Told before anything is lost.
+  package var full: Failure?
   /// Since when the disk has been at work on what it was given last; nil between.
   package var busySince: Timestamp?
   /// There is a snapshot that is not on disk yet.

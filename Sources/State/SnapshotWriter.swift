@@ -25,6 +25,8 @@ package final class SnapshotWriter: Sendable {
 
   static let firstRetry_ns = Int64.milliseconds(100)
   static let longestRetry_ns = Int64.seconds(5)
+  /// How often the file system is asked for room: a full disk is to be known before a change has to be saved.
+  static let look_ns = Int64.seconds(1)
   /// Audit lines that may wait for a disk that takes none; later ones are counted as dropped.
   static let waitingLines = 4096
 
@@ -62,6 +64,7 @@ package final class SnapshotWriter: Sendable {
     self.init(directory: directory, audit: audit, now: now, queue: queue) { delay_ns, work in
       queue.asyncAfter(deadline: .now() + .nanoseconds(Int(delay_ns)), execute: work)
     }
+    keepLooking()
   }
 
   init(
@@ -190,6 +193,29 @@ package final class SnapshotWriter: Sendable {
       return state.underWay
     }
     for completion in completions { completion(result) }
+  }
+
+  private func keepLooking() {
+    schedule(Self.look_ns) { [weak self] in
+      guard let self, !state.withLock(\.isClosed) else { return }
+      look()
+      keepLooking()
+    }
+  }
+
+  /// On the queue: asks the file system for room.
+  func look() {
+    let began = now()
+    state.withLock { $0.status.busySince = began }
+    let lack = directory.files.lackOfRoom()
+    state.withLock { state in
+      state.status.busySince = nil
+      state.status.full = lack.map {
+        .init(
+          since: state.status.full?.since ?? began,
+          why: "\($0) on the file system of \(directory.path): make room, or the next change can't be saved")
+      }
+    }
   }
 
   private func retry() {

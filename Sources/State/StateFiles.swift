@@ -21,4 +21,6 @@ protocol StateFiles: Sendable {
   /// No failure if there is none.
   func delete(_ name: String) throws(FileFailure)
   func flushDirectory() throws(FileFailure)
+  /// Why no new file has room there, as far as its file system says; nil if one has.
+  func lackOfRoom() -> String?
 }

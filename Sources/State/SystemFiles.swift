@@ -130,4 +130,14 @@ final class SystemFiles: StateFiles {
   func flushDirectory() throws(FileFailure) {
     guard fsync(directory) == 0 else { throw FileFailure(step: "fsync of the directory", code: errno) }
   }
+
+  /// A file system that counts no blocks or no inodes (0 in all) has no such limit. Root may use what is reserved.
+  func lackOfRoom() -> String? {
+    var status = statvfs()
+    guard fstatvfs(directory, &status) == 0 else { return nil }
+    let isRoot = geteuid() == 0
+    if status.f_blocks > 0, (isRoot ? status.f_bfree : status.f_bavail) == 0 { return "no space left" }
+    if status.f_files > 0, (isRoot ? status.f_ffree : status.f_favail) == 0 { return "no inodes left" }
+    return nil
+  }
 }

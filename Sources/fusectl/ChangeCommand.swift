@@ -99,13 +99,14 @@ extension ChangeCommand {
     }
   }
 
-  /// What is so now: the state, whether traffic is really held and if not why, and what is not on disk.
+  /// What is so now: the state and until when, whether traffic is really held and if not why, what comes then, how to hold
+  /// longer, and what is not on disk.
   private func words(_ answer: CommandAnswer, _ terminal: Terminal) -> String {
     let group = answer.breaker.group
     let plain = TerminalStyle.printable
-    let state = terminal.style.paint(group.breaker.state.name, .of(group.breaker.state))
-    let isForced = group.breaker.state == .forcedOpen || group.breaker.state == .forcedClosed
-    let facts = [state] + (isForced ? ShowCommand.ends(answer.breaker) : []) + ["revision \(group.breaker.revision)"]
+    let state = terminal.style.paint(
+      group.breaker.state.name, .of(group.breaker.state, verdict: group.verdict.kind))
+    let facts = [state] + ShowCommand.ends(answer.breaker) + ["revision \(group.breaker.revision)"]
     var lines = ["\(plain(group.key)): " + facts.joined(separator: ", ")]
     if let why = answer.unchanged_why { lines.append("nothing changed: \(plain(why))") }
     if answer.held {
@@ -114,6 +115,13 @@ extension ChangeCommand {
       lines.append("traffic is not held" + (answer.why.map { ": \(plain($0.text(group.breaker.why_detail)))" } ?? ""))
     } else {
       lines.append("traffic flows")
+    }
+    for note in answer.breaker.notes ?? [] {
+      switch note.name {
+      case "then": lines.append("then \(plain(note.text))")
+      case "to hold longer" where answer.held: lines.append("\(note.name): \(plain(note.text))")
+      default: break
+      }
     }
     if answer.changed, let why = answer.saved_why { lines.append("not on disk: \(plain(why))") }
     return lines.joined(separator: "\n")

@@ -27,6 +27,8 @@ protocol Command: AsyncParsableCommand {
 /// What a subcommand came to.
 struct CommandOutput: Equatable, Sendable {
   var text: String
+  /// Lines for standard error, so that a pipe gets only the text.
+  var warnings: [String] = []
   var exitCode: Int32 = 0
 }
 
@@ -49,6 +51,7 @@ extension Command {
       throw ExitCode(error.exitCode)
     }
     print(outcome.text)
+    for line in outcome.warnings { Terminal.say("fusectl: \(line)") }
     if outcome.exitCode != 0 { throw ExitCode(outcome.exitCode) }
   }
 }

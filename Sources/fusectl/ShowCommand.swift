@@ -28,7 +28,8 @@ struct ShowCommand: Command {
     let style = terminal.style
     let breaker = group.breaker
     let plain = TerminalStyle.printable
-    let state = style.paint(breaker.state.name, .of(breaker.state))
+    let state = style.paint(breaker.state.name, .of(breaker.state, verdict: group.verdict.kind))
+    let notes = detail.notes ?? []
     let why = breaker.why.map { " (" + plain($0.text(breaker.why_detail)) + ")" }
     let held = breaker.held ? "held" : "not held" + (why ?? "")
     var facts: [(String, String)] = [
@@ -37,13 +38,17 @@ struct ShowCommand: Command {
       ("destinations", plain(group.destinations.joined(separator: ", "))), ("mode", group.mode),
       ("breaker", ([state, held] + ends(detail)).joined(separator: ", ")),
       ("revision", "\(breaker.revision)"),
+    ]
+    facts += notes.filter { $0.name != "unmet" }.map { (plain($0.name), plain($0.text)) }
+    facts += [
       (
         "verdict",
         style.paint(
           StatusCommand.verdict(group.verdict.kind, group.verdict.rule), .of(group.verdict.kind))
-      ),
+      )
     ]
-    facts += group.verdict.evidence.map { ("", ($0.met ? "met      " : "not met  ") + EvidenceText.item($0)) }
+    facts += notes.filter { $0.name == "unmet" }.map { (plain($0.name), plain($0.text)) }
+    facts += conditions(group)
     if let why = group.unholdable { facts.append(("unholdable", why.sentence)) }
     facts += [("deliveries", deliveries(group)), ("in flight", inFlight(group))]
     facts.append(
@@ -54,15 +59,14 @@ struct ShowCommand: Command {
           : "\(group.exposure) would still run if it were held now"
       ))
     if let causes = GroupText.requeueCauses(group) { facts.append(("requeued", causes)) }
-    if let rate = group.error_rate {
-      facts.append(("error rate", EvidenceText.quantity(rate, "ratio") + " of the run"))
-    }
-    if let rate = group.dead_letter_rate {
-      facts.append(("dead letters", EvidenceText.quantity(rate, "ratio") + " of the run"))
-    }
+    facts += rate("error rate", window: group.window.error_rate, run: group.error_rate)
+    facts += rate("dead letters", window: group.window.dead_letter_rate, run: group.dead_letter_rate)
     let attempts = group.attempts
-    facts.append(
-      ("attempts", "p95 \(EvidenceText.number(attempts.p95)), max \(attempts.max) (\(plain(attempts.source)))"))
+    if attempts.max > 0 {
+      let source = plain(attempts.source)
+      facts.append(
+        ("attempts", "p95 \(EvidenceText.number(attempts.p95)), max \(attempts.max), of the run (\(source))"))
+    }
     for (name, quantiles) in [
       ("delay", group.consumption_delay_s), ("settle latency", group.settle_latency_s),
       ("retry latency", group.retry_latency_s),
@@ -70,9 +74,15 @@ struct ShowCommand: Command {
       guard let p50 = quantiles.p50, let p95 = quantiles.p95, let max = quantiles.max else { continue }
       let source = quantiles.source.map { " (\(plain($0)))" } ?? ""
       let values = [("p50", p50), ("p95", p95), ("max", max)].map { "\($0) \(EvidenceText.duration($1))" }
-      facts.append((name, values.joined(separator: ", ") + source))
+      facts.append((name, values.joined(separator: ", ") + ", of the run" + source))
     }
-    facts.append(("coverage", EvidenceText.quantity(group.coverage, "ratio")))
+    let isSeen = group.verdict.evidence.first { $0.condition == "coverage" }.map { $0.samples > 0 } ?? true
+    facts.append(
+      (
+        "coverage",
+        isSeen
+          ? EvidenceText.quantity(group.coverage, "ratio") + " of the window's bytes" : "nothing was seen in the window"
+      ))
     for error in group.broker_errors { facts.append(("broker error", GroupText.line(error))) }
     for copies in group.copies ?? [] { facts.append(("copies", GroupText.line(copies))) }
     for poison in group.poison_messages {
@@ -81,6 +91,26 @@ struct ShowCommand: Command {
     facts += GroupText.crashes(group).map { ($0.name, $0.text) }
     for transition in breaker.transitions { facts.append(("transition", line(transition, style))) }
     return lines(facts, terminal)
+  }
+
+  /// Each condition that was compared, under the name of its rule, and whether it is over its threshold.
+  private static func conditions(_ group: Report.Group) -> [(String, String)] {
+    let evidence = group.verdict.evidence.told
+    if evidence.isEmpty, !group.verdict.evidence.isEmpty { return [("", "nothing was seen of it in the window")] }
+    return evidence.map { item in
+      let standing = EvidenceText.standing(item)
+      let pad = String(repeating: " ", count: max(0, 10 - standing.count))
+      return (item.rule?.rawValue ?? "every rule", standing + pad + EvidenceText.item(item))
+    }
+  }
+
+  /// A rate within the rules' window and of the whole run, as far as there are samples.
+  private static func rate(_ name: String, window: Double?, run: Double?) -> [(String, String)] {
+    let parts = [
+      window.map { EvidenceText.quantity($0, "ratio") + " in the window" },
+      run.map { EvidenceText.quantity($0, "ratio") + " of the run" },
+    ].compactMap(\.self)
+    return parts.isEmpty ? [] : [(name, parts.joined(separator: ", "))]
   }
 
   /// How long the breaker's state still takes; empty if only what happens ends it.

@@ -11,9 +11,17 @@ struct StatusCommand: Command {
   @OptionGroup var common: CommonOptions
 
   func output(_ client: AdminClient, _ terminal: Terminal) async throws(CommandFailure) -> String {
+    try await outcome(client, terminal).text
+  }
+
+  func outcome(_ client: AdminClient, _ terminal: Terminal) async throws(CommandFailure) -> CommandOutput {
     switch common.format {
-    case .json: return String(decoding: try await client.get("/v1/breakers"), as: UTF8.self)
-    case .table: return Self.table(try await client.get(BreakerList.self, "/v1/breakers"), terminal)
+    case .json: return CommandOutput(text: String(decoding: try await client.get("/v1/breakers"), as: UTF8.self))
+    case .table:
+      let list = try await client.get(BreakerList.self, "/v1/breakers")
+      return CommandOutput(
+        text: Self.table(list, terminal),
+        warnings: (list.troubles ?? []).map { "the sidecar is degraded: \(TerminalStyle.printable($0))" })
     }
   }
 
@@ -27,8 +35,10 @@ struct StatusCommand: Command {
     for (index, breaker) in list.breakers.enumerated() {
       table.add([
         .init(name(index, in: list)),
-        .init(verdict(breaker.verdict, breaker.rule), .of(breaker.verdict)),
-        .init(breaker.state.name + (breaker.target_ended == true ? " (target ended)" : ""), .of(breaker.state)),
+        .init(verdict(breaker.verdict, breaker.rule, unmet: breaker.notes), .of(breaker.verdict)),
+        .init(
+          breaker.state.name + (breaker.target_ended == true ? " (target ended)" : ""),
+          .of(breaker.state, verdict: breaker.verdict)),
         .init(breaker.held ? "yes" : "no", breaker.held ? .red : nil),
         .init(rate(breaker, \.error_rate, "ratio")),
         .init(rate(breaker, \.dead_letter_rate, "ratio")),
@@ -41,8 +51,10 @@ struct StatusCommand: Command {
     return table.text(terminal)
   }
 
-  static func verdict(_ kind: Verdict.Kind, _ rule: Rule?) -> String {
-    rule.map { "\(kind.rawValue) (\($0.rawValue))" } ?? kind.rawValue
+  /// `storm (dead-letter-storm)`; `failing (dead-letter-storm: delay p95 1.3 s of 60 s)`, what its rule still lacks.
+  static func verdict(_ kind: Verdict.Kind, _ rule: Rule?, unmet notes: [BreakerNote]? = nil) -> String {
+    let more = rule?.rawValue ?? notes?.first { $0.name == "unmet" }?.text
+    return more.map { "\(kind.rawValue) (\($0))" } ?? kind.rawValue
   }
 
   /// The name that `fusectl show` takes: with the cluster where the key alone is ambiguous, with the target where that

@@ -5,16 +5,18 @@ import Pipeline
 import State
 import Synchronization
 
-/// Tells the world of transitions, of holding and of alerts: a line on the terminal, a JSON line in the event log, a request to the webhook.
+/// Tells the world of transitions, of holding and of alerts: a line on the terminal, a JSON line in the event log, a request
+/// to the webhook.
 ///
-/// `announce` may be called from the engine's thread: it only queues. What may wait (disk, network) happens in `run`.
+/// `announce` may be called from the engine's thread: it only queues. What may wait (disk, network) happens in `run`. Bound:
+/// 8,192 events in the queue; past that the oldest go, counted.
 final class Announcer: Sendable {
   private let log: EventLog?
   private let webhook: Webhook?
   private let events: AsyncStream<Announcement>
   private let queue: AsyncStream<Announcement>.Continuation
-  private let logPath: String
-  private let logAlerts = Mutex(Alerts(linger_ns: 0))
+  private let watch = Mutex(LogWatch())
+  private let queued = Mutex(ExportCounters(name: "queue"))
   private let target: @Sendable () -> String
   private let quiet: Bool
   private let namesTargets: Bool
@@ -26,7 +28,6 @@ final class Announcer: Sendable {
   ) throws {
     self.quiet = quiet
     self.namesTargets = namesTargets
-    logPath = eventsPath ?? configuration.events ?? ""
     target = { [weak box] in box?.target ?? "" }
     // Transitions of one breaker are at least a tenth of a second apart; a queue this long is minutes of many storms.
     (events, queue) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(Self.queueBound))
@@ -39,9 +40,19 @@ final class Announcer: Sendable {
     }
     if let log {
       box.addExport { log.counters }
-      box.addCheck { .init(name: "events", ok: log.failing == nil, detail: log.failing ?? "written") }
+      box.addCheck {
+        .init(name: "events", ok: log.failing == nil, detail: log.failing ?? "written", onlyDegrades: true)
+      }
     }
     if let webhook { box.addExport { webhook.counters } }
+    box.addExport { [weak self] in self?.queued.withLock(\.self) ?? ExportCounters(name: "queue") }
+  }
+
+  /// Whether events can be written, as it was told last.
+  private struct LogWatch {
+    var alerts = Alerts(linger_ns: 0)
+    /// Events lost before the alert that lasts.
+    var lostBefore: UInt64 = 0
   }
 
   private enum Announcement {
@@ -52,20 +63,29 @@ final class Announcer: Sendable {
 
   func announce(_ transition: Transition, _ group: Report.Group, owner: String?, runbook: String?) {
     let event = TransitionEvent(group: group, transition: transition, owner: owner, runbook: runbook)
-    queue.yield(.transition(named(event)))
+    put(.transition(named(event)))
   }
 
   func announce(_ event: HoldEvent, _ group: Report.Group, owner: String?, runbook: String?) {
-    queue.yield(.holding(named(HoldingEvent(event, group: group, owner: owner, runbook: runbook))))
+    put(.holding(named(HoldingEvent(event, group: group, owner: owner, runbook: runbook))))
   }
 
   func announce(_ alert: Alert, _ group: Report.Group, owner: String?, runbook: String?) {
-    queue.yield(.alert(named(AlertEvent(alert, group: group, owner: owner, runbook: runbook))))
+    put(.alert(named(AlertEvent(alert, group: group, owner: owner, runbook: runbook))))
   }
 
   /// An alert of the sidecar's own.
   func announce(_ alert: Alert, target: String, why: String?) {
-    queue.yield(.alert(AlertEvent(alert, target: target, why: why)))
+    put(.alert(AlertEvent(alert, target: target, why: why)))
+  }
+
+  private func put(_ event: Announcement) {
+    switch queue.yield(event) {
+    case .dropped: queued.withLock { $0.dropped += 1 }
+    case .enqueued: queued.withLock { $0.sent += 1 }
+    case .terminated: break
+    @unknown default: break
+    }
   }
 
   func named<Content>(_ event: GroupEvent<Content>) -> GroupEvent<Content> {
@@ -81,6 +101,13 @@ final class Announcer: Sendable {
 
   /// Works until `close`, then until the webhook has delivered what was queued, at most five seconds.
   func run() async {
+    let watching = Task {
+      while (try? await Task.sleep(for: Self.watchEvery)) != nil {
+        log?.look()
+        watchLog()
+      }
+    }
+    defer { watching.cancel() }
     await withTaskGroup(of: Void.self) { tasks in
       if let webhook { tasks.addTask { await webhook.run() } }
       for await event in events {
@@ -100,17 +127,35 @@ final class Announcer: Sendable {
       }
       await webhook?.drain(within: Self.drain)
     }
+    if let lost = log?.counters.failed, lost > 0, !quiet {
+      Terminal.say(
+        "stormfuse: \(EvidenceText.count(Int(clamping: lost), "event")) could not be written to the event log")
+    }
   }
 
-  /// Whether events can be written is known after each; that they can't is told wherever it can be.
+  /// Tells that events can't be written, wherever that can be told, and that they can again. The event of the end is itself
+  /// the try: once the log takes it, writing works.
   private func watchLog() {
     guard let log else { return }
-    let alert = logAlerts.withLock {
-      $0.update(.events, log.failing != nil ? .holds : .gone, at: SnapshotWriter.clock())
+    watch.withLock { watch in
+      let (now, lost, failing) = (SnapshotWriter.clock(), log.counters.failed, log.failing)
+      guard let ending = watch.alerts.ending(.events, at: now) else {
+        guard let alert = watch.alerts.update(.events, failing == nil ? .gone : .holds, at: now) else {
+          watch.lostBefore = lost
+          return
+        }
+        return tellOfLog(AlertEvent(alert, target: target(), why: failing))
+      }
+      let event = AlertEvent(ending, target: target(), why: nil, lost: lost - watch.lostBefore)
+      guard log.retry(event) else { return }
+      _ = watch.alerts.update(.events, .gone, at: now)
+      watch.lostBefore = lost
+      tellOfLog(event)
     }
-    guard let alert else { return }
-    let event = AlertEvent(alert, target: target(), why: log.failing)
-    tell(event, AlertLine.text(event, style: Terminal.messages))
+  }
+
+  private func tellOfLog(_ event: AlertEvent) {
+    if !quiet { Terminal.say(AlertLine.text(event, style: Terminal.messages)) }
     webhook?.send(event)
   }
 
@@ -122,5 +167,7 @@ final class Announcer: Sendable {
 
   /// What the webhook gets at the end to deliver what is queued.
   static let drain = Duration.seconds(5)
+  /// How often it is looked whether events can be written, besides after each.
+  private static let watchEvery = Duration.seconds(1)
   private static let queueBound = 8192
 }

@@ -2,7 +2,8 @@
   import Kernel
   import Pipeline
 
-  /// Holds with the kernel's help, on the engine's thread. The trickle serves the socket as well as the protocol.
+  /// Holds with the kernel's help, on the engine's thread. Where no probes keep a connection alive the trickle serves the
+  /// socket as well as the protocol.
   final class CaptureSwitch: HoldSwitch {
     private let capture: Capture
     private var longest_ns: Int64
@@ -40,19 +41,28 @@
       for (cookie, terms) in held { _ = hold(cookie, terms.asked) }
     }
 
+    /// The protocol's terms, no longer than the kernels of the consumer and of the broker allow.
     private func bounded(_ terms: HoldTerms, _ cookie: UInt64) -> HoldTerms {
       var terms = terms
       let limits = capture.socketLimits(cookie: cookie)
-      let socket_ns = Trickle.forSocket(
-        tcpRetries2: limits.tcpRetries2, userTimeout_ns: .milliseconds(Int64(limits.userTimeout_ms)))
+      let socket_ns =
+        !terms.holdsAcks && capture.keepalive(cookie) == .nudge
+        ? Trickle.forPeer(tcpRetries2: limits.tcpRetries2)
+        : Trickle.forSocket(
+          tcpRetries2: limits.tcpRetries2, userTimeout_ns: .milliseconds(Int64(limits.userTimeout_ms)))
       terms.trickle_ns = min(terms.trickle_ns, socket_ns)
       terms.whole_ns = min(terms.whole_ns, Trickle.whole(socket_ns))
       return terms
     }
 
-    func release(_ cookie: UInt64) -> HoldCounters? {
+    func release(_ cookie: UInt64, after_ns: Int64) -> HoldCounters? {
       held[cookie] = nil
-      return capture.release(cookie)
+      return capture.release(cookie, after_ns: after_ns)
+    }
+
+    func keepalive(_ cookie: UInt64) -> Keepalive {
+      held[cookie]?.asked.holdsAcks == true
+        ? .trickle(why: "its acknowledgements are held as well, and a probe is one") : capture.keepalive(cookie)
     }
 
     func refuse(_ endpoint: Endpoint) -> String? {

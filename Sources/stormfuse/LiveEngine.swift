@@ -84,6 +84,9 @@
       let watcher = Watcher(capture.discovery)
       watcher.start()
       defer { watcher.stop() }
+      let nudges = NudgeThread(capture.nudger)
+      nudges.start()
+      defer { nudges.stop() }
       if let command { try command.release() }
       box.named(watched.name)
       guard begun() else { return 0 }
@@ -112,6 +115,7 @@
     ) -> Int32 {
       var published = ContinuousClock.now - .seconds(1)
       var renewed = published
+      var nudged = capture.nudger.revision
       var pause = Self.publishEvery
       var status: Int32?
       var ended: ContinuousClock.Instant?
@@ -145,6 +149,9 @@
             Terminal.say("stormfuse: not everything is held: \(why)")
           }
           engine.whyCannotHold = why
+        } else if nudged != capture.nudger.revision {
+          nudged = capture.nudger.revision
+          holds.followLimits()
         }
         if isNews || ContinuousClock.now - published >= pause {
           let began = ContinuousClock.now

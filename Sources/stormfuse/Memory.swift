@@ -63,7 +63,9 @@ final class Memory: Sendable {
       family("saves_total", .counter, "Snapshots of the breakers' state that reached the disk.", Double(status.saves)),
       family("save_failures_total", .counter, "Tries to save a snapshot that failed.", Double(status.failures)),
       family("unsaved", .gauge, "1 while the newest state is not on disk.", status.isUnsaved ? 1 : 0),
-      family("failing", .gauge, "1 while saving fails.", status.failing == nil ? 0 : 1),
+      family(
+        "failing", .gauge, "1 while saving fails, or would for lack of room.",
+        status.failing == nil && status.full == nil ? 0 : 1),
       family("audit_lines_total", .counter, "Commands written to the audit file.", Double(status.auditLines)),
       family("audit_dropped_total", .counter, "Commands missing in the audit file.", Double(status.auditDropped)),
     ]
@@ -73,7 +75,8 @@ final class Memory: Sendable {
   var check: Readiness.Check {
     let problem = problem(patience_ns: Self.slow_ns)
     return .init(
-      name: "state", ok: problem == nil, detail: problem ?? "saved, generation \(status.generation)")
+      name: "state", ok: problem == nil, detail: problem ?? "saved, generation \(status.generation)",
+      onlyDegrades: true)
   }
 
   /// What is wrong with saving; nil if nothing is.
@@ -83,7 +86,8 @@ final class Memory: Sendable {
       return "the disk has not answered since \(RFC3339(since)): look at its file system"
     }
     if let failing = status.failing { return "not saved since \(RFC3339(failing.since)): \(failing.why)" }
-    return status.auditFailing.map { "no audit since \(RFC3339($0.since)): \($0.why)" }
+    if let failing = status.auditFailing { return "no audit since \(RFC3339(failing.since)): \(failing.why)" }
+    return status.full.map(\.why)
   }
 
   /// No disk that works takes this long.

@@ -81,7 +81,11 @@ struct ReportText {
     lines.append(
       "  verdict    \(style.paint(group.verdict.kind.rawValue, .of(group.verdict.kind)))"
         + (group.verdict.rule.map { "  \($0.rawValue)" } ?? ""))
-    if !group.verdict.evidence.isEmpty { lines.append("             \(EvidenceText.line(group.verdict.evidence))") }
+    if group.verdict.kind == .failing, let unmet = EvidenceText.unmet(group.verdict.evidence) {
+      lines.append("  unmet      \(unmet)")
+    }
+    let evidence = EvidenceText.line(group.verdict.evidence)
+    if !evidence.isEmpty { lines.append("             \(evidence)") }
     lines.append(
       "  delivered  \(totals.delivered)  (\(totals.redelivered) redelivered, \(totals.duplicates) duplicates, \(group.in_flight) in flight)"
     )
@@ -103,7 +107,7 @@ struct ReportText {
           + "  rebalances \(totals.rebalances)  commits refused \(totals.commit_failures)")
     }
     lines.append(
-      "  rates      errors \(percent(group.error_rate))  dead letters \(percent(group.dead_letter_rate))"
+      "  rates      of the run: errors \(percent(group.error_rate))  dead letters \(percent(group.dead_letter_rate))"
         + "  attempts p95 \(EvidenceText.number(group.attempts.p95)), max \(group.attempts.max) (\(group.attempts.source))"
     )
     lines.append(

@@ -44,10 +44,14 @@ import Testing
       ])
     for (index, reference) in BreakerReference.shortest(for: groups).enumerated() {
       #expect(reference.resolve(in: groups) == .one(index))
+      #expect(BreakerReference(href: reference.href) == reference)
     }
     #expect(BreakerReference("b").resolve(in: groups) == .several([1, 2]))
     #expect(BreakerReference("c@one").resolve(in: groups) == .several([3, 4]))
     #expect(BreakerReference("b@three").resolve(in: groups) == .none)
+    #expect(
+      BreakerReference.shortest(for: groups).map(\.words).suffix(2) == ["c@one --target 'x y'", "c@one --target z"])
+    #expect(BreakerReference(key: "it's").words == #"'it'\''s'"#)
   }
 
   @Test(arguments: [
@@ -147,11 +151,14 @@ import Testing
     #expect(
       text == """
         {"cluster":"rabbit@one","dead_letters":{"dead_lettered":0,"exhausted":0,"rejected":20},"evidence":[\
-        {"condition":"error_rate","met":true,"samples":312,"scope":"group","source":"settled_p95","threshold":0.05,\
+        {"condition":"error_rate","met":true,"rule":"dead-letter-storm",\
+        "samples":312,"scope":"group","source":"settled_p95","threshold":0.05,\
         "unit":"ratio","value":0.412,"window_s":60},\
-        {"condition":"retries","met":true,"samples":312,"scope":"group","source":"settled_p95","threshold":3,"unit":"1",\
+        {"condition":"retries","met":true,"rule":"dead-letter-storm",\
+        "samples":312,"scope":"group","source":"settled_p95","threshold":3,"unit":"1",\
         "value":5,"window_s":60},\
-        {"condition":"consumption_delay","met":true,"samples":312,"scope":"group","source":"settled_p95","threshold":60,\
+        {"condition":"consumption_delay","met":true,"rule":"dead-letter-storm",\
+        "samples":312,"scope":"group","source":"settled_p95","threshold":60,\
         "unit":"s","value":73,"window_s":60}],"exposure":4,"group":"orders","held":false,\
         "href":"/v1/breakers/rabbitmq%3A%252F%3Aorders","id":"\(event.id)","key":"rabbitmq:%2F:orders","mode":"observe",\
         "owner":"oncall","rule":"dead-letter-storm","runbook":null,"schema":"stormfuse.event/1","system":"rabbitmq",\
@@ -232,6 +239,15 @@ import Testing
     #expect(EvidenceText.item(evidence) == text)
   }
 
+  @Test func `over its threshold is what compares so, or as large where that is enough`() {
+    for (evidence, standing) in [
+      (Sample.evidence("error_rate", 0.05, 0.05, "ratio", met: false), "not over"),
+      (Sample.evidence("error_rate", 0.06, 0.05, "ratio"), "over"), (Sample.evidence("ends", 50, 50, "1"), "over"),
+      (Sample.evidence("acks_since_crash", 3, 20, "1"), "not over"),
+      (Sample.evidence("retries", nil, 3, "1", met: false), "no samples"),
+    ] { #expect(EvidenceText.standing(evidence) == standing, "\(evidence)") }
+  }
+
   @Test func `in one line, that there was enough to judge by goes without saying`() {
     let enough = [
       Sample.evidence("settlements", 24, 20, "1"), Sample.evidence("retries", 5, 3, "1"),
@@ -255,9 +271,31 @@ import Testing
     )
   }
 
+  @Test func `what a failing group lacks is told of each rule whose rate is above its threshold`() {
+    #expect(
+      EvidenceText.unmet(Sample.failing) == "dead-letter-storm: retries p95 0 of 3, delay p95 1.3 s of 60 s")
+    var both = Sample.failing
+    both[5].met = true
+    both[3].value = nil
+    #expect(
+      EvidenceText.unmet(both)
+        == "dead-letter-storm: retries p95 0 of 3, delay p95 without samples; "
+        + "dead-letter-flood: ends 34 of 50, distinct dead letters 0 of 10")
+    #expect(EvidenceText.unmet(Sample.storm) == nil)
+  }
+
+  @Test func `a closed breaker is green only where the verdict is healthy, an override never`() {
+    for kind in Verdict.Kind.allCases {
+      #expect((TerminalStyle.Colour.of(.closed, verdict: kind) == .green) == (kind == .healthy))
+      for state in BreakerState.allCases where state != .closed {
+        #expect(TerminalStyle.Colour.of(state, verdict: kind) != .green)
+      }
+    }
+  }
+
   @Test func `no verdict is green but healthy`() {
     for kind in Verdict.Kind.allCases { #expect((TerminalStyle.Colour.of(kind) == .green) == (kind == .healthy)) }
-    #expect(TerminalStyle.Colour.of(.failing) == .yellow)
+    #expect(TerminalStyle.Colour.of(Verdict.Kind.failing) == .yellow)
   }
 
   @Test func `text from outside can't steer a terminal`() {

@@ -29,7 +29,8 @@ import Testing
     ("/healthz", 200, "application/json", #"{"schema":"stormfuse.health/1","status":"ok","version":"1.2.3"}"#),
     (
       "/readyz", 200, "application/json",
-      #"{"checks":[{"detail":"attached","name":"capture","ok":true}],"ready":true,"schema":"stormfuse.readiness/1"}"#
+      #"{"checks":[{"detail":"attached","name":"capture","ok":true}],"ready":true,"schema":"stormfuse.readiness/1","#
+        + #""status":"ready"}"#
     ),
     ("/metrics", 200, "text/plain; version=0.0.4; charset=utf-8", "# HELP stormfuse_build_info"),
     (
@@ -66,15 +67,16 @@ import Testing
   }
 
   /// A verdict is its cell's class.
-  @Test func `on the page every kind of trouble has a colour, and only healthy and closed the good one`() {
+  @Test func `on the page every kind of trouble has a colour, and only healthy the good one, with closed beside it`() {
     let rules = Page.html.split(separator: "\n")
     func classes(_ colour: String) -> [Substring] {
       rules.filter { $0.contains("color: var(--\(colour))") }.flatMap {
         $0.split(separator: "{")[0].split(separator: ",")
       }
-      .map { $0.drop { $0 == " " || $0 == "." }.prefix { $0 != " " } }
+      .map { $0.drop { $0 == " " || $0 == "." }.reversed().drop { $0 == " " }.reversed() }
+      .map { Substring($0) }
     }
-    #expect(classes("good") == ["healthy", "closed"])
+    #expect(classes("good") == ["healthy", "healthy + .closed"])
     let coloured = classes("warn") + classes("bad") + classes("good")
     for kind in Verdict.Kind.allCases where kind != .insufficient {
       #expect(coloured.contains(Substring(kind.rawValue)), "\(kind)")
@@ -85,6 +87,33 @@ import Testing
     let answer = answer("/readyz", source: Sample.Source(ready: false))
     #expect(answer.status == .serviceUnavailable)
     #expect(String(decoding: answer.body, as: UTF8.self).contains("not attached: run doctor"))
+  }
+
+  @Test func `what a full disk keeps from being written degrades, and is no reason to be 503`() throws {
+    var source = Sample.Source()
+    source.degraded = "events can't be written to /var/e: No space left on device"
+    let answer = answer("/readyz", source: source)
+    #expect(answer.status == .ok)
+    let readiness = try JSON.decode(Readiness.self, from: answer.body)
+    #expect(readiness.ready && readiness.status == .degraded)
+    #expect(readiness.why == "events: events can't be written to /var/e: No space left on device")
+    source.ready = false
+    #expect(self.answer("/readyz", source: source).status == .serviceUnavailable)
+    #expect(try JSON.decode(Readiness.self, from: self.answer("/readyz", source: source).body).status == .notReady)
+  }
+
+  @Test func `the list says what is wrong with the sidecar, and how many events are lost`() throws {
+    var source = Sample.Source()
+    source.degraded = "events can't be written to /var/e: No space left on device"
+    source.lost = 7
+    let list = try JSON.decode(BreakerList.self, from: answer("/v1/breakers", source: source).body)
+    #expect(
+      list.troubles == [
+        "events: events can't be written to /var/e: No space left on device",
+        "7 events lost since the start (event_log)",
+      ])
+    let fine = String(decoding: answer("/v1/breakers").body, as: UTF8.self)
+    #expect(!fine.contains("troubles"))
   }
 
   @Test func `every breaker of the list is found at its href`() throws {
@@ -198,6 +227,18 @@ import Testing
   func `Accept is respected`(path: String, accept: String?, allowed: Bool) {
     let status = answer(path, accept: accept).status
     #expect(status == (path.hasPrefix("/") ? (allowed ? .ok : .notAcceptable) : .notFound))
+  }
+
+  @Test func `the list and a breaker carry what there is to say in words`() throws {
+    let source = Sample.Source(groups: [Sample.failingGroup()])
+    let unmet = BreakerNote(
+      name: "unmet", text: "dead-letter-storm: retries p95 0 of 3, delay p95 1.3 s of 60 s")
+    let list = try JSON.decode(BreakerList.self, from: answer("/v1/breakers", source: source).body)
+    #expect(list.breakers.map(\.notes) == [[unmet]])
+    let path = "/v1/breakers/rabbitmq%3A%252F%3Aorders"
+    #expect(try JSON.decode(BreakerDetail.self, from: answer(path, source: source).body).notes == [unmet])
+    let healthy = Sample.Source(groups: [Sample.group(verdict: .healthy, state: .closed)])
+    #expect(!String(decoding: answer("/v1/breakers", source: healthy).body, as: UTF8.self).contains("notes"))
   }
 
   @Test func `a report without groups is an empty list, and every key unknown`() throws {

@@ -2,8 +2,8 @@ import AdminAPI
 import Testing
 
 @Suite struct CommandBodyTests {
-  private func read(_ text: String, isOverride: Bool = true) -> Result<CommandBody, Problem> {
-    Result { () throws(Problem) in try CommandBody.read(Array(text.utf8), isOverride: isOverride) }
+  private func read(_ text: String, of command: CommandAnswer.Name = .override) -> Result<CommandBody, Problem> {
+    Result { () throws(Problem) in try CommandBody.read(Array(text.utf8), of: command) }
   }
 
   @Test func `a whole body is read, white space and null aside`() throws {
@@ -14,7 +14,10 @@ import Testing
     let short = #"{"state":"forced_closed","limit_s":null,"reason":"r","author":"a"}"#
     #expect(try read(short).get() == CommandBody(state: .forcedClosed, reason: "r", author: "a"))
     #expect(
-      try read(#"{"reason":"r","author":"a"}"#, isOverride: false).get() == CommandBody(reason: "r", author: "a"))
+      try read(#"{"reason":"r","author":"a"}"#, of: .reset).get() == CommandBody(reason: "r", author: "a"))
+    #expect(
+      try read(#"{"reason":"r","author":"a","limit_s":90}"#, of: .trip).get()
+        == CommandBody(limit_s: 90, reason: "r", author: "a"))
   }
 
   @Test func `what is written reads back the same`() throws {
@@ -23,7 +26,7 @@ import Testing
       CommandBody(state: .forcedClosed, reason: "r", author: "a"),
     ] {
       let bytes = try JSON.encode(body)
-      let read = try CommandBody.read(bytes, isOverride: true)
+      let read = try CommandBody.read(bytes, of: .override)
       #expect(read == body)
     }
   }
@@ -58,8 +61,10 @@ import Testing
 
   @Test func `an override's fields are unknown elsewhere`() {
     let text = #"{"reason":"r","author":"a","limit_s":900,"state":"forced_open"}"#
-    guard case .failure(let problem) = read(text, isOverride: false) else { return #expect(Bool(false)) }
+    guard case .failure(let problem) = read(text, of: .reset) else { return #expect(Bool(false)) }
     #expect(problem.detail == #"unknown field "limit_s", "state""# && problem.hint == "known are author, reason")
+    guard case .failure(let other) = read(text, of: .trip) else { return #expect(Bool(false)) }
+    #expect(other.detail == #"unknown field "state""# && other.hint == "known are author, limit_s, reason")
   }
 
   @Test func `reason and author have bounds in bytes`() {
@@ -67,9 +72,9 @@ import Testing
       let (reason, author) = (String(repeating: "é", count: reason), String(repeating: "a", count: author))
       return #"{"reason":"\#(reason)","author":"\#(author)"}"#
     }
-    #expect((try? read(text(500, 200), isOverride: false).get()) != nil)
+    #expect((try? read(text(500, 200), of: .reset).get()) != nil)
     for (reason, author) in [(501, 1), (1, 201)] {
-      guard case .failure(let problem) = read(text(reason, author), isOverride: false) else {
+      guard case .failure(let problem) = read(text(reason, author), of: .reset) else {
         return #expect(Bool(false))
       }
       #expect(problem.status == 400)

@@ -47,7 +47,8 @@ import Testing
 
   @Test func `each command reaches the engine as what it says`() async throws {
     let commands: [(HTTPRequest.Method, String, String, BreakerCommand)] = [
-      (.post, "/trip", Self.note, .trip), (.post, "/reset", Self.note, .reset),
+      (.post, "/trip", #"{"limit_s":90,"reason":"DLQ fills","author":"ann@host"}"#, .trip(for_ns: 90_000_000_000)),
+      (.post, "/trip", Self.note, .trip()), (.post, "/reset", Self.note, .reset),
       (
         .put, "/override", #"{"state":"forced_open","limit_s":900,"reason":"DLQ fills","author":"ann@host"}"#,
         .forceOpen(for_ns: 900_000_000_000)
@@ -85,8 +86,13 @@ import Testing
     #expect(raw.fields[.eTag] == "\"1\"")
     let tripped = try answer(raw)
     #expect(tripped.breaker.group.breaker.state == .open && tripped.breaker.group.href == Self.orders)
-    let again = try answer(await ask(.post, Self.orders + "/trip", sink))
-    #expect(!again.changed && again.held && again.unchanged_why == "it is open already" && !again.saved)
+    #expect(tripped.until == tripped.breaker.group.breaker.until && tripped.until != nil)
+    #expect(
+      tripped.breaker.notes?.first
+        == BreakerNote(name: "then", text: "half-open: 5 acks in a row close it, a failure opens it again"))
+    let shorter = #"{"limit_s":1,"reason":"DLQ fills","author":"ann@host"}"#
+    let again = try answer(await ask(.post, Self.orders + "/trip", sink, shorter))
+    #expect(!again.changed && again.held && again.unchanged_why == "it is open already, and for longer" && !again.saved)
     #expect(again.breaker.group.breaker.revision == 1)
   }
 
@@ -236,10 +242,10 @@ import Testing
     let counting = CountingSink(sink)
     let note = OperatorNote(author: "a", reason: "r")
     let name = BreakerName(key: "rabbitmq:%2F:orders", cluster: "rabbit@one", target: "pid:42")
-    for command in [BreakerCommand.trip, .trip, .reset] {
+    for command in [BreakerCommand.trip(), .trip(for_ns: 0), .reset] {
       _ = await counting.carryOut(command, note: note, on: name, ifRevision: nil)
     }
-    _ = await counting.carryOut(.trip, note: note, on: name, ifRevision: 9)
+    _ = await counting.carryOut(.trip(), note: note, on: name, ifRevision: 9)
     let input = MetricsInput(
       targets: [.init(name: "pid:42", report: sink.report())], families: [counting.family])
     let text = String(decoding: Metrics.text(input, version: "1"), as: UTF8.self)

@@ -35,6 +35,7 @@ final class FakeSink: CommandSink, ReportSource {
     for group in groups {
       var group = group
       group.breaker.revision = 0
+      group.mode = holds ? "enforce" : "observe"
       state.groups.append(group)
       state.breakers[Self.name(group)] = Breaker(settings: BreakerSettings(), seed: 1, at: Timestamp(ns: 0))
     }
@@ -61,7 +62,9 @@ final class FakeSink: CommandSink, ReportSource {
         state.groups[index].breaker.state = breaker.state
         state.groups[index].breaker.revision = breaker.revision
         // The fake's time begins where its report ends.
-        state.groups[index].breaker.until = breaker.endsAt.map { RFC3339(Sample.report([]).to.timestamp + $0.ns) }
+        let wall = { (at: Timestamp) in RFC3339(Sample.report([]).to.timestamp + at.ns) }
+        state.groups[index].breaker.until = breaker.endsAt.map(wall)
+        state.groups[index].breaker.outlook = breaker.state == .closed ? nil : Report.Outlook(breaker, wall: wall)
         state.groups[index].breaker.held = isOpen && holds
         state.groups[index].breaker.why = isOpen && !holds ? .observing : nil
       }

@@ -34,19 +34,34 @@ import Testing
     let outcomes = try await run(
       FakeSink(),
       [
-        ["trip", key], ["trip", key], ["reset", key], ["override", key, "open", "--for", "15m"], ["trip", key],
+        ["trip", key], ["trip", key, "--for", "30s"], ["reset", key], ["override", key, "open", "--for", "15m"],
+        ["trip", key],
         ["override", key, "closed"], ["override", key, "--clear"],
       ])
     // The trip within the override was not carried out.
     #expect(outcomes.map(\.exitCode) == [0, 0, 0, 0, 1, 0, 0])
-    #expect(outcomes[0].text == "rabbitmq:%2F:orders: open, revision 1\ntraffic is held")
     #expect(
-      outcomes[1].text == "rabbitmq:%2F:orders: open, revision 1\nnothing changed: it is open already\ntraffic is held")
+      outcomes[0].text == """
+        rabbitmq:%2F:orders: open, for another 60 s, until 2026-11-21T00:01:00Z, revision 1
+        traffic is held
+        then half-open: 5 acks in a row close it, a failure opens it again
+        to hold longer: fusectl override rabbitmq:%2F:orders open --for 1h --reason "…"
+        """)
+    #expect(
+      outcomes[1].text == """
+        rabbitmq:%2F:orders: open, for another 60 s, until 2026-11-21T00:01:00Z, revision 1
+        nothing changed: it is open already, and for longer
+        traffic is held
+        then half-open: 5 acks in a row close it, a failure opens it again
+        to hold longer: fusectl override rabbitmq:%2F:orders open --for 1h --reason "…"
+        """)
     #expect(outcomes[2].text == "rabbitmq:%2F:orders: closed, revision 2\ntraffic flows")
     #expect(
       outcomes[3].text == """
         rabbitmq:%2F:orders: forced-open, for another 15 min, until 2026-11-21T00:15:00Z, revision 3
         traffic is held
+        then closed, with new windows: it opens again if a rule is met
+        to hold longer: fusectl override rabbitmq:%2F:orders open --for 4h --reason "…"
         """)
     #expect(outcomes[5].text == "rabbitmq:%2F:orders: forced-closed, revision 4\ntraffic flows")
   }
@@ -58,8 +73,9 @@ import Testing
     #expect(outcomes.map(\.exitCode) == [4, 4, 0, 0])
     #expect(
       outcomes[0].text == """
-        rabbitmq:%2F:orders: open, revision 1
+        rabbitmq:%2F:orders: open, for another 60 s, until 2026-11-21T00:01:00Z, revision 1
         traffic is not held: mode is observe
+        then half-open: 5 acks in a row close it, a failure opens it again
         not on disk: no state directory is configured: it ends with the process
         """)
   }
@@ -97,7 +113,8 @@ import Testing
   @Test func `what is in force but not on disk is 5, and 4 where it is not held either`() async throws {
     let failed = CommandOutcome.Saved.failed(why: "no space left on device")
     let held = try await run(FakeSink(saved: failed), [["trip", key], ["trip", key, "--format", "json"]])
-    #expect(held[0].exitCode == 5 && held[0].text.hasSuffix("traffic is held\nnot on disk: no space left on device"))
+    #expect(held[0].exitCode == 5 && held[0].text.hasSuffix("\nnot on disk: no space left on device"))
+    #expect(held[0].text.contains("\ntraffic is held\n"))
     #expect(try await run(FakeSink(saved: failed, holds: false), [["trip", key]])[0].exitCode == 4)
   }
 
@@ -112,6 +129,16 @@ import Testing
     #expect(outcomes[1].text.contains("did you mean rabbitmq:%2F:orders?"))
     let none = try await run(FakeSink(fixed: .unavailable(why: "the run is over")), [["trip", key]])
     #expect(none[0].exitCode == 1 && none[0].text.contains("the run is over"))
+  }
+
+  @Test func `a trip past the end of its episode says what comes then`() async throws {
+    let sink = FakeSink()
+    let outcome = try await run(sink, [["trip", key, "--for", "20m"]])[0]
+    #expect(sink.calls[0].command == .trip(for_ns: 1_200_000_000_000))
+    let lines = outcome.text.split(separator: "\n")
+    #expect(lines[0] == "rabbitmq:%2F:orders: open, for another 10 min, until 2026-11-21T00:10:00Z, revision 1")
+    #expect(
+      lines[2].hasPrefix("then closed, with an alarm: its episode is over (max_episode), and no rule opens it until"))
   }
 
   @Test func `JSON is the API's own`() async throws {
@@ -213,7 +240,9 @@ import Testing
   }
 
   @Test(arguments: [("90s", 90.0), ("15m", 900), ("1d", 86_400), ("1.5m", 90)])
-  func `an override ends after a time with a unit`(text: String, seconds: Double) throws {
+  func `an override and a trip end after a time with a unit`(text: String, seconds: Double) throws {
+    let trip = try Fusectl.parseAsRoot(["trip", "k", "--for", text, "--reason", "r"])
+    #expect((trip as? TripCommand)?.request().body.limit_s == seconds)
     let parsed = try Fusectl.parseAsRoot(["override", "k", "open", "--for", text, "--reason", "r"])
     #expect((parsed as? OverrideCommand)?.request().body.limit_s == seconds)
   }

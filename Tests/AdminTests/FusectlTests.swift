@@ -2,9 +2,9 @@ import Admin
 import AdminAPI
 import ArgumentParser
 import Foundation
-import Pipeline
 import Testing
 
+@testable import Pipeline
 @testable import fusectl
 
 @Suite(.serialized, .timeLimit(.minutes(2))) struct FusectlTests {
@@ -54,6 +54,22 @@ import Testing
     }
   }
 
+  @Test func `status warns on standard error of what is wrong with the sidecar`() async throws {
+    var source = Sample.Source()
+    source.degraded = "no space left"
+    source.lost = 1
+    let outcome = try await withServer(loopback, source: source) { listen in
+      let command = try #require(try Fusectl.parseAsRoot(["status"]) as? any Command)
+      return try await command.outcome(try AdminClient(option: listen.description, environment: [:]), .none)
+    }
+    #expect(
+      outcome.warnings == [
+        "the sidecar is degraded: events: no space left",
+        "the sidecar is degraded: 1 event lost since the start (event_log)",
+      ])
+    #expect(!outcome.text.contains("degraded") && outcome.exitCode == 0)
+  }
+
   @Test func `on a terminal the columns are aligned`() async throws {
     var second = Sample.group("kafka:a", verdict: .healthy, state: .closed)
     second.verdict.evidence = []
@@ -69,16 +85,109 @@ import Testing
         """)
   }
 
+  @Test func `a failing group is amber, never green, with what its rule still lacks`() async throws {
+    let source = Sample.Source(groups: [Sample.failingGroup()])
+    let terminal = Terminal(isTerminal: true, style: .colour)
+    let (status, show, plain) = try await withServer(loopback, source: source) { listen in
+      (
+        try await output(["status"], listen, terminal),
+        try await output(["show", "rabbitmq:%2F:orders"], listen, terminal), try await output(["status"], listen)
+      )
+    }
+    let unmet = "dead-letter-storm: retries p95 0 of 3, delay p95 1.3 s of 60 s"
+    for text in [status, show] {
+      #expect(text.contains("\u{1b}[33mfailing"), "\(text)")
+      #expect(!text.contains("\u{1b}[32m"), "\(text)")
+      #expect(text.contains(unmet), "\(text)")
+    }
+    #expect(plain.contains("\tfailing (\(unmet))\tclosed\t"), "\(plain)")
+  }
+
+  @Test func `show names the rule of each condition and says whether it is over its threshold`() async throws {
+    let text = try await withServer(loopback, source: Sample.Source(groups: [Sample.failingGroup()])) {
+      try await output(["show", "rabbitmq:%2F:orders"], $0)
+    }
+    let lines = text.split(separator: "\n")
+    for line in [
+      "dead-letter-storm\tover      settlements 120 ≥ 20",
+      "dead-letter-storm\tover      error rate 71.7 % > 5 % of 120",
+      "dead-letter-storm\tnot over  delay p95 1.3 s ≤ 60 s", "dead-letter-flood\tnot over  ends 34 < 50",
+      "every rule\tover      coverage 100 % ≥ 95 %",
+    ] { #expect(lines.contains(Substring(line)), "\(line)\n\(text)") }
+    #expect(lines.filter { $0.contains("settlements") }.count == 1, "\(text)")
+  }
+
+  @Test func `a restored breaker shows no evidence of nothing`() async throws {
+    var group = Sample.group(verdict: .insufficient)
+    group.verdict.evidence = [
+      Sample.evidence("settlements", 0, 20, "1", samples: 0, met: false),
+      Sample.evidence("error_rate", nil, 0.05, "ratio", samples: 0, met: false),
+      Sample.evidence("ack_gap", 3, 300, "s", samples: 0, met: false),
+      Sample.evidence("coverage", nil, 0.95, "ratio", samples: 0),
+    ]
+    (group.error_rate, group.dead_letter_rate, group.attempts) = (nil, nil, .init(max: 0, p95: 0, source: ""))
+    #expect(EvidenceText.line(group.verdict.evidence).isEmpty)
+    let text = try await withServer(loopback, source: Sample.Source(groups: [group])) {
+      try await output(["show", "rabbitmq:%2F:orders"], $0)
+    }
+    #expect(text.contains("verdict\tinsufficient\n\tnothing was seen of it in the window\n"), "\(text)")
+    for words in ["settlements", "without samples", "attempts", "error rate 0", "100 %"] {
+      #expect(
+        !text.replacing("closed → open  dead-letter-storm: error rate 41.2 %", with: "").contains(words), "\(text)")
+    }
+    #expect(text.contains("coverage\tnothing was seen in the window"), "\(text)")
+  }
+
+  @Test func `show says what the probes met, how long the episode may last, and what can be done`() async throws {
+    var group = Sample.group("rabbitmq:%2F:invoices")
+    group.mode = "enforce"
+    group.destinations = ["invoices"]
+    let end = RFC3339(Timestamp(ns: 1_795_219_200_000_000_000 + .seconds(420)))
+    group.breaker.outlook = .init(next: .halfOpen, episode_until: end, acks_to_close: 5)
+    group.breaker.probes = .init(
+      latest_settled: 5, latest_failed: 3, failed_messages: ["17", "18", "21"], settled: 43, failed: 41)
+    let text = try await withServer(loopback, source: Sample.Source(groups: [group])) {
+      try await output(["show", "rabbitmq:%2F:invoices"], $0)
+    }
+    for line in [
+      "then\thalf-open: 5 acks in a row close it, a failure opens it again",
+      "probes\t3 of 5 failed: invoices 17, 18, 21; in this episode 41 of 43",
+      "episode\tuntil 2026-11-21T00:07:00Z at the latest (max_episode): then traffic flows, with an alarm, and no rule "
+        + "opens the breaker until the verdict is healthy, or failing for two minutes, or 'fusectl reset' is run",
+      "to close it\trepair the consumer, or take the failing messages out of invoices: 5 acks in a row close it",
+      "to hold longer\tfusectl override rabbitmq:%2F:invoices open --for 1h --reason \"…\"",
+      "to let traffic flow\tfusectl reset rabbitmq:%2F:invoices --reason \"…\"; it opens again if the storm goes on. "
+        + "fusectl override rabbitmq:%2F:invoices closed --for 30m --reason \"…\" keeps it closed",
+    ] { #expect(text.split(separator: "\n").contains(Substring(line)), "\(line)\n\(text)") }
+  }
+
+  @Test func `a breaker that no rule opens says so, and how to arm it`() async throws {
+    var group = Sample.group(state: .closed)
+    group.mode = "enforce"
+    group.breaker.disarmed = true
+    let text = try await withServer(loopback, source: Sample.Source(groups: [group])) {
+      try await output(["show", "rabbitmq:%2F:orders"], $0)
+    }
+    #expect(
+      text.contains("disarmed\tits last episode reached max_episode: no rule opens it until the verdict is"), "\(text)")
+    #expect(text.contains("to let rules open it\tfusectl reset rabbitmq:%2F:orders --reason"), "\(text)")
+  }
+
   @Test func `show explains a breaker`() async throws {
     let text = try await withServer(loopback) {
       try await output(["show", "rabbitmq:%2F:orders"], $0, Terminal(isTerminal: true, style: .plain))
     }
     for line in [
-      "key             rabbitmq:%2F:orders", "breaker         open, not held (mode is observe)",
-      "revision        1",
-      "verdict         storm (dead-letter-storm)", "                met      error rate 41.2 % > 5 % of 312",
-      "deliveries      132 = 12 acked + 96 requeued + 20 rejected + 4 in flight; 72 redelivered",
-      "delay           p50 12 s, p95 73 s, max 90.3 s (timestamp_in_ms)",
+      "key                rabbitmq:%2F:orders", "breaker            open, not held (mode is observe)",
+      "revision           1",
+      "verdict            storm (dead-letter-storm)",
+      "dead-letter-storm  over      error rate 41.2 % > 5 % of 312",
+      "                   over      retries p95 5 > 3",
+      "deliveries         132 = 12 acked + 96 requeued + 20 rejected + 4 in flight; 72 redelivered",
+      "error rate         41.2 % in the window, 90.6 % of the run", "dead letters       15.6 % of the run",
+      "attempts           p95 6, max 6, of the run (x-delivery-count)",
+      "delay              p50 12 s, p95 73 s, max 90.3 s, of the run (timestamp_in_ms)",
+      "coverage           100 % of the window's bytes",
     ] { #expect(text.split(separator: "\n").contains(Substring(line)), "\(line)\n\(text)") }
     #expect(
       text.contains("1  2026-11-20T23:59:59.123456789Z  closed → open  dead-letter-storm: error rate 41.2 % > 5 %"))

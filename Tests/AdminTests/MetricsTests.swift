@@ -57,6 +57,17 @@ import Testing
     #expect(text([Sample.group()]).split(separator: "\n").contains(Substring(wanted)), "\(wanted)")
   }
 
+  @Test func `a failing group's series say which conditions are unmet`() {
+    let text = text([Sample.failingGroup()])
+    for (condition, unit, met) in [("error_rate", "ratio", 1), ("retries", "1", 0), ("consumption_delay", "s", 0)] {
+      let labels = "condition=\"\(condition)\",scope=\"group\",unit=\"\(unit)\"} \(met)\n"
+      #expect(
+        text.split(separator: "\n").contains { "\($0)\n".hasSuffix(labels) && $0.hasPrefix("stormfuse_condition_met{") }
+      )
+    }
+    #expect(text.contains(#"kind="failing"} 1"#) && text.contains(#"kind="healthy"} 0"#))
+  }
+
   @Test func `settlements and in flight add up to the deliveries`() {
     let lines = text([Sample.group()]).split(separator: "\n")
     func sum(_ prefix: String) -> Int {

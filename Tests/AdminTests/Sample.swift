@@ -6,18 +6,40 @@ import AdminAPI
 /// Reports made by hand.
 enum Sample {
   static func evidence(
-    _ condition: String, _ value: Double?, _ threshold: Double, _ unit: String, samples: Int = 312,
+    _ condition: String, _ value: Double?, _ threshold: Double, _ unit: String, rule: Rule? = nil, samples: Int = 312,
     source: String = "settled_p95", met: Bool = true
   ) -> Evidence {
     Evidence(
-      condition: condition, value: value, threshold: threshold, unit: unit, samples: samples, window_s: 60,
+      condition: condition, rule: rule, value: value, threshold: threshold, unit: unit, samples: samples, window_s: 60,
       source: source, met: met)
   }
 
   static let storm = [
-    evidence("error_rate", 0.412, 0.05, "ratio"), evidence("retries", 5, 3, "1"),
-    evidence("consumption_delay", 73, 60, "s"),
+    evidence("error_rate", 0.412, 0.05, "ratio", rule: .deadLetterStorm),
+    evidence("retries", 5, 3, "1", rule: .deadLetterStorm),
+    evidence("consumption_delay", 73, 60, "s", rule: .deadLetterStorm),
   ]
+
+  /// 71.7 % of the messages fail at their first try.
+  static let failing = [
+    evidence("settlements", 120, 20, "1", rule: .deadLetterStorm, samples: 120),
+    evidence("error_rate", 0.717, 0.05, "ratio", rule: .deadLetterStorm, samples: 120),
+    evidence("retries", 0, 3, "1", rule: .deadLetterStorm, met: false),
+    evidence("consumption_delay", 1.3, 60, "s", rule: .deadLetterStorm, met: false),
+    evidence("ends", 34, 50, "1", rule: .deadLetterFlood, samples: 34, met: false),
+    evidence("dead_letter_rate", 0, 0.2, "ratio", rule: .deadLetterFlood, samples: 34, met: false),
+    evidence("distinct_messages", 0, 10, "1", rule: .deadLetterFlood, met: false),
+    evidence("coverage", 1, 0.95, "ratio"),
+  ]
+
+  /// Its breaker is closed, and nothing has a rule met.
+  static func failingGroup() -> Report.Group {
+    var group = group(verdict: .failing, state: .closed)
+    group.verdict.evidence = failing
+    group.episodes = []
+    group.window.error_rate = 0.717
+    return group
+  }
 
   static func group(
     _ key: String = "rabbitmq:%2F:orders", cluster: String = "rabbit@one", target: String = "pid:42",
@@ -70,12 +92,23 @@ enum Sample {
   struct Source: ReportSource {
     var groups = [Sample.group()]
     var ready = true
+    /// Why events can't be written.
+    var degraded: String?
+    /// Events that the event log lost.
+    var lost: UInt64 = 0
     func report() -> Report { Sample.report(groups) }
     func metrics() -> MetricsInput {
-      MetricsInput(targets: [.init(name: "pid:42", report: report())], exports: [ExportCounters(name: "webhook")])
+      var log = ExportCounters(name: "event_log")
+      log.failed = lost
+      return MetricsInput(
+        targets: [.init(name: "pid:42", report: report())], exports: [log, ExportCounters(name: "webhook")])
     }
     func readiness() -> Readiness {
-      Readiness(checks: [.init(name: "capture", ok: ready, detail: ready ? "attached" : "not attached: run doctor")])
+      var checks = [
+        Readiness.Check(name: "capture", ok: ready, detail: ready ? "attached" : "not attached: run doctor")
+      ]
+      if let degraded { checks.append(.init(name: "events", ok: false, detail: degraded, onlyDegrades: true)) }
+      return Readiness(checks: checks)
     }
   }
 }

@@ -81,6 +81,7 @@ import Testing
     #expect(settings.breaker.probes == 3)
     #expect(settings.breaker.halfOpen_ns == .seconds(20))
     #expect(settings.breaker.maxEpisode_ns == .seconds(120))
+    #expect(settings.breaker.tripOpen_ns == .seconds(90))
     #expect(settings.breaker.forcedOpen_ns == .seconds(240))
     #expect(settings.destinations.deadLetter == ["*.graveyard"])
     #expect(settings.destinations.retry == ["again-*"])
@@ -171,6 +172,7 @@ import Testing
       probes: 3
       half_open: 20s
       max_episode: 2m
+      trip_open: 90s
       forced_open: 4m
     dead_letter: ["*.graveyard"]
     retry: [again-*]

@@ -6,7 +6,7 @@ import Testing
 @Suite struct AlertLineTests {
   private func line(
     _ kind: String, state: String = "began", key: String = "rabbitmq:%2F:orders", why: String? = nil,
-    messages: [String] = [], victims: [String] = [], until: String? = nil
+    messages: [String] = [], victims: [String] = [], until: String? = nil, lost: Int? = nil
   ) throws -> Substring {
     func quoted(_ text: String?) -> String { text.map { "\"\($0)\"" } ?? "null" }
     let event = try JSON.decode(
@@ -17,6 +17,7 @@ import Testing
          "system":"rabbitmq","group":"orders","target":"t","owner":null,"runbook":null,"mode":"enforce",
          "at":"2026-11-20T23:59:59.123456789Z","kind":"\(kind)","state":"\(state)",
          "since":"2026-11-20T23:58:00.000000000Z","until":\(quoted(until)),"why":\(quoted(why)),
+         "lost":\(lost.map { "\($0)" } ?? "null"),
          "evidence":[],"messages":[\(messages.map(quoted).joined(separator: ","))],
          "victims":[\(victims.map(quoted).joined(separator: ","))]}
         """.utf8))
@@ -42,6 +43,9 @@ import Testing
     #expect(
       try line("stalled", state: "ended", until: "2026-11-20T23:59:30.000000000Z")
         == "rabbitmq:%2F:orders alert over: stalled, after 90 s")
+    #expect(
+      try line("events", state: "ended", key: "", until: "2026-11-20T23:59:30.000000000Z", lost: 7)
+        == "stormfuse alert over: events can't be written, after 90 s; 7 events lost")
   }
 
   @Test func `one of the sidecar's own has no group`() throws {

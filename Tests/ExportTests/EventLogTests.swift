@@ -54,6 +54,20 @@ import Testing
     #expect(log.failing == "events can't be written to /dev/full: No space left on device")
   }
 
+  @Test func `a try that fails loses nothing, and one that succeeds says that writing works again`() throws {
+    let log = try EventLog(path: "/dev/full")
+    #expect(!log.retry(try Sample.event(1)))
+    #expect(log.counters.failed == 0 && log.failing != nil)
+    try withTemporaryDirectory { directory in
+      let log = try EventLog(path: directory + "/events")
+      #expect(log.retry(try Sample.event(1)))
+      #expect(log.failing == nil && log.counters.sent == 1 && lines(directory + "/events").count == 2)
+      // There is room on the test's own disk.
+      log.look()
+      #expect(log.failing == nil)
+    }
+  }
+
   @Test func `many threads write whole lines`() async throws {
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent("stormfuse-\(UUID().uuidString)").path
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)

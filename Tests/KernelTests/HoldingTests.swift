@@ -286,7 +286,7 @@ extension LiveKernel {
       let capture = try Capture(target: Arena.target())
       let wire = try Wire(connected: .v4)
       for terms in [
-        HoldTerms(action: .pause, trickle_ns: 0), HoldTerms(action: .pause, trickle_ns: .seconds(61)),
+        HoldTerms(action: .pause, trickle_ns: 0), HoldTerms(action: .pause, trickle_ns: .seconds(86_401)),
         HoldTerms(action: .throttle, trickle_ns: .seconds(1)),
       ] {
         #expect(throws: KernelError.self) { try capture.hold(wire.cookie, terms, for_ns: Self.long_ns) }
@@ -345,12 +345,11 @@ extension LiveKernel {
       #expect(setsockopt(wire.client, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, &timeout_ms, 4) == 0)
       let capture = try Capture(target: Arena.target())
       let retries = try #require(Files.read("/proc/sys/net/ipv4/tcp_retries2").flatMap { Int($0.dropLast()) })
-      #expect(
-        capture.socketLimits(cookie: wire.cookie)
-          == SocketLimits(tcpRetries2: retries, userTimeout_ms: 7000, isDefault: false))
-      #expect(
-        capture.socketLimits(cookie: wire.serverCookie)
-          == SocketLimits(tcpRetries2: retries, userTimeout_ms: 0, isDefault: false))
+      for (descriptor, cookie, timeout_ms) in [(wire.client, wire.cookie, 7000), (wire.server, wire.serverCookie, 0)] {
+        let access = SocketAccess.open(process: getpid(), descriptor: descriptor)
+        let read = SocketLimits(tcpRetries2: retries, userTimeout_ms: timeout_ms, isDefault: false, access: access)
+        #expect(capture.socketLimits(cookie: cookie) == read)
+      }
       // One that no search has found yet.
       #expect(
         capture.socketLimits(cookie: 1) == SocketLimits(tcpRetries2: retries, userTimeout_ms: 0, isDefault: true))

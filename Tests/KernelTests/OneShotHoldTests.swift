@@ -199,7 +199,8 @@ extension LiveKernel {
 
     @Test func `the trickle stays clear of what ends a connection`() {
       func trickle_ns(_ retries: Int, _ timeout_ms: Int) -> Int64 {
-        OneShotHold.trickle_ns(SocketLimits(tcpRetries2: retries, userTimeout_ms: timeout_ms, isDefault: false))
+        OneShotHold.trickle_ns(
+          SocketLimits(tcpRetries2: retries, userTimeout_ms: timeout_ms, isDefault: false), isNudged: false)
       }
       #expect(trickle_ns(15, 0) == .seconds(3))
       #expect(trickle_ns(5, 0) == .seconds(1))

@@ -15,13 +15,14 @@ enum LiveEnvironment {
   /// A program in this folder that runs cases: `list` names them, `run NAME --broker DIR` prints an `Outcome`.
   enum Driver: String {
     case scenario, hold
+    case onCall = "on_call"
     case kafkaScenario = "kafka_scenario"
 
     /// What a case of it needs and is not there.
     var lacking: [String] {
       switch self {
       case .scenario: LiveEnvironment.lacking
-      case .hold: LiveEnvironment.lacking + LiveEnvironment.lackingToHold
+      case .hold, .onCall: LiveEnvironment.lacking + LiveEnvironment.lackingToHold
       case .kafkaScenario: LiveEnvironment.lackingForKafka
       }
     }

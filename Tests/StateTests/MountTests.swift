@@ -88,6 +88,11 @@ import Testing
       while write(filler, page, page.count) > 0 {}
       #expect(errno == ENOSPC)
       close(filler)
+      // Known before anything has to be saved.
+      saver.writer.look()
+      #expect(
+        saver.writer.status.full?.why
+          == "no space left on the file system of \(Self.path): make room, or the next change can't be saved")
       let error = try #require(saver.submit(3))
       #expect(error.kind == .full && error.description.contains("no space left"), "\(error)")
       #expect(try saver.names() == Self.files)
@@ -95,6 +100,8 @@ import Testing
       #expect(saver.writer.status.failing?.why == error.description && saver.writer.status.isUnsaved)
       #expect(unlink(Child.path + "/filler") == 0)
       #expect(saver.submit(4) == nil && saver.loaded() == 4 && saver.writer.status.failing == nil)
+      saver.writer.look()
+      #expect(saver.writer.status.full == nil)
       #expect(saver.writer.close())
       let lines = try Data(contentsOf: URL(filePath: Self.path + "/audit.jsonl")).split(separator: 10)
       #expect(lines.compactMap { try? JSONDecoder().decode(AuditEntry.self, from: $0).revision } == [1, 2, 3, 4])

@@ -210,6 +210,8 @@ final class SimulatedDisk: StateFiles {
     }
   }
 
+  func lackOfRoom() -> String? { nil }
+
   func flushDirectory() throws(FileFailure) {
     try step("flushDirectory") { disk in
       guard forgotten != .directory else { return }

@@ -17,7 +17,7 @@ import Testing
     let name = BreakerName(key: group.key, cluster: group.cluster, target: group.target)
     let asked = Task {
       await commands.queue.carryOut(
-        .trip, note: OperatorNote(author: "ann", reason: "test"), on: name, ifRevision: nil)
+        .trip(), note: OperatorNote(author: "ann", reason: "test"), on: name, ifRevision: nil)
     }
     while !disk.isReached {
       commands.carryOut(&engine, at: .zero) { _ in }
@@ -69,4 +69,5 @@ private final class HangingDisk: StateFiles {
   func move(_ name: String, to other: String) {}
   func delete(_ name: String) {}
   func flushDirectory() {}
+  func lackOfRoom() -> String? { nil }
 }

@@ -48,7 +48,7 @@ import Traces
 
     func ask(_ queue: CommandQueue, _ name: BreakerName) async {
       let outcome = await queue.carryOut(
-        .trip, note: OperatorNote(author: "ann", reason: "test"), on: name, ifRevision: nil)
+        .trip(), note: OperatorNote(author: "ann", reason: "test"), on: name, ifRevision: nil)
       state.withLock { $0 = outcome }
     }
   }

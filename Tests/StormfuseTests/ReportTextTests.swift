@@ -29,6 +29,23 @@ import Testing
     #expect(text.contains(" bytes, 1 connection\n"), "\(text)")
   }
 
+  @Test func `what a failing group lacks has a line of its own`() throws {
+    var report = try Captured.engine(path: Captured.shown).report()
+    report.groups[0].verdict = .init(
+      kind: .failing, rule: nil,
+      evidence: [
+        Evidence(
+          condition: "error_rate", rule: .deadLetterStorm, value: 0.717, threshold: 0.05, unit: "ratio", samples: 120,
+          window_s: 60, source: "settled", met: true),
+        Evidence(
+          condition: "consumption_delay", rule: .deadLetterStorm, value: 1.3, threshold: 60, unit: "s", samples: 120,
+          window_s: 60, source: "settled_p95", met: false),
+      ])
+    let text = ReportText(report: report, style: .colour).text
+    #expect(text.contains("verdict    \u{1b}[33mfailing\u{1b}[0m\n"), "\(text)")
+    #expect(text.contains("\n  unmet      dead-letter-storm: delay p95 1.3 s of 60 s\n"), "\(text)")
+  }
+
   @Test func `states are written as the log line writes them`() throws {
     let text = try text(Captured.shown)
     #expect(text.contains("open → half-open  open time elapsed"), "\(text)")

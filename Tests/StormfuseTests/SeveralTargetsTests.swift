@@ -84,7 +84,7 @@
       let router = CommandRouter(queues: queues)
       let note = OperatorNote(author: "ann", reason: "test")
       let name = BreakerName(key: "k", cluster: "c", target: "two")
-      async let outcome = router.carryOut(.trip, note: note, on: name, ifRevision: nil)
+      async let outcome = router.carryOut(.trip(), note: note, on: name, ifRevision: nil)
       var taken: [CommandQueue.Entry] = []
       while taken.isEmpty {
         taken = queues[1].queue.take()
@@ -93,7 +93,7 @@
       taken[0].answer(.stale(revision: 7))
       #expect(await outcome == .stale(revision: 7) && queues[0].queue.take().isEmpty)
       let stranger = BreakerName(key: "k", cluster: "c", target: "three")
-      #expect(await router.carryOut(.trip, note: note, on: stranger, ifRevision: nil) == .unknown)
+      #expect(await router.carryOut(.trip(), note: note, on: stranger, ifRevision: nil) == .unknown)
     }
 
     @Test func `an event's path leads to the breaker of its target`() throws {

@@ -177,9 +177,16 @@ struct cprobe_socket {
 int cprobe_sockets(int space, struct cprobe_socket *_Nullable *_Nonnull sockets, size_t *count);
 /* net.ipv4.tcp_retries2 of a network namespace, named in the same way. */
 int cprobe_retries(int space);
-/* TCP_USER_TIMEOUT in milliseconds of another process's socket, through pidfd_getfd: takes the right to trace it
- * (CAP_SYS_PTRACE across users). The socket's own cookie goes to `*cookie`. */
-int cprobe_user_timeout(int process, int descriptor, uint64_t *cookie);
+/* TCP_USER_TIMEOUT in milliseconds of another process's socket, through pidfd_getfd (Linux 5.6): takes the right to trace
+ * it (CAP_SYS_PTRACE across users). -ESTALE: the descriptor is another socket's by now. */
+int cprobe_user_timeout(int process, int descriptor, uint64_t cookie);
+/* Has a connected socket of another process send a window probe: a segment without payload that its peer acknowledges.
+ * Takes CAP_NET_ADMIN besides. Does so by ending a repair that never began (TCP_REPAIR off; tcp_send_window_probe, Linux
+ * 3.5 and later); SO_REUSEADDR, which that clears, is set again. The socket is ours for these few calls only: were it kept,
+ * a close by its process would not reach the peer. `*heard_ms`: how long before this the last acknowledgement came. */
+int cprobe_nudge(int process, int descriptor, uint64_t cookie, uint32_t *heard_ms);
+/* The same on a connection of our own over loopback, made for it. */
+int cprobe_nudge_trial(void);
 
 /* ---- Privileges (command.c) ---- */
 

@@ -40,6 +40,13 @@ package struct Alerts: Equatable, Sendable {
     return alert
   }
 
+  /// What would be told of an alert that ends now; nil if none of that kind lasts. Changes nothing.
+  package func ending(_ kind: Alert.Kind, at now: Timestamp) -> Alert? {
+    active.first { $0.kind == kind }.map {
+      Alert(kind: kind, state: .ended, at: now, since: $0.since, until: now)
+    }
+  }
+
   /// When an alert that is leaving is over, unless its condition is back before.
   package var nextDeadline: Timestamp {
     active.reduce(.distantFuture) { next, alert in alert.goneAt.map { min(next, $0 + linger_ns) } ?? next }

@@ -4,6 +4,9 @@
 /// closed ── rule, trip ──→ open ── open time ──→ half_open ── acks in a row, or 30 s without a failure ──→ closed
 ///                           ↑──────── a failure ────────┘
 /// ```
+/// An operator's trip stays open for at least `tripOpen_ns`, or for the time that it names. (A rule's first open time is a
+/// tenth of a second: too short for a person who wants traffic held.)
+///
 /// It holds nothing itself: whether an open breaker holds traffic (`enforce`) or only says that it would (`observe`) is
 /// its owner's affair, and changes nothing here. Every transition goes through `move`. After a transition with
 /// `restartsWindow` the owner starts the group's windows anew, or the old storm would open it again.
@@ -67,6 +70,7 @@ package struct Breaker: Sendable {
     isArmed = memory.is_armed
     let longest_ns =
       switch state {
+      case .open where memory.isTripped: settings.maxEpisode_ns
       case .open: Int64(Double(settings.openMaximum_ns) * (1 + settings.jitter))
       case .forcedOpen: max(settings.forcedOpen_ns, Self.longestOverride_ns)
       default: Int64.max / 2
@@ -101,6 +105,18 @@ package struct Breaker: Sendable {
 
   /// When the state ends by itself; nil if only what happens ends it.
   package var endsAt: Timestamp? { nextDeadline == .distantFuture ? nil : nextDeadline }
+
+  /// What it becomes then; nil if only what happens ends the state.
+  package var next: BreakerState? {
+    switch state {
+    case .closed: nil
+    case .open: episodeEnd <= until ? .closed : .halfOpen
+    case .halfOpen, .forcedOpen, .forcedClosed: endsAt == nil ? nil : .closed
+    }
+  }
+
+  /// When the episode under way ends at the latest; nil if none is.
+  package var episodeEndsAt: Timestamp? { episodeEnd == .distantFuture ? nil : episodeEnd }
 
   /// When the next timer is due; `distantFuture` if none is.
   package var nextDeadline: Timestamp {
@@ -176,10 +192,13 @@ package struct Breaker: Sendable {
     if let ifRevision, ifRevision != revision { return .stale(revision: revision) }
     let now = max(now, since)
     switch (command, state) {
-    case (.trip, .closed), (.trip, .halfOpen):
-      return .changed(move(to: .open, .trip, at: now, note: note))
-    case (.trip, .open):
-      return .unchanged(why: "it is open already")
+    case (.trip(let span_ns), .closed), (.trip(let span_ns), .halfOpen):
+      return .changed(move(to: .open, .trip, at: now, note: note, limit_ns: trip_ns(span_ns)))
+    case (.trip(let span_ns), .open):
+      guard min(now + trip_ns(span_ns), episodeEnd) > min(until, episodeEnd) else {
+        return .unchanged(why: "it is open already, and for longer")
+      }
+      return .changed(move(to: .open, .trip, at: now, note: note, limit_ns: trip_ns(span_ns)))
     case (.reset, .open), (.reset, .halfOpen):
       return .changed(move(to: .closed, .reset, at: now, note: note))
     case (.reset, .closed), (.rearm, _):
@@ -202,7 +221,9 @@ package struct Breaker: Sendable {
 }
 
 extension Breaker {
-  /// Every transition, and nothing else changes the state.
+  private func trip_ns(_ span_ns: Int64?) -> Int64 { max(0, span_ns ?? settings.tripOpen_ns) }
+
+  /// Every transition, and nothing else changes the state. `limit_ns`: of an override, and the least of a trip.
   private mutating func move(
     to next: BreakerState, _ cause: Transition.Cause, at now: Timestamp, verdict: Verdict? = nil,
     note: OperatorNote? = nil, limit_ns: Int64? = nil
@@ -221,7 +242,7 @@ extension Breaker {
       // A half-open that nobody used may have outlasted its episode: what opens now is another one.
       if before == .closed || episodeEnd <= now { episodeEnd = now + settings.maxEpisode_ns }
       if before == .closed, now - closedSince >= settings.openReset_ns { openings = 0 }
-      until = now + openTime()
+      until = now + max(openTime(), limit_ns ?? 0)
       openings += 1
       isArmed = true
     case .halfOpen: break
@@ -283,8 +304,9 @@ extension Breaker {
 }
 
 extension Transition {
-  /// Whether the windows of the group are to start anew: it was let go.
-  package var restartsWindow: Bool { to == .closed && from != .forcedClosed }
+  /// Whether the windows of the group are to start anew: it was let go, or an override no longer stands in the way of
+  /// rules, which would judge what came while it did.
+  package var restartsWindow: Bool { to == .closed }
   /// Whether somebody should be called: the longest episode was reached and traffic let go.
   package var raisesAlarm: Bool { cause == .maxEpisode }
 }

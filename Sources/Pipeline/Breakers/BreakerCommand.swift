@@ -1,7 +1,8 @@
 /// What an operator may ask of a breaker.
 package enum BreakerCommand: Equatable, Sendable {
-  /// One opening, as if a rule had tripped. Arms the breaker.
-  case trip
+  /// One opening that lasts at least that long, `BreakerSettings.tripOpen_ns` unless given, but never past the end of its
+  /// episode. Arms the breaker. An opening that is under way is prolonged.
+  case trip(for_ns: Int64? = nil)
   /// One closing; starts the window anew and arms the breaker.
   case reset
   /// Open until the time limit, `BreakerSettings.forcedOpen_ns` unless given.

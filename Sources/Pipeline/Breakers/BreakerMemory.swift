@@ -26,6 +26,11 @@ package struct BreakerMemory: Codable, Equatable, Sendable {
   /// The latest transitions, oldest first.
   package var transitions: [Report.TransitionReport]
 
+  /// An operator's trip, which may stay open longer than a rule's opening.
+  package var isTripped: Bool {
+    state == .open && transitions.contains { $0.revision == revision && $0.cause == .trip }
+  }
+
   /// A moment, and how far off it was when it was written: a clock that was set back must not make a deadline longer, and
   /// one that was set forward only ends it.
   package struct Deadline: Codable, Equatable, Sendable {

@@ -27,6 +27,8 @@ package struct GroupMonitor {
   package private(set) var verdictRevision: UInt64 = 0
   package private(set) var episodes: Episodes
   package private(set) var poison = PoisonMessages()
+  /// Of the episode under way, or of the last one.
+  package private(set) var probes = Probes()
   /// A failure came since the group was last judged, and could change the verdict.
   package private(set) var needsJudging = false
   private var judge: Judge
@@ -83,7 +85,7 @@ package struct GroupMonitor {
     }
     windows.record(outcome, partition: partition, at: now)
     if outcome.settlement.isFailure, judgement.kind != .storm { needsJudging = true }
-    guard breaker.state == .halfOpen, !outcome.isForetold else { return false }
+    guard !breaker.isClosed, !outcome.isForetold else { return false }
     return probe(outcome, at: now)
   }
 
@@ -96,8 +98,15 @@ package struct GroupMonitor {
 
   /// How a delivery will be settled is known, but it is not settled yet: the answer is being held. Half-open listens to
   /// that; windows do not. The settlement itself comes with `isForetold`. Answers whether the breaker moved.
-  package mutating func foretell(_ outcome: Outcome, at now: Timestamp) -> Bool {
-    breaker.state == .halfOpen && probe(outcome, at: now)
+  package mutating func foretell(_ outcome: Outcome, at now: Timestamp) -> Bool { probe(outcome, at: now) }
+
+  /// Whether an answer that is being held, to a delivery that was received then, is to be foretold.
+  func wantsForetold(deliveredAt at: Timestamp) -> Bool {
+    switch breaker.state {
+    case .halfOpen: at > breaker.since
+    case .open: probes.counts(deliveredAt: at)
+    case .closed, .forcedOpen, .forcedClosed: false
+    }
   }
 
   /// Bytes of the group's connections passed, or are known to be missing.
@@ -179,6 +188,7 @@ package struct GroupMonitor {
   }
 
   @inline(never) private mutating func probe(_ outcome: Outcome, at now: Timestamp) -> Bool {
+    if breaker.state == .open || breaker.state == .halfOpen { probes.count(outcome, most: settings.breaker.probes) }
     guard let transition = breaker.outcome(outcome, at: now) else { return false }
     follow(transition)
     return true
@@ -189,6 +199,8 @@ package struct GroupMonitor {
   private mutating func follow(_ transition: Transition) {
     lastTransition = transition
     transitionCounts[transition.cause, default: 0] += 1
+    if transition.from == .closed, transition.to == .open { probes = Probes() }
+    if transition.to == .halfOpen { probes.begin(at: transition.at) }
     guard transition.restartsWindow else { return }
     windows.restart(at: transition.at)
     needsJudging = false

@@ -41,7 +41,7 @@ extension Judge {
       if rules.deadLetterStorm.enabled {
         evidence += stormEvidence(windows.main, context)
       } else {
-        evidence.append(settlements(windows.main, rules.deadLetterStorm.minSettlements))
+        evidence.append(settlements(windows.main, rules.deadLetterStorm.minSettlements, of: nil))
       }
       if rules.deadLetterFlood.enabled { evidence += windows.withFlood { floodEvidence($0) } }
       if rules.stalled.enabled { evidence += stalledEvidence(windows.gaps, context, at: now) }
@@ -64,14 +64,16 @@ extension Judge {
     let counts = window.counts
     let retries = window.retriesP95
     return [
-      settlements(window, rule.minSettlements),
+      settlements(window, rule.minSettlements, of: .deadLetterStorm),
       Evidence(
-        condition: "error_rate", value: counts.errorRate, threshold: rule.errorRate, unit: "ratio",
+        condition: "error_rate", rule: .deadLetterStorm, value: counts.errorRate, threshold: rule.errorRate,
+        unit: "ratio",
         samples: Int(window.judged), window_s: span_s, source: "settled",
         met: Self.isAbove(window.failures, of: window.judged, rule.errorRate)),
       Evidence(
-        condition: "retries", value: window.retriesP95Value.map(Double.init), threshold: rule.retries, unit: "1",
-        samples: Int(retries.samples), window_s: span_s, source: sources("failed_p95", context.attemptSource, false),
+        condition: "retries", rule: .deadLetterStorm, value: window.retriesP95Value.map(Double.init),
+        threshold: rule.retries, unit: "1", samples: Int(retries.samples), window_s: span_s,
+        source: sources("failed_p95", context.attemptSource, false),
         met: retries.isAbove),
       delayEvidence(window, context),
     ]
@@ -91,8 +93,9 @@ extension Judge {
     }
     let isLowerBound = isInFlight ? context.oldestInFlightIsLowerBound : window.hasDelayLowerBounds
     return Evidence(
-      condition: "consumption_delay", value: (isInFlight ? delay.inFlight_ns : settled_ns).map(seconds),
-      threshold: seconds(threshold_ns), unit: "s", samples: isInFlight ? 1 : Int(delay.settled.samples),
+      condition: "consumption_delay", rule: .deadLetterStorm,
+      value: (isInFlight ? delay.inFlight_ns : settled_ns).map(seconds), threshold: seconds(threshold_ns), unit: "s",
+      samples: isInFlight ? 1 : Int(delay.settled.samples),
       window_s: seconds(window.span_ns),
       source: sources(isInFlight ? "oldest_in_flight" : "settled_p95", context.delaySource, isLowerBound),
       met: delay.isAbove)
@@ -103,15 +106,18 @@ extension Judge {
     let distinct = window.failing.deadLettered
     return [
       Evidence(
-        condition: "ends", value: Double(window.ends), threshold: Double(rule.minSettlements), unit: "1",
+        condition: "ends", rule: .deadLetterFlood, value: Double(window.ends), threshold: Double(rule.minSettlements),
+        unit: "1",
         samples: Int(window.ends), window_s: seconds(window.span_ns), source: "ended",
         met: window.ends >= UInt64(max(0, rule.minSettlements))),
       Evidence(
-        condition: "dead_letter_rate", value: window.counts.deadLetterRate, threshold: rule.deadLetterRate,
+        condition: "dead_letter_rate", rule: .deadLetterFlood, value: window.counts.deadLetterRate,
+        threshold: rule.deadLetterRate,
         unit: "ratio", samples: Int(window.ends), window_s: seconds(window.span_ns), source: "ended",
         met: Self.isAbove(window.deadLetters, of: window.ends, rule.deadLetterRate)),
       Evidence(
-        condition: "distinct_messages", value: Double(distinct), threshold: Double(rule.minDistinct), unit: "1",
+        condition: "distinct_messages", rule: .deadLetterFlood, value: Double(distinct),
+        threshold: Double(rule.minDistinct), unit: "1",
         samples: Int(window.deadLetters), window_s: seconds(window.span_ns),
         source: window.failing.isDeadLetteredEstimated ? "dead_lettered,estimated" : "dead_lettered",
         met: window.failing.hasDeadLettered(atLeast: rule.minDistinct)),
@@ -124,13 +130,14 @@ extension Judge {
     let scope = "partition:\(partition.name)"
     let latency = window.latencyP95
     return [
-      settlements(window, rule.minSettlements, scope: scope),
+      settlements(window, rule.minSettlements, of: .slowPartition, scope: scope),
       Evidence(
-        condition: "failures", scope: scope, value: Double(window.failures), threshold: Double(rule.failures),
+        condition: "failures", rule: .slowPartition, scope: scope, value: Double(window.failures),
+        threshold: Double(rule.failures),
         unit: "1", samples: Int(window.judged), window_s: seconds(window.span_ns), source: "settled",
         met: window.failures > UInt64(max(0, rule.failures))),
       Evidence(
-        condition: "settle_latency", scope: scope, value: window.latencyP95Value.map(seconds),
+        condition: "settle_latency", rule: .slowPartition, scope: scope, value: window.latencyP95Value.map(seconds),
         threshold: seconds(rule.settleLatency_ns), unit: "s", samples: Int(latency.samples),
         window_s: seconds(window.span_ns), source: "settled_p95", met: latency.isAbove),
     ]
@@ -144,11 +151,13 @@ extension Judge {
     let headOfLine_ns = context.headOfLine_ns
     return [
       Evidence(
-        condition: "ack_gap", value: seconds(quiet_ns), threshold: seconds(threshold_ns), unit: "s", samples: known,
+        condition: "ack_gap", rule: .stalled, value: seconds(quiet_ns), threshold: seconds(threshold_ns), unit: "s",
+        samples: known,
         window_s: window_s, source: known < Self.gapsNeeded ? "few_gaps_known" : "longest_gap",
         met: !context.held && quiet_ns >= threshold_ns),
       Evidence(
-        condition: "head_of_line_age", value: headOfLine_ns.map(seconds), threshold: seconds(threshold_ns), unit: "s",
+        condition: "head_of_line_age", rule: .stalled, value: headOfLine_ns.map(seconds),
+        threshold: seconds(threshold_ns), unit: "s",
         samples: headOfLine_ns == nil ? 0 : 1, window_s: window_s, source: "in_flight",
         met: !context.held && headOfLine_ns.map { $0 >= threshold_ns } ?? false),
     ]
@@ -160,10 +169,12 @@ extension Judge {
     let acks = windows.crashes.acksSince(windows.gaps.acks)
     return [
       Evidence(
-        condition: "crashes", value: Double(crashes), threshold: Double(rule.crashes), unit: "1", samples: crashes,
+        condition: "crashes", rule: .crashLoop, value: Double(crashes), threshold: Double(rule.crashes), unit: "1",
+        samples: crashes,
         window_s: seconds(rule.within_ns), source: "connections", met: crashes >= rule.crashes),
       Evidence(
-        condition: "acks_since_crash", value: Double(acks), threshold: Double(rule.acks), unit: "1", samples: crashes,
+        condition: "acks_since_crash", rule: .crashLoop, value: Double(acks), threshold: Double(rule.acks), unit: "1",
+        samples: crashes,
         window_s: seconds(rule.within_ns), source: "settled", met: acks < rule.acks),
     ]
   }
@@ -183,9 +194,12 @@ extension Judge {
       met: Self.isCovered(window, rules.minCoverage))
   }
 
-  private func settlements(_ window: borrowing SlidingWindow, _ least: Int, scope: String = "group") -> Evidence {
+  private func settlements(
+    _ window: borrowing SlidingWindow, _ least: Int, of rule: Rule?, scope: String = "group"
+  ) -> Evidence {
     Evidence(
-      condition: "settlements", scope: scope, value: Double(window.judged), threshold: Double(least), unit: "1",
+      condition: "settlements", rule: rule, scope: scope, value: Double(window.judged), threshold: Double(least),
+      unit: "1",
       samples: Int(window.judged), window_s: seconds(window.span_ns), source: "settled",
       met: window.judged >= UInt64(max(0, least)))
   }
@@ -198,11 +212,12 @@ extension Judge {
     let acked = min(window.acked, window.acksSince(named))
     return [
       Evidence(
-        condition: "named_share", scope: without.scope,
+        condition: "named_share", rule: without.rule, scope: without.scope,
         value: failures == 0 ? nil : Double(named.failures) / Double(failures), threshold: 0.8, unit: "ratio",
         samples: Int(failures), window_s: seconds(window.span_ns), source: "\(named.count) messages", met: true),
       Evidence(
-        condition: "others_acked", scope: without.scope, value: Double(acked), threshold: Double(named.count),
+        condition: "others_acked", rule: without.rule, scope: without.scope, value: Double(acked),
+        threshold: Double(named.count),
         unit: "1", samples: Int(window.acked), window_s: seconds(window.span_ns), source: "since_named_failed",
         met: Self.othersAcked(window, named)),
       without,
@@ -211,20 +226,23 @@ extension Judge {
 
   private func stormWithout(_ window: borrowing SlidingWindow, _ named: Named) -> Evidence {
     rateWithout(
-      "error_rate", window, part: window.failures, of: window.judged, named: UInt64(named.failures), source: "settled",
+      "error_rate", .deadLetterStorm, window, part: window.failures, of: window.judged, named: UInt64(named.failures),
+      source: "settled",
       rules.deadLetterStorm.errorRate)
   }
 
   private func floodWithout(_ window: borrowing SlidingWindow, _ named: Named) -> Evidence {
     rateWithout(
-      "dead_letter_rate", window, part: window.deadLetters, of: window.ends, named: UInt64(named.deadLetters),
+      "dead_letter_rate", .deadLetterFlood, window, part: window.deadLetters, of: window.ends,
+      named: UInt64(named.deadLetters),
       source: "ended", rules.deadLetterFlood.deadLetterRate)
   }
 
   private func partitionWithout(_ partition: GroupWindows.Partition, _ named: Named) -> Evidence {
     let rest = partition.window.failures - min(partition.window.failures, UInt64(named.failures))
     return Evidence(
-      condition: "failures_without_named", scope: "partition:\(partition.name)", value: Double(rest),
+      condition: "failures_without_named", rule: .slowPartition, scope: "partition:\(partition.name)",
+      value: Double(rest),
       threshold: Double(rules.slowPartition.failures), unit: "1", samples: Int(partition.window.judged),
       window_s: seconds(partition.window.span_ns), source: "settled",
       met: rest <= UInt64(max(0, rules.slowPartition.failures)))
@@ -232,13 +250,13 @@ extension Judge {
 
   /// (part − named) ÷ (whole − named).
   private func rateWithout(
-    _ condition: String, _ window: borrowing SlidingWindow, part: UInt64, of whole: UInt64, named: UInt64,
+    _ condition: String, _ rule: Rule, _ window: borrowing SlidingWindow, part: UInt64, of whole: UInt64, named: UInt64,
     source: String, _ threshold: Double
   ) -> Evidence {
     let rest = part - min(part, named)
     let all = whole - min(whole, named)
     return Evidence(
-      condition: condition + "_without_named", value: all == 0 ? nil : Double(rest) / Double(all),
+      condition: condition + "_without_named", rule: rule, value: all == 0 ? nil : Double(rest) / Double(all),
       threshold: threshold, unit: "ratio", samples: Int(all), window_s: seconds(window.span_ns), source: source,
       met: !Self.isAbove(rest, of: all, threshold))
   }

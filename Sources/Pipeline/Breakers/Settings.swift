@@ -27,11 +27,14 @@ package enum SharedConnections: String, Sendable, CaseIterable { case leave, hol
 
 package struct HoldSettings: Equatable, Sendable {
   /// Longest hold without a break; then traffic passes until the next opening. [hold_limit]
-  package var limit_ns: Int64 = .seconds(150)
+  package var limit_ns: Int64 = .seconds(600)
   package var sharedConnections = SharedConnections.leave
   /// How long a publish makes its connection one that others depend on. [shared_connections_age]
   package var sharedAge_ns: Int64 = .seconds(60)
   package init() {}
+
+  /// As long as was tested: a connection that is kept alive by segments with payload, no longer than 150 s.
+  func limit(isTrickled: Bool) -> Int64 { isTrickled ? min(limit_ns, .seconds(150)) : limit_ns }
 
   /// Whether a connection that last published at that moment is one that others depend on.
   func isShared(_ publishedAt: Timestamp?, at now: Timestamp) -> Bool {
@@ -130,6 +133,8 @@ package struct BreakerSettings: Equatable, Sendable {
   package var halfOpen_ns: Int64 = .seconds(30)
   /// Longest time since leaving closed; then traffic is let go and an alarm raised.
   package var maxEpisode_ns: Int64 = .seconds(600)
+  /// Shortest time that an operator's trip stays open, where it names none; at most the rest of the episode.
+  package var tripOpen_ns: Int64 = .seconds(60)
   /// Time limit of a forced_open override that names none.
   package var forcedOpen_ns: Int64 = .seconds(15 * 60)
   package init() {}

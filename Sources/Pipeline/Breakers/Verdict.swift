@@ -53,6 +53,9 @@ package struct Evidence: Equatable, Sendable, Codable {
   /// `acks_since_crash` when less;
   /// `_without_named` when not above it.
   package var condition: String
+  /// The rule that it is a condition of; left out of what is compared for every verdict (`coverage`, and the settlements
+  /// where `dead-letter-storm` is off).
+  package var rule: Rule?
   /// `group`, or `partition:<name>`.
   package var scope: String
   /// Nil where there are no samples.
@@ -68,10 +71,12 @@ package struct Evidence: Equatable, Sendable, Codable {
   package var met: Bool
 
   package init(
-    condition: String, scope: String = "group", value: Double?, threshold: Double, unit: String, samples: Int,
+    condition: String, rule: Rule? = nil, scope: String = "group", value: Double?, threshold: Double, unit: String,
+    samples: Int,
     window_s: Double, source: String, met: Bool
   ) {
     self.condition = condition
+    self.rule = rule
     self.scope = scope
     self._value = NullEncoded(wrappedValue: value)
     self.threshold = threshold

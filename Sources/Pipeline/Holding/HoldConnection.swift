@@ -7,6 +7,8 @@ struct HoldConnection {
   var isHeld: Bool
   /// Since when it is held without a break because breakers ask for it; nil if it is not.
   var heldSince: Timestamp?
+  /// It is held, and only by letting segments through is it kept alive.
+  var isTrickled = false
   /// Openings that it is not held for any more.
   var limitedFor: [HoldOpening] = []
 }

@@ -6,6 +6,8 @@ package struct HoldEvent: Equatable, Sendable {
   package var why: Why?
   /// The kernel's own words, where it could not hold.
   package var detail: String?
+  /// Of `held` and `keepalive`; nil where nothing but new connections is concerned.
+  package var keepalive: Keepalive?
   /// Connections concerned.
   package var connections: Int
   /// Deliveries that the consumers had already, or may get without asking, and will run all the same.
@@ -20,6 +22,8 @@ package struct HoldEvent: Equatable, Sendable {
     case notHeld = "not_held"
     /// Held as long as was tested: traffic passes until the next opening.
     case holdLimit = "hold_limit"
+    /// What is held can be kept alive no longer but by letting a segment through now and then.
+    case keepalive
   }
 
   package enum Why: Equatable, Sendable {
@@ -41,8 +45,10 @@ package struct HoldEvent: Equatable, Sendable {
   }
 
   package init(
-    at: Timestamp, kind: Kind, why: Why? = nil, detail: String? = nil, connections: Int, exposure: Int
+    at: Timestamp, kind: Kind, why: Why? = nil, detail: String? = nil, keepalive: Keepalive? = nil,
+    connections: Int, exposure: Int
   ) {
+    self.keepalive = keepalive
     self.at = at
     self.kind = kind
     self.why = why

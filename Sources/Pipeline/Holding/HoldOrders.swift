@@ -22,6 +22,7 @@ struct HoldOrders {
     var since: Timestamp?
     /// When the kernel was told last.
     var orderedAt: Timestamp
+    var keepalive = Keepalive.nudge
   }
 
   private struct Failure {
@@ -31,7 +32,7 @@ struct HoldOrders {
 
   /// What came of a plan.
   struct Outcome {
-    var held: [HoldPlan.Hold] = []
+    var held: [(hold: HoldPlan.Hold, keepalive: Keepalive)] = []
     /// Not held, and the kernel's words.
     var failed: [(hold: HoldPlan.Hold, words: String)] = []
     /// Of connections that are held no more.
@@ -63,13 +64,16 @@ struct HoldOrders {
       }
       entry.terms = hold.terms
       entry.since = hold.isLimited ? entry.since ?? now : nil
+      entry.keepalive = kernel.keepalive(hold.cookie)
       kept[hold.cookie] = entry
-      outcome.held.append(hold)
+      outcome.held.append((hold, entry.keepalive))
     }
-    let gone = held.filter { kept[$0.key] == nil }
+    let gone = held.filter { kept[$0.key] == nil }.sorted { $0.key < $1.key }
     held = kept
-    for (cookie, entry) in gone {
-      outcome.released.append((entry.group, kernel.release(cookie) ?? entry.counters))
+    let gap_ns = min(Self.gap_ns, Self.drain_ns / Int64(max(gone.count, 1)))
+    for (place, (cookie, entry)) in gone.enumerated() {
+      let counters = kernel.release(cookie, after_ns: Int64(place) * gap_ns)
+      outcome.released.append((entry.group, counters ?? entry.counters))
     }
     return outcome
   }
@@ -107,6 +111,10 @@ struct HoldOrders {
   }
 
   private static let retry_ns: Int64 = .seconds(1)
+  /// Connections that are let go at once go one after the other: what they have gathered must not reach the broker in one
+  /// burst.
+  private static let gap_ns: Int64 = .milliseconds(50)
+  private static let drain_ns: Int64 = .seconds(1)
   /// Shorter than the shortest bound that the kernel is given: `hold_limit` is a second at least, and its margin five.
   private static let renew_ns: Int64 = .seconds(2)
 }

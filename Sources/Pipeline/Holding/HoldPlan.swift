@@ -47,7 +47,8 @@ struct HoldPlan {
     self.settings = settings
     self.now = now
     for group in groups {
-      let reachesLimit = group.wantsHold && group.heldSince.map { now - $0 >= settings.limit_ns } ?? false
+      let limit_ns = settings.limit(isTrickled: group.isTrickled)
+      let reachesLimit = group.wantsHold && group.heldSince.map { now - $0 >= limit_ns } ?? false
       if reachesLimit, !group.isLimited { limited.append(group.id) }
       wants[group.id] = HoldWant(group, isLimited: group.isLimited || reachesLimit, at: now)
       guard wants[group.id]?.action == .block else { continue }
@@ -102,7 +103,8 @@ struct HoldPlan {
   /// Groups that open one after the other hold a connection that they share for longer than each of them is open.
   private func isOverLimit(_ connection: HoldConnection, _ openings: [HoldOpening]) -> Bool {
     guard !openings.isEmpty else { return false }
-    if let heldSince = connection.heldSince, now - heldSince >= settings.limit_ns { return true }
+    let limit_ns = settings.limit(isTrickled: connection.isTrickled)
+    if let heldSince = connection.heldSince, now - heldSince >= limit_ns { return true }
     return openings.allSatisfy { connection.limitedFor.contains($0) }
   }
 
@@ -110,14 +112,14 @@ struct HoldPlan {
     let use = connection.use
     if use.isLeaving { return .closing }
     if isBlocked { return nil }
-    if let unholdable = use.unholdable { return unholdable }
+    if let unholdable = groups.lazy.compactMap({ use.unholdable[$0] }).min() { return unholdable }
     if groups.allSatisfy({ wants[$0]?.sharesFreely == true }) { return nil }
     if groups.count < use.groups.count { return .sharedGroup }
     return settings.isShared(use.publishedAt, at: now) ? .sharedPublishes : nil
   }
 
   private func terms(_ use: ConnectionUse, _ wants: [HoldWant], isBlocked: Bool, isSingly: Bool) -> HoldTerms {
-    let trickle_ns = Trickle.forProtocol(heartbeat_ns: use.heartbeat_ns)
+    let trickle_ns = Trickle.forProtocol(silence_ns: use.silence_ns)
     if isBlocked {
       return HoldTerms(action: .block, trickle_ns: trickle_ns, whole_ns: trickle_ns, holdsAcks: use.isUnanswered)
     }
@@ -128,7 +130,7 @@ struct HoldPlan {
     let phase_ns =
       isSingly
       ? Trickle.single_ns
-      : wants.allSatisfy { $0.phase == .probesOut } ? Trickle.probing_ns : Trickle.longest_ns
+      : wants.allSatisfy { $0.phase == .probesOut } ? Trickle.probing_ns : Trickle.never_ns
     let whole_ns = use.isHeardByRequests ? trickle_ns : Trickle.whole(trickle_ns)
     return HoldTerms(action: .pause, trickle_ns: min(trickle_ns, phase_ns), whole_ns: whole_ns)
   }

@@ -39,7 +39,7 @@ struct HoldPlanner {
         let held = orders.held[connection.cookie]
         return HoldConnection(
           cookie: connection.cookie, server: connection.server, use: use, isHeld: held != nil, heldSince: held?.since,
-          limitedFor: limited[connection.cookie] ?? [])
+          isTrickled: held.map { $0.keepalive != .nudge } ?? false, limitedFor: limited[connection.cookie] ?? [])
       })
     limited = plan.limitedConnections
     let outcome = orders.carryOut(plan, kernel, at: now)
@@ -61,6 +61,7 @@ struct HoldPlanner {
         sharesFreely: settings.sharedConnections == .hold, state: breaker.state, since: breaker.since,
         revision: breaker.revision, wantsHold: group.monitor.wantsHold, isBlind: group.monitor.isBlind,
         isLimited: group.hold.isLimited(at: breaker.revision), heldSince: group.hold.since,
+        isTrickled: group.hold.keepalive.map { $0 != .nudge } ?? false,
         brokers: settings.action == .block && group.monitor.wantsHold
           ? ledger.clusters.endpoints(of: group.cluster) : [])
     }

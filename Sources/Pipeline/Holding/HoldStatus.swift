@@ -8,6 +8,8 @@ struct HoldStatus {
   private(set) var leftAlone: [NotHeld: Int] = [:]
   /// The kernel's words, where it is in the way of a hold or a refusal.
   private(set) var detail: String?
+  /// How what is held is kept alive: by the trickle if one connection is; nil if nothing is held.
+  private(set) var keepalive: Keepalive?
   /// Since when something is held without a break because the breaker says so. Half-open is one: requests pass.
   private(set) var since: Timestamp?
   /// The breaker's revision at which the longest hold was reached: nothing is held until it has moved on.
@@ -34,8 +36,10 @@ struct HoldStatus {
 
   /// `isWanted`: the breaker says so; else what is held is held to its standing rate.
   mutating func update(
-    held: Int, refused: Int, leftAlone: [NotHeld: Int], detail: String?, isWanted: Bool, at now: Timestamp
+    held: Int, refused: Int, leftAlone: [NotHeld: Int], detail: String?, keepalive: Keepalive?, isWanted: Bool,
+    at now: Timestamp
   ) {
+    self.keepalive = keepalive
     self.held = held
     self.refused = refused
     self.leftAlone = leftAlone
@@ -66,6 +70,7 @@ extension Group {
     let leftAlone = Dictionary(uniqueKeysWithValues: hold.leftAlone.map { ($0.key.rawValue, $0.value) })
     return Report.Hold(
       connections: hold.held, refused: hold.refused > 0 ? hold.refused : nil, left_alone: leftAlone,
+      keepalive: hold.keepalive?.name, keepalive_why: hold.keepalive?.why,
       held_packets: counters.held.packets, held_bytes: counters.held.bytes, passed_packets: counters.passed.packets,
       passed_bytes: counters.passed.bytes)
   }

@@ -14,6 +14,7 @@ struct HoldTelling {
     var leftAlone: [NotHeld: Int] = [:]
     /// The kernel's words, where it is in the way.
     var detail: String?
+    var keepalive: Keepalive?
   }
 
   mutating func tell(
@@ -32,11 +33,13 @@ struct HoldTelling {
       let before = group.hold
       group.hold.update(
         held: tally.held, refused: tally.refused, leftAlone: tally.leftAlone, detail: tally.detail,
-        isWanted: group.monitor.wantsHold, at: now)
+        keepalive: tally.keepalive, isWanted: group.monitor.wantsHold, at: now)
       if group.hold.isHolding || group.hold.why != nil { isAnythingTold = true }
       let why = group.hold.why.map { HoldEvent.Why.not($0) }
       if !before.isHolding, group.hold.isHolding {
         told.append(event(group, .held, plan.wants[id]?.why, tally.held, at: now))
+      } else if before.keepalive == .nudge, case .trickle = group.hold.keepalive {
+        told.append(event(group, .keepalive, nil, tally.held, at: now))
       }
       if before.isHolding, !group.hold.isHolding {
         told.append(event(group, .released, plan.wants[id] == nil ? nil : why, before.held, at: now))
@@ -55,7 +58,12 @@ struct HoldTelling {
     func count(_ groups: [GroupID], _ change: (inout Tally) -> Void) {
       for group in groups where plan.wants[group]?.phase != .singly { change(&tallies[group, default: Tally()]) }
     }
-    for hold in outcome.held { count(hold.groups) { $0.held += 1 } }
+    for (hold, keepalive) in outcome.held {
+      count(hold.groups) {
+        $0.held += 1
+        if $0.keepalive == nil || keepalive != .nudge { $0.keepalive = keepalive }
+      }
+    }
     for left in plan.leftAlone { count(left.groups) { $0.leftAlone[left.why, default: 0] += 1 } }
     for endpoint in outcome.refused { count(plan.refusals[endpoint] ?? []) { $0.refused += 1 } }
     for (endpoint, words) in outcome.notRefused {
@@ -76,7 +84,10 @@ struct HoldTelling {
     let detail = why == .not(.kernel) ? group.hold.detail : nil
     return (
       group,
-      HoldEvent(at: now, kind: kind, why: why, detail: detail, connections: connections, exposure: group.exposure)
+      HoldEvent(
+        at: now, kind: kind, why: why, detail: detail,
+        keepalive: kind == .held || kind == .keepalive ? group.hold.keepalive : nil, connections: connections,
+        exposure: group.exposure)
     )
   }
 }

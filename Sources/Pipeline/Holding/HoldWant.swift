@@ -63,6 +63,8 @@ struct HoldGroup {
   var isLimited: Bool
   /// Since when it is held without a break; nil if it is not.
   var heldSince: Timestamp?
+  /// Some of its connections are kept alive only by letting segments through.
+  var isTrickled = false
   /// Addresses of its cluster's brokers; needed for `block` alone.
   var brokers: [Endpoint]
 }

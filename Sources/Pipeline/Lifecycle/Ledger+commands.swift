@@ -21,15 +21,15 @@ extension Ledger {
   }
 
   /// The consumer has answered, and the answer is still held. In half-open the breaker uses it at once: to judge the probe
-  /// otherwise, it would have to release the answer, and that would bring new deliveries. The delivery is settled when the
-  /// bytes pass. `settlement` nil: how is not known yet.
+  /// otherwise, it would have to release the answer, and that would bring new deliveries. What the probes met counts it as
+  /// well. The delivery is settled when the bytes pass. `settlement` nil: how is not known yet.
   func answeredHeld(_ id: DeliveryID, as settlement: Settlement?, at: Timestamp) {
     let at = advance(to: at)
     let delivery = deliveries[id]
     let group = groups[Int(delivery.group)]
     // A rate that holds while it is closed makes no difference to the breaker.
     if !group.monitor.breaker.isClosed { deliveries[id].flags.insert(.answeredHeld) }
-    guard let settlement, group.monitor.breaker.state == .halfOpen, delivery.at > group.monitor.breaker.since,
+    guard let settlement, group.monitor.wantsForetold(deliveredAt: delivery.at),
       delivery.flags.isDisjoint(with: [.foretold, .paired, .credit])
     else { return }
     deliveries[id].flags.insert(.foretold)

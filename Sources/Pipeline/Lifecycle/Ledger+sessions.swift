@@ -120,6 +120,12 @@ extension Ledger {
   /// Messages are told one by one, so that each needs its label.
   var tellsMessages: Bool { journal != nil }
 
+  /// Whether a message of that group needs its label at its first delivery: one that fails is to be named, and while the
+  /// breaker is not closed the failures of first tries are named as well.
+  func tellsMessages(of id: GroupID) -> Bool {
+    tellsMessages || isCurrent(id) && !groups[Int(id.index)].monitor.breaker.isClosed
+  }
+
   /// Whether the group consumes that destination.
   func consumes(_ destination: String, _ id: GroupID) -> Bool {
     isCurrent(id) && groups[Int(id.index)].destinations.contains(destination)

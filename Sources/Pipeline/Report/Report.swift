@@ -215,6 +215,13 @@ package struct Report: Codable, Equatable, Sendable {
     package var revision: UInt64
     /// When the state ends by itself (open time, override, half-open, episode); nil if only what happens ends it.
     @NullEncoded package var until: RFC3339?
+    /// What comes next; left out while it is closed by itself.
+    package var outlook: Outlook?
+    /// What was let through since the episode's first half-open, and what became of it; left out before the first outcome,
+    /// and once the breaker is closed and armed.
+    package var probes: Probes?
+    /// True after an episode that lasted its longest: no rule opens it; else left out.
+    package var disarmed: Bool?
     /// What is held now and what was so far; nil in a replay and where nothing ever was to be held.
     @NullEncoded package var hold: Hold?
     package var transitions: [TransitionReport]
@@ -227,6 +234,10 @@ package struct Report: Codable, Equatable, Sendable {
     package var refused: Int?
     /// Connections left alone although the group is to be held, by reason.
     package var left_alone: [String: Int]
+    /// `nudge` or `trickle`: how what is held is kept alive; left out while nothing is.
+    package var keepalive: String?
+    /// Why it is `trickle`.
+    package var keepalive_why: String?
     package var held_packets: UInt64
     package var held_bytes: UInt64
     package var passed_packets: UInt64

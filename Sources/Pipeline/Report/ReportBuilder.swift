@@ -139,11 +139,24 @@ struct ReportBuilder {
 
   private func breakerReport(_ group: Group) -> Report.Breaker {
     let notHeld = whyNotHeld(group)
+    let breaker = group.monitor.breaker
     return Report.Breaker(
-      state: group.monitor.breaker.state, held: group.isHeld, why: notHeld?.why, why_detail: notHeld?.detail,
-      revision: group.monitor.breaker.revision, until: group.monitor.breaker.endsAt.map(wall),
+      state: breaker.state, held: group.isHeld, why: notHeld?.why, why_detail: notHeld?.detail,
+      revision: breaker.revision, until: breaker.endsAt.map(wall),
+      outlook: breaker.state == .closed ? nil : Report.Outlook(breaker, wall: wall), probes: probes(group),
+      disarmed: breaker.isArmed ? nil : true,
       hold: origin == .replay ? nil : group.holdReport,
       transitions: group.remembered + group.transitions.map(Report.TransitionReport.init))
+  }
+
+  private func probes(_ group: Group) -> Report.Probes? {
+    let (breaker, probes) = (group.monitor.breaker, group.monitor.probes)
+    let isTold = breaker.state == .open || breaker.state == .halfOpen || !breaker.isArmed
+    guard isTold, probes.settled > 0 else { return nil }
+    return Report.Probes(
+      latest_settled: probes.latestSettled, latest_failed: probes.latestFailed,
+      failed_messages: probes.latestFailedMessages.map { name($0, group) }, settled: probes.settled,
+      failed: probes.failed)
   }
 
   /// Why nothing is held although the breaker is open; nil while it is not.

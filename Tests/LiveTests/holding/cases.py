@@ -13,7 +13,7 @@ from processes import Stage
 
 CLIENTS = ("pika", "aio-pika", "go", "c")
 LOOPBACK = {4: "127.0.0.1", 6: "::1"}
-DURATIONS = (5, 20, 60, 150)
+DURATIONS = (5, 20, 60, 150, 600)
 RELEASES = ("success", "reset", "override end", "time", "limit", "close", "SIGKILL", "SIGSTOP")
 
 
@@ -26,12 +26,12 @@ class Case:
         self.is_kafka = is_kafka
 
 
-def matrix(seconds, tcp_retries2):
+def matrix(seconds, tcp_retries2, prefetch=holds.PREFETCH):
     def run(stage):
         spaces.enter_own(tcp_retries2)
         stage.start_broker()
         members = [(client, heartbeat, ip) for ip in (4, 6) for client in CLIENTS for heartbeat in (10, 60)]
-        return holds.run(stage, members, seconds, "override end", LOOPBACK, tcp_retries2)
+        return holds.run(stage, members, seconds, "override end", LOOPBACK, tcp_retries2, prefetch=prefetch)
 
     return run
 
@@ -77,11 +77,13 @@ def cases():
     for retries in (15, 5):
         for seconds in DURATIONS:
             found.append(Case(f"hold-{seconds}s-retries2-{retries}", matrix(seconds, retries), is_apart=True))
+    for prefetch in (1, 200):
+        found.append(Case(f"hold-60s-prefetch-{prefetch}", matrix(60, 15, prefetch), is_apart=True))
     for seconds in (5, 20, 60):
         found.append(Case(f"bad-link-{seconds}s", bad_link(seconds), is_apart=True))
     found.append(Case("kafka-5s", kafka_holds.run("new", 5), is_quick=True, is_kafka=True))
     for library in ("old", "new"):
-        for seconds in (20, 60, 150):
+        for seconds in (20, 60, 150, 600):
             found.append(Case(f"kafka-{library}-{seconds}s", kafka_holds.run(library, seconds), is_kafka=True))
     for way in ("reset", "close", "SIGKILL", "SIGSTOP"):
         found.append(Case(f"kafka-released-by-{way}", kafka_holds.run("new", 2, way), is_kafka=True))

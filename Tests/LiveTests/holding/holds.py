@@ -20,7 +20,7 @@ LONGEST_RELEASE_MS = 3000
 FIRST_MESSAGES = 20
 DRAIN_SECONDS = 30
 # The longest that a configuration can ask for: there it is the limit that ends the hold.
-HOLD_LIMIT_S = 150
+HOLD_LIMIT_S = 600
 
 
 @dataclasses.dataclass
@@ -50,6 +50,7 @@ class Row:
     acks_lost: int | None = None
     redelivered: int | None = None
     published: int | None = None
+    prefetch: int = PREFETCH
 
 
 class Held:
@@ -57,8 +58,10 @@ class Held:
 
     key = None  # of the group, if it is not that of the RabbitMQ queue
 
-    def __init__(self, stage, client, heartbeat, ip, host, seconds, released_by, tcp_retries2, inside):
-        self.row = Row(client, heartbeat, seconds, tcp_retries2, ip, released_by)
+    def __init__(
+        self, stage, client, heartbeat, ip, host, seconds, released_by, tcp_retries2, inside, prefetch=PREFETCH
+    ):
+        self.row = Row(client, heartbeat, seconds, tcp_retries2, ip, released_by, prefetch=prefetch)
         self.queue = f"hold.{client}.{heartbeat}.v{ip}"
         self.differences = []
         self.seconds, self.released_by = seconds, released_by
@@ -69,7 +72,7 @@ class Held:
         self.sidecar = None
 
     def client(self, stage, client, host, heartbeat, journal):
-        return client_command(stage, client, host, self.queue, heartbeat, PREFETCH, journal)
+        return client_command(stage, client, host, self.queue, heartbeat, self.row.prefetch, journal)
 
     def start(self):
         return Sidecar(
@@ -95,7 +98,7 @@ class Held:
         """Holds, waits, lets go, and waits for the first message."""
         began = time.time_ns()
         if self.released_by in ("success", "reset"):
-            words = ("trip", self.sidecar.key)
+            words = ("trip", self.sidecar.key, "--for", f"{self.seconds}s")
         else:
             span = self.seconds if self.released_by == "time" else self.seconds + 120
             words = ("override", self.sidecar.key, "open", "--for", f"{span}s")
@@ -123,7 +126,7 @@ class Held:
             self.differs("no message in 15 s after the release")
             return
         self.row.first_message_ms = round((first - self.released_ns) / 1e6, 1)
-        flowing = wait_until(lambda: self.after_release(PREFETCH), 15)
+        flowing = wait_until(lambda: self.after_release(self.row.prefetch), 15)
         if flowing is None:
             self.differs("no more than one prefetch in 15 s after the release")
             return
@@ -168,10 +171,10 @@ class Held:
             self.row.passed_bytes = hold["passed_bytes"]
 
     def most_leaked(self):
-        """A prefetch for each segment that has to pass, and one at the release."""
+        """A prefetch for each segment that has to pass: for the heartbeat, and for what the broker's kernel waits for."""
         row = self.row
-        trickle_s = min(5, (row.tcp_retries2 * 0.5 - 1) / 1.5, row.heartbeat_s / 3)
-        return (PREFETCH + 1) * (int(row.held_s / trickle_s) + 1)
+        broker_s = sum(min(0.2 * 2**number, 120) for number in range(row.tcp_retries2 + 1)) * 2 / 3
+        return row.prefetch * int(row.held_s / min(row.heartbeat_s * 0.4, broker_s))
 
     def after_release(self, index):
         """When the delivery of that index after the release came; None before."""
@@ -237,7 +240,7 @@ class Held:
                 self.differs(f"{row.leaked} messages came while held, where {self.most_leaked()} could be explained")
         # aio-pika does not wait for the broker's answer to its connection.close: it closes the socket at once, so that
         # acks that were held can be lost with it.
-        if row.acks_lost > (PREFETCH if row.client == "aio-pika" and self.released_by == "close" else 0):
+        if row.acks_lost > (row.prefetch if row.client == "aio-pika" and self.released_by == "close" else 0):
             self.differs(f"acks_lost is {row.acks_lost}")
         for name in ("messages_lost", "redelivered", "connections_lost"):
             if getattr(row, name) != 0:
@@ -250,7 +253,7 @@ class Held:
                 self.differs(f"the probes did not close it: {causes}")
 
 
-def run(stage, members, seconds, released_by, hosts, tcp_retries2=15, inside=None):
+def run(stage, members, seconds, released_by, hosts, tcp_retries2=15, inside=None, prefetch=PREFETCH):
     """Holds all `members` at the same time. Rows, and what differs.
 
     members: (client, heartbeat in seconds, IP version). hosts: the broker's address, by IP version.
@@ -258,7 +261,7 @@ def run(stage, members, seconds, released_by, hosts, tcp_retries2=15, inside=Non
     if seconds >= HOLD_LIMIT_S:
         released_by, seconds = "limit", HOLD_LIMIT_S
     held = [
-        Held(stage, client, heartbeat, ip, hosts[ip], seconds, released_by, tcp_retries2, inside)
+        Held(stage, client, heartbeat, ip, hosts[ip], seconds, released_by, tcp_retries2, inside, prefetch)
         for client, heartbeat, ip in members
     ]
     return play(held, Load(stage.port, [each.queue for each in held], RATE))

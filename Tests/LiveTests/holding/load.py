@@ -65,7 +65,8 @@ class Load:
 
     def close(self):
         self.stopping.set()
-        self.thread.join(30)
+        if self.thread.ident is not None:
+            self.thread.join(30)
         for queue in self.queues:
             try:
                 self.channel.queue_delete(queue)

@@ -12,7 +12,7 @@ from sidecar import Sidecar, client_command
 
 CLIENTS = ("pika", "aio-pika", "go", "c")
 WATCH_S = 8
-TRICKLE_S = 10 / 3  # of a heartbeat of 10 s
+TRICKLE_S = 4  # of a heartbeat of 10 s
 
 
 def ctl(stage, *words):

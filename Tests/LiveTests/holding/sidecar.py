@@ -100,11 +100,14 @@ class Journal:
 class Sidecar:
     """A client under a stormfuse of its own. The client lives until `close_client`, the sidecar no longer than that."""
 
-    def __init__(self, stage, name, client, queue, configuration="mode: enforce\n", state=None, inside=None, key=None):
+    def __init__(
+        self, stage, name, client, queue, configuration="mode: enforce\n", state=None, inside=None, key=None, events=None
+    ):
         """
         client: the command of a client that takes --log and so on (`client_command`), without its journal.
         state: a directory that outlives it; one of its own unless given.
         inside: words before the command, to enter a network namespace.
+        events: where they are written, if not in the sidecar's own directory.
         key: of the group, if it is not that of the RabbitMQ queue `queue`.
         """
         self.name, self.queue = name, queue
@@ -113,7 +116,7 @@ class Sidecar:
         self.directory = stage.directory / name
         self.directory.mkdir()
         self.words = self.directory / "words"
-        self.events_path, self.report_path = self.directory / "events.jsonl", self.directory / "report.json"
+        self.events_path, self.report_path = events or self.directory / "events.jsonl", self.directory / "report.json"
         self.journal = Journal(self.directory / "journal")
         self.socket = self.directory / "admin"
         self.admin = Admin(self.socket)

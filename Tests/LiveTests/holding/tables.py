@@ -5,7 +5,7 @@ COLUMNS = {
     "released_by": "Released by", "first_message_ms": "Release → first message", "flowing_ms": "→ traffic",
     "closed_ms": "Closed after", "leaked": "Leaked",
     "exposure": "Exposure", "passed_bytes": "Payload let through", "connections_lost": "Connections lost",
-    "messages_lost": "Messages lost", "acks_lost": "Acks lost", "redelivered": "Redelivered", "published": "Published",
+    "messages_lost": "Messages lost", "acks_lost": "Acks lost", "redelivered": "Redelivered", "published": "Published", "prefetch": "Prefetch",
 }
 UNITS = {"heartbeat_s": " s", "held_s": " s", "first_message_ms": " ms", "closed_ms": " ms", "flowing_ms": " ms", "passed_bytes": " B"}
 

@@ -13,7 +13,7 @@ import Testing
     var breaker = BreakerFixture.closed.breaker()
     #expect(transition(breaker.apply(.forceOpen(), note: note, at: start))?.note == note)
     #expect(transition(breaker.apply(.clearOverride, note: note, at: start))?.note == note)
-    #expect(transition(breaker.apply(.trip, note: note, at: start))?.note == note)
+    #expect(transition(breaker.apply(.trip(), note: note, at: start))?.note == note)
     #expect(transition(breaker.apply(.reset, note: note, at: start))?.note == note)
   }
 
@@ -31,23 +31,77 @@ import Testing
     #expect(breaker.isArmed)
   }
 
-  @Test func `forced closed lasts until it is cleared, and the window goes on`() {
+  @Test func `forced closed lasts until it is cleared, and then windows begin anew`() {
     var breaker = BreakerFixture.closed.breaker()
     _ = breaker.apply(.forceClosed(), at: start)
     #expect(breaker.nextDeadline == .distantFuture)
     #expect(breaker.storm(at: start + 1) == nil)
     let ended = transition(breaker.apply(.clearOverride, at: start + 2))
-    #expect(ended?.restartsWindow == false)
+    #expect(ended?.restartsWindow == true)
     #expect(breaker.storm(at: start + 3)?.to == .open)
+  }
+
+  @Test func `forced closed that runs out begins new windows as well`() {
+    var breaker = BreakerFixture.forcedClosed.breaker()
+    let ended = breaker.tick(at: start + .seconds(50))
+    #expect(ended?.cause == .overrideEnded)
+    #expect(ended?.restartsWindow == true)
+  }
+
+  @Test func `a trip stays open for a minute, or for as long as it says`() {
+    #expect(BreakerSettings().tripOpen_ns == .seconds(60))
+    var breaker = BreakerFixture.closed.breaker()
+    _ = breaker.apply(.trip(), at: start)
+    #expect(breaker.endsAt == start + .seconds(60))
+    #expect(breaker.next == .halfOpen)
+    #expect(breaker.tick(at: start + .seconds(60))?.to == .halfOpen)
+    // A failed probe opens it for the usual open time, the second of this series.
+    _ = breaker.settle(.requeued, at: start + .seconds(61))
+    #expect(breaker.endsAt == start + .seconds(63))
+    breaker = BreakerFixture.halfOpen.breaker()
+    _ = breaker.apply(.trip(for_ns: .seconds(30)), at: start)
+    #expect(breaker.endsAt == start + .seconds(30))
+  }
+
+  @Test func `a trip is never shorter than the open time that is due`() {
+    var settings = BreakerFixture.settings
+    settings.tripOpen_ns = .milliseconds(10)
+    var breaker = BreakerFixture.closed.breaker(settings)
+    _ = breaker.apply(.trip(), at: start)
+    #expect(breaker.endsAt == start + .seconds(1))
+  }
+
+  @Test func `a trip prolongs an opening that is under way, and says so where it would not`() {
+    var breaker = BreakerFixture.open.breaker()
+    #expect(breaker.endsAt == start + .seconds(1))
+    let tripped = transition(breaker.apply(.trip(), at: start + .milliseconds(500)))
+    #expect(tripped?.from == .open && tripped?.to == .open && tripped?.cause == .trip)
+    #expect(breaker.endsAt == start + .milliseconds(60_500))
+    #expect(
+      breaker.apply(.trip(for_ns: .seconds(10)), at: start + .seconds(1))
+        == .unchanged(why: "it is open already, and for longer"))
+  }
+
+  @Test func `a trip ends with its episode`() {
+    var breaker = BreakerFixture.closed.breaker()
+    _ = breaker.apply(.trip(for_ns: .seconds(1000)), at: start)
+    #expect(breaker.endsAt == start + .seconds(100))
+    #expect(breaker.episodeEndsAt == start + .seconds(100))
+    #expect(breaker.next == .closed)
+    #expect(
+      breaker.apply(.trip(), at: start + .seconds(99)) == .unchanged(why: "it is open already, and for longer"))
+    #expect(breaker.tick(at: start + .seconds(100))?.cause == .maxEpisode)
   }
 
   @Test func `says why nothing changed`() {
     var breaker = BreakerFixture.forcedOpen.breaker()
-    #expect(breaker.apply(.trip, at: start) == .unchanged(why: "an override is in force (forced-open): clear it first"))
+    #expect(
+      breaker.apply(.trip(), at: start) == .unchanged(why: "an override is in force (forced-open): clear it first"))
     #expect(
       breaker.apply(.reset, at: start) == .unchanged(why: "an override is in force (forced-open): clear it first"))
     breaker = BreakerFixture.open.breaker()
-    #expect(breaker.apply(.trip, at: start) == .unchanged(why: "it is open already"))
+    #expect(
+      breaker.apply(.trip(for_ns: 0), at: start) == .unchanged(why: "it is open already, and for longer"))
     #expect(breaker.apply(.clearOverride, at: start) == .unchanged(why: "no override is in force"))
   }
 
@@ -68,5 +122,9 @@ import Testing
     _ = breaker.apply(.forceOpen(for_ns: limit_ns), at: start)
     _ = breaker.tick(at: start)
     #expect(breaker.state == (limit_ns > 0 ? .forcedOpen : .closed))
+    breaker = BreakerFixture.closed.breaker()
+    _ = breaker.apply(.trip(for_ns: limit_ns), at: start)
+    #expect(breaker.state == .open)
+    #expect(breaker.endsAt == start + (limit_ns == .max ? .seconds(100) : .seconds(1)))
   }
 }

@@ -68,7 +68,7 @@ import Testing
 
   @Test func `an operator's trip arms it again`() {
     var breaker = BreakerFixture.disarmed.breaker()
-    _ = breaker.apply(.trip, at: start)
+    _ = breaker.apply(.trip(), at: start)
     #expect(breaker.isArmed)
     #expect(breaker.state == .open)
   }

@@ -48,6 +48,7 @@ import Testing
       .forceClosed: Change(to: .forcedClosed, cause: .override),
     ],
     .open: [
+      .trip: Change(to: .open, cause: .trip),
       .deadline: Change(to: .halfOpen, cause: .openTimeElapsed), .reset: Change(to: .closed, cause: .reset),
       .forceOpen: Change(to: .forcedOpen, cause: .override), .forceClosed: Change(to: .forcedClosed, cause: .override),
     ],
@@ -107,7 +108,7 @@ import Testing
       breaker.delivered(at: now)
       return nil
     case .deadline: return breaker.tick(at: breaker.nextDeadline == .distantFuture ? now : breaker.nextDeadline)
-    case .trip: return change(breaker.apply(.trip, at: now))
+    case .trip: return change(breaker.apply(.trip(), at: now))
     case .reset: return change(breaker.apply(.reset, at: now))
     case .forceOpen: return change(breaker.apply(.forceOpen(), at: now))
     case .forceClosed: return change(breaker.apply(.forceClosed(), at: now))

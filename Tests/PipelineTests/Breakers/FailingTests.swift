@@ -49,10 +49,22 @@ import Testing
           "settlements true", "error_rate true", "retries false", "consumption_delay false", "ends true",
           "dead_letter_rate false", "distinct_messages true", "coverage true",
         ])
+    #expect(
+      verdict.evidence.map(\.rule)
+        == Array(repeating: .deadLetterStorm, count: 4) + Array(repeating: .deadLetterFlood, count: 3) + [nil])
     let delay = verdict.evidence("consumption_delay")
     #expect(delay?.threshold == 60)
     #expect(abs((delay?.value ?? 0) - 1) < 0.02)
     #expect(verdict.evidence("dead_letter_rate")?.samples == 70)
+  }
+
+  @Test func `no condition is listed twice, whatever the verdict`() {
+    var fixtures = [JudgeFixture(), fixture(acks: 60, failures: 40), fixture(acks: 0, failures: 60, .rejected)]
+    fixtures.append(fixture(acks: 60, failures: 1) { $0.rules.deadLetterStorm.enabled = false })
+    for i in fixtures.indices {
+      let listed = fixtures[i].verdict().evidence.map { "\($0.condition) \($0.scope)" }
+      #expect(Set(listed).count == listed.count, "\(listed)")
+    }
   }
 
   @Test func `it names the few messages that fail, where it is a few`() {

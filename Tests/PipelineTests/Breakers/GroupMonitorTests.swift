@@ -236,11 +236,24 @@ import Testing
       var monitor = GroupMonitor(settings: ResolvedSettings(mode: mode), key: "k", at: start)
       #expect(!monitor.wantsHold)
       #expect(monitor.whyNotWanted == nil)
-      _ = monitor.apply(.trip, note: OperatorNote(author: "a", reason: "b"), at: start)
+      _ = monitor.apply(.trip(), note: OperatorNote(author: "a", reason: "b"), at: start)
       #expect(monitor.wantsHold == (mode == .enforce))
       #expect(monitor.whyNotWanted == (mode == .enforce ? nil : .observing))
       #expect(monitor.lastTransition?.note?.author == "a")
     }
+  }
+
+  @Test func `a storm from before a forced-closed override ended does not open it`() {
+    var story = Story { $0.mode = .enforce }
+    _ = story.monitor.apply(.forceClosed(), at: story.now)
+    for i in 0..<60 { story.settle(.rejected, message: UInt64(i)) }
+    #expect(story.monitor.judgement.kind == .storm)
+    _ = story.monitor.apply(.clearOverride, at: story.now)
+    story.wait(.seconds(1))
+    #expect(story.monitor.breaker.state == .closed)
+    #expect(story.monitor.judgement.kind == .insufficient)
+    for i in 100..<160 { story.settle(.rejected, message: UInt64(i)) }
+    #expect(story.monitor.breaker.state == .open)
   }
 
   @Test func `verdict changes are numbered`() {

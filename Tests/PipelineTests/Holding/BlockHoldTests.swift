@@ -20,8 +20,8 @@ import Testing
     hold.bench.connect(cookie: 7).consume("q1")
     hold.bench.connect(cluster: "rabbit@two", server: 0x0a00_00fe, cookie: 8).consume("q2")
     hold.bench.connect(cookie: 9).publish("an event", key: "elsewhere")
-    _ = hold.command(.trip, "q1")
-    _ = hold.command(.trip, "q2")
+    _ = hold.command(.trip(), "q1")
+    _ = hold.command(.trip(), "q2")
     #expect(hold.held.keys.sorted() == [7, 8, 9])
     #expect(try hold.state("q1").hold?.connections == 2)
     #expect(try hold.state("q2").hold?.connections == 1)
@@ -75,7 +75,7 @@ import Testing
     let hold = bench()
     hold.bench.connect(cookie: 7).consume("q")
     _ = hold.command(.forceOpen())
-    for _ in 0..<149 { hold.pass(1) }
+    for _ in 0..<599 { hold.pass(1) }
     #expect(hold.refused == [Self.broker] && hold.held.keys.sorted() == [7])
     hold.pass(2)
     #expect(hold.refused.isEmpty && hold.held.isEmpty)
@@ -154,7 +154,10 @@ import Testing
   }
 
   @Test func `a connection that one group after the other holds is released after the hold limit`() throws {
-    let hold = HoldBench { $0.holding.sharedConnections = .hold }
+    let hold = HoldBench {
+      $0.holding.sharedConnections = .hold
+      $0.holding.limit_ns = .seconds(150)
+    }
     let link = hold.bench.connect(cookie: 7)
     link.consume("a", tag: "a")
     link.consume("b", tag: "b")

@@ -14,7 +14,7 @@ import Testing
     #expect(state.state == .halfOpen && !state.held)
     #expect(
       hold.held[7]
-        == HoldTerms(action: .pause, trickle_ns: Trickle.single_ns, whole_ns: Trickle.whole(Trickle.longest_ns)))
+        == HoldTerms(action: .pause, trickle_ns: Trickle.single_ns, whole_ns: Trickle.whole(.seconds(24))))
     let probes = (0..<5).map { link.deliver("p\($0)") }
     hold.settle()
     #expect(try hold.state().held)
@@ -46,14 +46,14 @@ import Testing
   }
 
   @Test func `a connection that serves a group on its way to its probes and an open one is let go`() throws {
-    let hold = HoldBench { $0.breaker.openBase_ns = .seconds(5) }
+    let hold = HoldBench { $0.breaker.tripOpen_ns = .seconds(5) }
     let link = hold.bench.connect(cookie: 7)
     link.consume("q", tag: "a")
     link.consume("p", tag: "b")
-    _ = hold.command(.trip)
+    _ = hold.command(.trip())
     hold.pass(4)
-    _ = hold.command(.trip, "p")
-    #expect(hold.held[7]?.trickle_ns == .seconds(5))
+    _ = hold.command(.trip(), "p")
+    #expect(hold.held[7]?.trickle_ns == .seconds(24))
     hold.pass(2)
     #expect(try hold.state().state == .halfOpen)
     #expect(hold.held.isEmpty)
@@ -67,9 +67,10 @@ import Testing
         group.action = action
         group.rate_bytes_s = 210
         $0.groups = [group]
+        $0.breaker.tripOpen_ns = 0
       }
       hold.bench.connect(cookie: 7).consume("q")
-      _ = hold.command(.trip)
+      _ = hold.command(.trip())
       #expect(hold.held.keys.sorted() == [7])
       hold.pass(0.3)
       #expect(try hold.state().state == .halfOpen)
@@ -86,6 +87,6 @@ import Testing
     link.reject(link.deliver("p"), requeue: false)
     hold.settle()
     #expect(try hold.state().state == .open)
-    #expect(hold.held[7]?.trickle_ns == .seconds(5))
+    #expect(hold.held[7]?.trickle_ns == .seconds(24))
   }
 }

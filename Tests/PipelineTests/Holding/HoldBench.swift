@@ -92,6 +92,8 @@ final class NotingSwitch: HoldSwitch {
   var refused: Set<Endpoint> { Set(refusals.filter { now() < $0.value }.keys) }
   /// Why nothing more can be held; nil if it can.
   var why: String?
+  var keepalives: [UInt64: Keepalive] = [:]
+  var releases: [(cookie: UInt64, after_ns: Int64)] = []
   /// What a released connection had counted.
   var counters: [UInt64: HoldCounters] = [:]
 
@@ -100,10 +102,13 @@ final class NotingSwitch: HoldSwitch {
     return why
   }
 
-  func release(_ cookie: UInt64) -> HoldCounters? {
+  func release(_ cookie: UInt64, after_ns: Int64) -> HoldCounters? {
     holds[cookie] = nil
+    releases.append((cookie, after_ns))
     return counters[cookie]
   }
+
+  func keepalive(_ cookie: UInt64) -> Keepalive { keepalives[cookie] ?? .nudge }
 
   func refuse(_ endpoint: Endpoint) -> String? {
     if why == nil { refusals[endpoint] = now() + longest_ns }

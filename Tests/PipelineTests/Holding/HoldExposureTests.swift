@@ -21,7 +21,7 @@ import Testing
     // Quorum queues hand out more than the prefetch after requeues.
     for i in 12..<30 { links[1].deliver("m\(i)") }
     #expect(try group(hold).exposure == 30)
-    _ = hold.command(.trip)
+    _ = hold.command(.trip())
     #expect(hold.events.map(\.exposure) == [30])
     links[1].reset(.client)
     #expect(try group(hold).exposure == 20)

@@ -31,7 +31,7 @@ import Testing
     let answer = AMQPWire.nack(1, probes[0], requeue: true)
     hold.peek(link, answer)
     #expect(try hold.state().state == .open)
-    #expect(hold.held[7]?.trickle_ns == .seconds(5))
+    #expect(hold.held[7]?.trickle_ns == .seconds(24))
     #expect(try hold.bench.counts("q")["requeued"] == nil)
     link.fromClient(answer)
     hold.settle()

@@ -72,13 +72,13 @@ import Testing
 
   @Test func `the limit is told once, at the moment at which it is reached`() {
     let held = Self.group(1) { $0.heldSince = Self.start }
-    #expect(plan([held], [], after: 149).limited.isEmpty)
-    #expect(plan([held], [], after: 150).limited == [Self.id(1)])
+    #expect(plan([held], [], after: 599).limited.isEmpty)
+    #expect(plan([held], [], after: 600).limited == [Self.id(1)])
     let limited = Self.group(1) {
       $0.heldSince = Self.start
       $0.isLimited = true
     }
-    #expect(plan([limited], [], after: 151).limited.isEmpty)
+    #expect(plan([limited], [], after: 601).limited.isEmpty)
   }
 
   @Test func `requests pass one at a time for a second of half-open, where they were held until then`() {
@@ -110,7 +110,12 @@ import Testing
     #expect(why(Self.connection(7, [1]) { $0.use.publishedAt = ago(59) }) == [.sharedPublishes])
     #expect(why(Self.connection(7, [1]) { $0.use.publishedAt = ago(60) }).isEmpty)
     #expect(why(Self.connection(7, [1]) { $0.use.publishedAt = ago(1) }, sharesFreely: true).isEmpty)
-    #expect(why(Self.connection(7, [1]) { $0.use.unholdable = .noAck }, sharesFreely: true) == [.noAck])
+    func unanswered(_ group: Int) -> HoldConnection {
+      Self.connection(7, Set([1, group]).sorted()) { $0.use.unholdable = [Self.id(group): .noAck] }
+    }
+    #expect(why(unanswered(1), sharesFreely: true) == [.noAck])
+    // Another group's deliveries go on, but this one's stop.
+    #expect(why(unanswered(3), sharesFreely: true).isEmpty && why(unanswered(3)) == [.sharedGroup])
     #expect(why(Self.connection(7, [3])).isEmpty)
   }
 
@@ -144,16 +149,16 @@ import Testing
       $0.standingRate_bytes_s = 2048
     }
     let old = Self.connection(7, [1]) { $0.heldSince = Self.start }
-    let over = plan([opened], [old], after: 150)
+    let over = plan([opened], [old], after: 600)
     #expect(over.holds.isEmpty && over.leftAlone.map(\.why) == [.holdLimit])
     let openings = [HoldOpening(group: Self.id(1), revision: 1)]
     #expect(over.limitedConnections == [7: openings])
     let passing = Self.connection(7, [1]) { $0.limitedFor = openings }
-    #expect(plan([opened], [passing], after: 200).limitedConnections == [7: openings])
+    #expect(plan([opened], [passing], after: 700).limitedConnections == [7: openings])
     let again = Self.group(1) { $0.revision = 2 }
-    #expect(plan([again], [passing], after: 200).holds.map(\.cookie) == [7])
+    #expect(plan([again], [passing], after: 700).holds.map(\.cookie) == [7])
     let both = Self.connection(7, [1, 2]) { $0.heldSince = Self.start }
-    let throttled = plan([opened, standing], [both], after: 150)
+    let throttled = plan([opened, standing], [both], after: 600)
     #expect(throttled.holds.map(\.terms.rate_bytes_s) == [2048] && throttled.holds.map(\.groups) == [[Self.id(2)]])
     #expect(throttled.leftAlone.map(\.groups) == [[Self.id(1)]])
   }

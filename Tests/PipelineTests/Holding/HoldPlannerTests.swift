@@ -12,7 +12,7 @@ import Testing
     other.consume("other")
     hold.flood(consumer)
     #expect(hold.held.keys.sorted() == [7])
-    #expect(hold.held[7] == HoldTerms(action: .pause, trickle_ns: .seconds(5)))
+    #expect(hold.held[7] == HoldTerms(action: .pause, trickle_ns: .seconds(24)))
     #expect(hold.transitions.map(\.to) == [.open])
     #expect(hold.heldAtTransition == [true])
     #expect(hold.events.map(\.kind) == [.held])
@@ -135,7 +135,7 @@ import Testing
     hold.settle()
     #expect(hold.held.isEmpty)
     #expect(try hold.state().why == .sharedGroup)
-    #expect(hold.command(.trip, "p") != nil)
+    #expect(hold.command(.trip(), "p") != nil)
     #expect(hold.held.keys.sorted() == [7])
   }
 
@@ -157,7 +157,7 @@ import Testing
     #expect(hold.events.isEmpty)
     #expect(hold.alerts.map(\.kind) == [.unholdable])
     #expect(hold.alerts.first?.why == (noAck ? .noAck : .unlimitedPrefetch))
-    _ = hold.command(.trip)
+    _ = hold.command(.trip())
     #expect(hold.held.isEmpty)
     #expect(try hold.state().why == (noAck ? .noAck : .unlimitedPrefetch))
   }
@@ -176,7 +176,7 @@ import Testing
     publisher.publish("an event", key: "elsewhere")
     let elsewhere = hold.bench.connect(cluster: "rabbit@two", server: 0x0a00_00fe, cookie: 9)
     elsewhere.consume("other")
-    _ = hold.command(.trip)
+    _ = hold.command(.trip())
     #expect(hold.held.keys.sorted() == [7, 8])
     #expect(hold.held[7]?.holdsAcks == true && hold.held[8]?.holdsAcks == false)
     #expect(hold.refused == [Endpoint(v4: 0x0a00_00ff, port: 5672)])
@@ -202,7 +202,7 @@ import Testing
     hold.settle()
     #expect(hold.held[7]?.action == .throttle && hold.held[7]?.rate_bytes_s == 2100)
     #expect(try !hold.state().held)
-    _ = hold.command(.trip)
+    _ = hold.command(.trip())
     #expect(hold.held[7]?.rate_bytes_s == 210)
     #expect(try hold.state().held)
     _ = hold.command(.reset)
@@ -219,21 +219,26 @@ import Testing
     hold.pass(1000)
     _ = hold.command(.forceOpen())
     #expect(hold.held[7]?.action == .pause)
-    hold.pass(149)
+    hold.pass(599)
     #expect(hold.held[7]?.action == .pause)
     hold.pass(2)
     #expect(hold.held[7]?.action == .throttle)
     #expect(try hold.state().why == .holdLimit)
   }
 
-  @Test func `held for the longest that was tested, traffic passes until the next opening`() throws {
+  @Test(arguments: [(Keepalive.nudge, 600.0), (.trickle(why: "no rights"), 150)])
+  func `held for the longest that was tested, traffic passes until the next opening`(
+    keepalive: Keepalive, seconds: Double
+  ) throws {
     let hold = HoldBench()
+    hold.kernel.keepalives[7] = keepalive
     let link = hold.bench.connect(cookie: 7)
     link.consume("q")
     _ = hold.command(.forceOpen())
     #expect(hold.held.keys.sorted() == [7])
-    hold.pass(149)
+    hold.pass(seconds - 1)
     #expect(hold.held.keys.sorted() == [7])
+    #expect(hold.events.map(\.keepalive) == [keepalive])
     hold.pass(2)
     #expect(hold.held.isEmpty)
     #expect(hold.events.map(\.kind) == [.held, .holdLimit, .released])
@@ -245,13 +250,15 @@ import Testing
     #expect(hold.held.keys.sorted() == [7])
   }
 
-  @Test func `the trickle serves the heartbeat`() throws {
+  @Test(arguments: [(0, Trickle.never_ns), (6, .milliseconds(2400)), (60, .seconds(24))])
+  func `the trickle serves the heartbeat`(heartbeat_s: Int, trickle_ns: Int64) throws {
     let hold = HoldBench()
     let link = hold.bench.connect(cookie: 7)
-    link.fromClient(AMQPWire.method(0, 10, 31, AMQPWire.u16(2047) + AMQPWire.u32(131_072) + AMQPWire.u16(6)))
+    link.fromClient(
+      AMQPWire.method(0, 10, 31, AMQPWire.u16(2047) + AMQPWire.u32(131_072) + AMQPWire.u16(heartbeat_s)))
     link.consume("q")
-    _ = hold.command(.trip)
-    #expect(hold.held[7]?.trickle_ns == .seconds(2))
+    _ = hold.command(.trip())
+    #expect(hold.held[7]?.trickle_ns == trickle_ns)
   }
 
   @Test func `a trip of a half-open breaker that outlasted its episode is an opening like any other`() throws {
@@ -261,7 +268,7 @@ import Testing
     hold.flood(link)
     hold.pass(20)
     #expect(try hold.state().state == .halfOpen)
-    _ = hold.command(.trip)
+    _ = hold.command(.trip())
     hold.pass(0.15)
     #expect(try hold.state().state == .open)
     #expect(zip(hold.transitions, hold.transitions.dropFirst()).allSatisfy { $0.at <= $1.at })

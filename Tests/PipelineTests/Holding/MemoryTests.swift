@@ -87,6 +87,20 @@ import Testing
     #expect(try new.state().state == .closed)
   }
 
+  @Test func `a trip keeps its time over a restart, and its episode's end`() throws {
+    let old = HoldBench()
+    old.bench.connect(cookie: 7).consume("q")
+    _ = old.command(.trip(for_ns: .seconds(300)))
+    let new = restarted(old.bench.engine.memory(), after: 100, old)
+    #expect(try new.state().state == .open)
+    #expect(try new.state().until == old.state().until)
+    #expect(try new.state().outlook?.episode_until == old.state().outlook?.episode_until)
+    new.pass(199)
+    #expect(try new.state().state == .open)
+    new.pass(2)
+    #expect(try new.state().state == .halfOpen)
+  }
+
   @Test func `openings, disarming and revisions go on where they were`() throws {
     let old = HoldBench()
     let link = old.bench.connect(cookie: 7)

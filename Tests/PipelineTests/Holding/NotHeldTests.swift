@@ -25,7 +25,7 @@ import Testing
     shared.consume("q")
     shared.publish("an event", key: "elsewhere")
     hold.bench.connect(cookie: 8).consume("q", noAck: true)
-    _ = hold.command(.trip)
+    _ = hold.command(.trip())
     let state = try hold.state()
     #expect(state.why == .noAck)
     #expect(state.hold?.left_alone == ["no_ack": 1, "shared_publishes": 1])

@@ -18,7 +18,7 @@ import Testing
   @Test func `a hold must not outlast the lock of what was acquired`() throws {
     let link = Link(bench)
     link.acquire("#7-0@0...9")
-    #expect(link.link.session.use.heartbeat_ns == .seconds(30))
+    #expect(link.link.session.use.silence_ns == .seconds(10))
   }
 
   @Test func `each offset has its own type, and of a gap nothing was delivered`() throws {

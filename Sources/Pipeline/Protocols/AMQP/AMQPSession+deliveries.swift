@@ -65,7 +65,7 @@ extension AMQPSession {
     date(&channel.inbound.arrival, header, headers, history)
     channel.inbound.hasMarks = ledger.wantsMarks && !channel.inbound.isStream
     let isRepeat = channel.inbound.arrival.redelivered || channel.inbound.arrival.attempt ?? 1 > 1
-    if !header.messageID.isEmpty, isRepeat || ledger.tellsMessages {
+    if !header.messageID.isEmpty, isRepeat || ledger.tellsMessages(of: channel.inbound.consumer.group) {
       ledger.label(
         channel.inbound.arrival.message, of: channel.inbound.consumer.group, header.messageID.string(in: frame))
     }

@@ -3,21 +3,33 @@
 extension AMQPSession {
   var use: ConnectionUse {
     var use = ConnectionUse(
-      publishedAt: publishedAt, heartbeat_ns: heartbeat_ns,
+      publishedAt: publishedAt, silence_ns: silence_ns,
       isLeaving: leavingSince.map { ledger.now - $0 < Self.leaving_ns } ?? false)
     for channel in channels.values {
       for entry in channel.consumers where !entry.isCancelled {
         guard let group = ledger.present(entry.group) else { continue }
         if !use.groups.contains(group) { use.groups.append(group) }
-        if let reason = ledger.consumer(entry.id).unholdable { use.unholdable = reason }
-        if entry.noAck, !entry.isGet { use.isUnanswered = true }
-        if use.unholdable == nil, ledger.consumer(entry.id).mayBeUnanswered {
-          use.unholdable = .acksNotSeen
+        let consumer = ledger.consumer(entry.id)
+        if let why = consumer.unholdable ?? (consumer.mayBeUnanswered ? .acksNotSeen : nil) {
+          use.unholdable[group] = min(use.unholdable[group] ?? why, why)
         }
+        if entry.noAck, !entry.isGet { use.isUnanswered = true }
       }
     }
     return use
   }
+
+  /// RabbitMQ closes a connection from which it has received nothing for two heartbeats
+  /// (https://www.rabbitmq.com/docs/heartbeats). One that was negotiated before capture began is taken for the shortest that
+  /// a common client asks for by default (amqp091-go, 10 s).
+  private var silence_ns: Int64? {
+    let heartbeat_ns = heartbeat_ns ?? .seconds(10)
+    let span_ns = heartbeat_ns > 0 ? heartbeat_ns * 2 / 5 : nil
+    return isHeldUnread ? min(span_ns ?? .max, Self.goodbye_ns) : span_ns
+  }
+
+  /// How long a goodbye may be held that is not recognised, because what is held can't be read.
+  private static var goodbye_ns: Int64 { .seconds(5) }
 
   /// Something of the client's ended: what it said of leaving was heard.
   func leaves() {
@@ -40,6 +52,9 @@ extension AMQPSession {
     if place == passed { heldReader = AMQPHeldReader(self, fromClient, at: place) }
     heldReader?.read(bytes, at: place, at: at)
     if heldReader?.isLost == true { heldReader = nil }
+    guard isHeldUnread != (heldReader == nil) else { return }
+    isHeldUnread.toggle()
+    ledger.isPlanDue = true
   }
 
   /// A method that is held.

@@ -28,6 +28,8 @@ final class AMQPSession: ProtocolSession {
   var leavingSince: Timestamp?
   /// Reads what the client tries to send while the kernel holds it; nil where nothing is held, or nothing can be concluded.
   var heldReader: AMQPHeldReader?
+  /// Bytes of the client's are held that could not be read.
+  var isHeldUnread = false
   private(set) var channels: [UInt16: AMQPChannel] = [:]
   private var current: AMQPChannel?
   /// Groups that this connection's consumers belong to.

@@ -249,9 +249,15 @@ final class KafkaSession: ProtocolSession {
     let lock_ns = fetches ? lock_ns : nil
     return ConnectionUse(
       groups: fetches ? groupsServed : [], publishedAt: publishedAt,
-      heartbeat_ns: [session_ns, lock_ns].compactMap { $0 }.min() ?? 0,
+      silence_ns: min(Self.requestTimeout_ns * 4 / 5, ([session_ns, lock_ns].compactMap { $0 }.min() ?? .max) / 3),
       isHeardByRequests: session_ns != nil || lock_ns != nil)
   }
+}
+
+extension KafkaSession {
+  /// A client that waits longer than this for the answer to a request gives its connection up: the shortest default of common
+  /// clients (`request.timeout.ms` 30 s in Apache Kafka's; librdkafka's `socket.timeout.ms` is 60 s). It is not on the wire.
+  private static var requestTimeout_ns: Int64 { .seconds(30) }
 }
 
 // MARK: - Facts
