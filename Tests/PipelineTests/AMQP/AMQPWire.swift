@@ -36,12 +36,15 @@ enum AMQPWire {
   struct Properties {
     var headers: [(String, Field)] = []
     var correlationID: String?
+    var expiration: String?
     var messageID: String?
     var timestamp: UInt64?
 
     init(
-      id: String? = nil, timestamp: UInt64? = nil, correlationID: String? = nil, headers: [(String, Field)] = []
+      id: String? = nil, timestamp: UInt64? = nil, correlationID: String? = nil, expiration: String? = nil,
+      headers: [(String, Field)] = []
     ) {
+      self.expiration = expiration
       self.headers = headers
       self.correlationID = correlationID
       messageID = id
@@ -68,6 +71,10 @@ enum AMQPWire {
     if let id = properties.correlationID {
       flags |= 1 << 10
       fields += short(id)
+    }
+    if let expiration = properties.expiration {
+      flags |= 1 << 8
+      fields += short(expiration)
     }
     if let id = properties.messageID {
       flags |= 1 << 7

@@ -63,13 +63,27 @@ final class AMQPQueue {
     sources.contains { $0.exchange == exchange && $0.key == key }
   }
 
+  /// Whether messages came to it by that exchange: it is bound to it, whoever declared that.
+  func gets(from exchange: String) -> Bool { sources.contains { $0.exchange == exchange } }
+
   private static let sourceBound = 64
 
   func declare(_ declaration: Declaration) { self.declaration = declaration }
 
+  /// It was deleted: one of that name that is declared anew may be another one.
   func forgetDeclaration() {
     declaration = nil
     returnsAfterWaiting = false
+    returnedTo = []
+    knownWaiting = []
+    sources = []
+    lastSource = 0
+  }
+
+  /// A binding to that exchange is gone. What still comes by it is noted anew.
+  func forgetSources(by exchange: String) {
+    sources.removeAll { $0.exchange == exchange }
+    lastSource = 0
   }
 }
 

@@ -81,7 +81,11 @@ extension AMQPTopology {
 
   // MARK: What destinations are for
 
-  /// What (exchange, key) is for. The groups are named by their queues.
+  /// What (exchange, key) is for: by where bindings and declarations lead, by what a consumed queue names as its dead-letter
+  /// target, by its name. The groups are named by their queues.
+  ///
+  /// Under an exchange of its own a routing key says what happened, not where it goes: there it counts for dead letters
+  /// alone, and `payment.retry.requested` is an event like any other.
   func use(exchange: String, key: String, settings: DestinationSettings) -> ProducerTable.Use {
     var use = byName(exchange.isEmpty ? key : exchange, settings)
     if !exchange.isEmpty, !key.isEmpty, use.why != .configured {
@@ -127,6 +131,8 @@ extension AMQPTopology {
   /// What a name says; of one that extends a consumed queue's name only what it has beyond that: `.failed` of
   /// `orders-retry.failed` where `orders-retry` is consumed.
   private func byName(_ name: String, _ settings: DestinationSettings) -> ProducerTable.Use {
+    // Names that the broker makes (`amq.gen-…`) have letters by chance.
+    if name.hasPrefix("amq.") { return .init() }
     let whole = settings.use(of: name)
     guard whole.kind != .normal, whole.why != .configured else { return whole }
     var own = name.utf8[...]
@@ -152,7 +158,7 @@ extension AMQPTopology {
     guard queue.knownWaiting.count < Self.waitingBound else { return }
     queue.knownWaiting.append(name.withUnsafeBytes { Array($0) })
     let text = waiting.string(in: frame)
-    guard DestinationSettings().use(of: text).kind == .retry, let index = self.queue(named: text),
+    guard room.destinations.use(of: text).kind == .retry, let index = self.queue(named: text),
       !queues[Int(index)].returnedTo.contains(queue.name)
     else { return }
     queues[Int(index)].returnedTo.append(queue.name)

@@ -18,7 +18,7 @@ final class AMQPTopology {
   private var bindingsOf: [String: Set<Binding>] = [:]
   /// Where the search for a queue that may give way goes on.
   private var hand = 0
-  private let room: Room
+  let room: Room
 
   private struct Binding: Hashable {
     var exchange: String
@@ -31,6 +31,9 @@ final class AMQPTopology {
     private let ledger: Ledger
 
     init(ledger: Ledger) { self.ledger = ledger }
+
+    /// As they are configured now.
+    var destinations: DestinationSettings { ledger.settings.destinations }
 
     /// Room for one more; false if there is none, counted.
     func take() -> Bool {
@@ -114,13 +117,34 @@ final class AMQPTopology {
 
   func unbind(exchange destination: String, from source: String, key: String) {
     guard exchangeBindings[source]?[key]?.remove(destination) != nil else { return }
+    if exchangeBindings[source]?[key]?.isEmpty == true { exchangeBindings[source]?[key] = nil }
+    if exchangeBindings[source]?.isEmpty == true { exchangeBindings[source] = nil }
     room.left += 1
+    learned()
+  }
+
+  /// The exchange is deleted, and with it its bindings, from either end.
+  func delete(exchange: String) {
+    if exchangeTypes.removeValue(forKey: exchange) != nil { room.left += 1 }
+    for (key, queues) in exchanges[exchange] ?? [:] {
+      for queue in queues { unbind(queue: queue, exchange: exchange, key: key) }
+    }
+    for (key, destinations) in exchangeBindings[exchange] ?? [:] {
+      for destination in destinations { unbind(exchange: destination, from: exchange, key: key) }
+    }
+    for (source, bindings) in exchangeBindings {
+      for (key, destinations) in bindings where destinations.contains(exchange) {
+        unbind(exchange: exchange, from: source, key: key)
+      }
+    }
+    for queue in queues { queue.forgetSources(by: exchange) }
     learned()
   }
 
   func unbind(queue: String, exchange: String, key: String) {
     let binding = Binding(exchange: exchange, key: key)
-    guard bindingsOf[queue]?.remove(binding) != nil else { return }
+    if let index = byName[queue] { queues[Int(index)].forgetSources(by: exchange) }
+    guard bindingsOf[queue]?.remove(binding) != nil else { return learned() }
     if bindingsOf[queue]?.isEmpty == true { bindingsOf[queue] = nil }
     forget(binding, of: queue)
     learned()
@@ -196,7 +220,9 @@ final class AMQPTopology {
       guard let declaration = queue.declaration, declaration.deadLetterExchange == exchange else { continue }
       if exchange.isEmpty {
         if declaration.deadLetterRoutingKey == key { return true }
-      } else if !isBoundToConsumedQueue(exchange), declaration.deadLetterRoutingKey.map({ $0 == key }) ?? true {
+      } else if !isBoundToConsumedQueue(exchange), !queue.gets(from: exchange),
+        declaration.deadLetterRoutingKey.map({ $0 == key }) ?? true
+      {
         return true
       }
     }
