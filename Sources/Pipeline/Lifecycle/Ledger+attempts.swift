@@ -19,7 +19,10 @@ extension Ledger {
   func raise(
     _ attempt: inout Int32, _ source: inout AttemptSource, _ arrival: Arrival, _ returned: Returned
   ) {
-    if returned.attempt > attempt { (attempt, source) = (returned.attempt, .copies) }
+    // Of the two that the target counts itself, its copies are the better witness.
+    if returned.attempt > attempt || (returned.attempt == attempt && source == .ownTable) {
+      (attempt, source) = (returned.attempt, .copies)
+    }
     if arrival.toldAttempt > attempt { (attempt, source) = (arrival.toldAttempt, .counter) }
   }
 

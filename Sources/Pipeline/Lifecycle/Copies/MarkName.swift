@@ -85,8 +85,8 @@ struct MarkName: OptionSet, BitwiseCopyable {
   private static let errors: [StaticString] = ["error", "exception", "traceback", "stacktrace"]
   private static let relations: [StaticString] = ["corr"]
   private static let relationBegins: [StaticString] = [
-    "parent", "root", "caus", "correl", "trace", "span", "session", "conversation", "initiator", "group", "reply", "saga",
-    "batch", "workflow", "relat",
+    "parent", "root", "caus", "correl", "trace", "span", "session", "conversation", "initiator", "group", "reply",
+    "saga", "batch", "workflow", "relat",
   ]
   private static let originals: [StaticString] = ["original", "orig", "source", "failed", "dead", "dlq", "dlt"]
 }
