@@ -101,6 +101,20 @@ def cases():
         messages=20,
         ends=lambda messages: 3 * messages,
     )
+    for name, later, text in (
+        ("control_celery_countdown", {"countdown": 0.5}, "to run after half a second, which the worker keeps unacked"),
+        ("control_celery_expires", {"expires": 600}, "that expires after ten minutes"),
+    ):
+        control(
+            name,
+            "celery_worker.py",
+            f"Celery: a task enqueues another one, and one that enqueues itself twice with equal arguments, {text}",
+            all_acked(name),
+            options={"later": later, "healthy": True},
+            prefetch=4,
+            messages=12,
+            ends=lambda messages: 5 * messages,
+        )
     control(
         "control_dramatiq_follow",
         "dramatiq_worker.py",

@@ -48,14 +48,16 @@ def record(case, port, bootstrap, raw):
         if case.during != "all":
             play.publish("first" if case.during else "all")
         stop = capture(port, raw)
-        play.start()
-        if case.during == "all":
-            time.sleep(WORKERS_READY_S)
-        if case.during:
-            play.publish("all" if case.during == "all" else "second")
-        play.wait()
-        play.stop()
-        stop()
+        try:
+            play.start()
+            if case.during == "all":
+                time.sleep(WORKERS_READY_S)
+            if case.during:
+                play.publish("all" if case.during == "all" else "second")
+            play.wait()
+            play.stop()
+        finally:
+            stop()
         counts = play.counts()
     finally:
         play.close()

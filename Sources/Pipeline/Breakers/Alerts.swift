@@ -47,6 +47,17 @@ package struct Alerts: Equatable, Sendable {
     }
   }
 
+  /// Another group's go on as this one's, which has absorbed it.
+  package mutating func absorb(_ other: Alerts) {
+    for alert in other.active where !active.contains(where: { $0.kind == alert.kind }) { active.append(alert) }
+  }
+
+  /// Its group is given up: all end. Answers what is to be told.
+  package mutating func end(at now: Timestamp) -> [Alert] {
+    defer { active = [] }
+    return active.map { Alert(kind: $0.kind, state: .ended, at: now, since: $0.since, until: $0.goneAt ?? now) }
+  }
+
   /// When an alert that is leaving is over, unless its condition is back before.
   package var nextDeadline: Timestamp {
     active.reduce(.distantFuture) { next, alert in alert.goneAt.map { min(next, $0 + linger_ns) } ?? next }

@@ -24,33 +24,29 @@ struct BrokerErrors {
   /// In the order in which they were first seen.
   private(set) var list: [Entry] = []
 
-  mutating func count(_ error: BrokerError, at: Timestamp) {
+  mutating func count(_ error: BrokerError, at: Timestamp) { add(error, times: 1, at: at) }
+
+  /// Adds what another group of the same brokers was told.
+  mutating func merge(_ other: BrokerErrors) {
+    for entry in other.list { add(entry.error, times: entry.count, at: entry.last) }
+  }
+
+  private mutating func add(_ error: BrokerError, times: UInt64, at: Timestamp) {
     let pattern = Self.withoutNumbers(error.text)
     if let known = list.firstIndex(where: {
       $0.error.code == error.code && $0.error.request == error.request && $0.pattern == pattern
     }) {
-      list[known].count += 1
+      list[known].count += times
+      guard at >= list[known].last else { return }
       list[known].last = at
       list[known].error.text = error.text
-    } else if list.count < Self.bound || error.text == Self.other {
-      list.append(Entry(error: error, count: 1, last: at, pattern: pattern))
+    } else if list.count < Self.bound
+      || (error.text == Self.other && (list.count < 2 * Self.bound || error.code == 0))
+    {
+      list.append(Entry(error: error, count: times, last: at, pattern: pattern))
     } else {
       let code = list.count < 2 * Self.bound ? error.code : 0
-      count(BrokerError(code: code, text: Self.other), at: at)
-    }
-  }
-
-  /// Adds what another group of the same brokers was told. Past the bound it is forgotten.
-  mutating func merge(_ other: BrokerErrors) {
-    for entry in other.list {
-      if let known = list.firstIndex(where: {
-        $0.error.code == entry.error.code && $0.error.request == entry.error.request && $0.pattern == entry.pattern
-      }) {
-        list[known].count += entry.count
-        list[known].last = max(list[known].last, entry.last)
-      } else if list.count < Self.bound {
-        list.append(entry)
-      }
+      add(BrokerError(code: code, text: Self.other), times: times, at: at)
     }
   }
 

@@ -32,6 +32,8 @@ struct Delivery: BitwiseCopyable {
   var source: UInt32 = 0
   var flags: Flags = []
 
+  var groupID: GroupID { GroupID(index: group, serial: groupSerial) }
+
   /// Of a paired one: when its copy was published. It stands where the moment of enqueueing did, which has done its work.
   var pairedAt: Timestamp {
     get { Timestamp(ns: enqueued_ns) }

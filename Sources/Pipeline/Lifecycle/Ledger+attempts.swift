@@ -16,9 +16,14 @@ extension Ledger {
   }
 
   /// Copies that the target published, and headers that count tries, may tell of more tries than the wire does.
-  func raise(_ attempt: inout Int32, _ source: inout AttemptSource, _ returned: Returned) {
-    if returned.attempt > attempt { (attempt, source) = (returned.attempt, .copies) }
-    if described.toldAttempt > attempt { (attempt, source) = (described.toldAttempt, .counter) }
+  func raise(
+    _ attempt: inout Int32, _ source: inout AttemptSource, _ arrival: Arrival, _ returned: Returned
+  ) {
+    // Of the two that the target counts itself, its copies are the better witness.
+    if returned.attempt > attempt || (returned.attempt == attempt && source == .ownTable) {
+      (attempt, source) = (returned.attempt, .copies)
+    }
+    if arrival.toldAttempt > attempt { (attempt, source) = (arrival.toldAttempt, .counter) }
   }
 
   /// The own table's estimate: one more than the failed tries. Where messages can't be told apart, their failures are

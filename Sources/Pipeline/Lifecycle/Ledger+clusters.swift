@@ -119,6 +119,7 @@ extension Group {
     deadLetterTarget = deadLetterTarget ?? other.deadLetterTarget
     deliveryLimit = deliveryLimit ?? other.deliveryLimit
     brokerErrors.merge(other.brokerErrors)
+    alerts.absorb(other.alerts)
     for (producer, count) in other.copies { copies[producer, default: 0] += count }
     for (message, id) in other.labels { label(message, id) }
     for destination in other.destinations { _ = addDestination(destination) }

@@ -3,7 +3,7 @@
 // is compared with what it was given (`CopyEvidence`), and where it goes says how the delivery ends.
 
 extension Ledger {
-  /// A message was published completely. Answers whether it is a copy that ended a delivery, or may become one.
+  /// A message was published completely. Answers whether it is a copy that ended a delivery.
   /// `near`: groups that are consumed within that scope of where it was published.
   @discardableResult
   func published(_ publication: Publication, at: Timestamp, near: (Scope) -> [GroupID] = { _ in [] }) -> Bool {
@@ -11,6 +11,7 @@ extension Ledger {
     producers[publication.producer].published += 1
     keepMarking()
     let producer = producers[publication.producer]
+    guard !producer.use.isConfiguredNormal else { return false }
     if isAnswer(publication, to: producer) {
       producers[publication.producer].answers += 1
       return false
@@ -24,21 +25,18 @@ extension Ledger {
 
   /// Where a copy goes decides.
   private func copied(_ evidence: CopyEvidence, _ publication: Publication, at: Timestamp) -> Bool {
-    let source = sources[evidence.source]
-    let group = groups[Int(source.delivery.group)]
-    let producer = producers[publication.producer]
-    let marks = publication.marks
     if evidence.isHandedBack {
       handBack(evidence, publication, at: at)
       return true
     }
+    let producer = producers[publication.producer]
+    let key = present(sources[evidence.source].delivery).map { groups[Int($0.group)].key } ?? ""
     let returns =
-      producer.use.groups.contains(group.key) || producer.use.returns.contains(group.key)
-      || producer.learned.contains(group.key) || (marks.expires && producer.use.returnsExpired.contains(group.key))
-    if returns || (producer.kind == .retry && (producer.use.isStrong || evidence.tier <= .content)) {
-      let isRetry =
-        evidence.tier <= .content || (evidence.tier == .bare && producer.kind == .retry && producer.use.isStrong)
-      guard isRetry else {
+      producer.use.groups.contains(key) || producer.use.returns.contains(key) || producer.learned.contains(key)
+      || (publication.marks.expires && producer.use.returnsExpired.contains(key))
+    let isStrongRetry = producer.kind == .retry && producer.use.isStrong
+    if returns || isStrongRetry || (producer.kind == .retry && evidence.tier <= .content) {
+      guard evidence.tier <= .content || (isStrongRetry && evidence.isForStrongName) else {
         if evidence.tier == .bare, returns { countReturned(evidence.source) }
         if returns { keepPassage(evidence, publication, isCounted: false, isReturned: true) }
         return false
@@ -50,12 +48,12 @@ extension Ledger {
       return true
     }
     if producer.kind == .deadLetter {
-      let isDeadLetter = producer.use.isStrong ? evidence.tier < .none || evidence.isForStrongName : evidence.isStrong
-      guard isDeadLetter else { return false }
+      guard producer.use.isStrong || evidence.isStrong else { return false }
       return endByCopy(evidence.source, as: .deadLettered, to: publication.producer, rule: evidence.tier.rule, at: at)
     }
     // Passed on, unless it comes back.
     guard evidence.tier <= .content else { return false }
+    producers[publication.producer].passedOn += 1
     keepPassage(evidence, publication, isCounted: false)
     return false
   }
@@ -67,7 +65,9 @@ extension Ledger {
       let isEnded = endByCopy(passage.source, as: .requeued, to: passage.producer, rule: "copy_handed_back", at: at)
       if isEnded { passages[number].isCounted = true }
     }
-    learn(producer: passage.producer, returnsTo: groups[Int(passage.group)].key, .handedBack)
+    if let home = present(passage.group) {
+      learn(producer: passage.producer, returnsTo: groups[Int(home.index)].key, .handedBack)
+    }
     move(evidence.source, at: at)
     var next = passage
     next.whole = publication.marks.whole
@@ -84,8 +84,7 @@ extension Ledger {
     passage.whole = publication.marks.whole
     passage.message = source.delivery.message
     passage.attempt = source.delivery.attempt &+ 1
-    passage.group = source.delivery.group
-    passage.groupSerial = source.groupSerial
+    passage.group = source.delivery.groupID
     passage.source = evidence.source
     passage.producer = publication.producer
     passage.isCounted = isCounted
@@ -100,23 +99,22 @@ extension Ledger {
   func endByCopy(
     _ number: UInt32, as settlement: Settlement, to producer: Int32, rule: String, at: Timestamp
   ) -> Bool {
-    guard sources.isKept(number) else { return false }
+    guard sources.isKept(number), let delivery = present(sources[number].delivery) else { return false }
     let source = sources[number]
-    let group = groups[Int(source.delivery.group)]
-    guard group.serial == source.groupSerial else { return false }
     switch source.state {
     case .copied, .moved: return false
     case .inFlight:
       guard deliveries.isLive(source.id), !deliveries[source.id].flags.contains(.paired) else { return false }
       settleCopied(source.id, to: producer, as: settlement, at: at)
     case .settled:
+      takeBackReturned(number, delivery)
       sources[number].state = .copied
-      let ack = SettledAck(delivery: source.delivery, at: source.settledAt, inBatch: source.inBatch)
+      let ack = SettledAck(delivery: delivery, at: source.settledAt, inBatch: source.inBatch)
       settleCopiedLate(
         ack, from: source.settlement, causeUnknown: source.causeUnknown, to: producer, as: settlement,
-        attempt: source.delivery.attempt, at: at)
+        attempt: delivery.attempt, at: at)
     }
-    conclude(rule, of: source.delivery)
+    conclude(rule, of: delivery)
     return true
   }
 
@@ -135,6 +133,8 @@ extension Ledger {
   /// A copy of the delivery was published to that producer's destination.
   func settleCopied(_ id: DeliveryID, to producer: Int32, as settlement: Settlement, at: Timestamp) {
     let group = groups[Int(deliveries[id].group)]
+    let source = deliveries[id].source
+    if sources.isKept(source) { sources[source].state = .copied }
     countCopy(of: group, to: producer)
     if sources.isKept(deliveries[id].source) { sources[deliveries[id].source].state = .copied }
     group.attempts.raise(to: Int(deliveries[id].attempt))
@@ -186,6 +186,7 @@ extension Ledger {
     let index = messages.find(delivery.message &+ group.salt)
     if index != 0 {
       if from == .acked, messages[index].acked > 0 { messages[index].acked -= 1 }
+      if from.isFailure, messages[index].failed > 0 { messages[index].failed -= 1 }
       if settlement.isFailure { messages[index].failed &+= 1 }
       // A dead letter is its last failure: the time since its first was recorded with its acknowledgement.
       if settlement == .requeued { messages[index].firstFailed = min(messages[index].firstFailed, ack.at) }
@@ -196,30 +197,39 @@ extension Ledger {
   /// The delivery only waited here: its acknowledgement is neither success nor failure.
   private func move(_ number: UInt32, at: Timestamp) {
     let source = sources[number]
-    let group = groups[Int(source.delivery.group)]
+    guard let delivery = present(source.delivery) else { return }
+    let group = groups[Int(delivery.group)]
     switch source.state {
     case .inFlight where deliveries.isLive(source.id): deliveries[source.id].flags.insert(.moved)
     case .settled where source.settlement == .acked:
-      group.count(source.delivery.partition) { $0.moved += 1 }
+      group.count(delivery.partition) { $0.moved += 1 }
       group.monitor.revoke(.acked, recordedAt: source.settledAt, partition: nil)
     default: return
     }
-    journal?.noted(.moved, source.delivery, of: group)
+    journal?.noted(.moved, delivery, of: group)
     sources[number].state = .moved
   }
 
   /// An equal message was published to where the delivery came from, and nothing says that it failed.
   private func countReturned(_ number: UInt32) {
     let source = sources[number]
+    guard !source.isReturned, let delivery = present(source.delivery) else { return }
+    let group = groups[Int(delivery.group)]
     switch source.state {
     case .inFlight where deliveries.isLive(source.id): deliveries[source.id].flags.insert(.returned)
-    case .settled where source.settlement == .acked:
-      groups[Int(source.delivery.group)].count(source.delivery.partition) { $0.returned += 1 }
+    case .settled where source.settlement == .acked: group.count(delivery.partition) { $0.returned += 1 }
     default: return
     }
-    journal?.noted(.returned, source.delivery, of: groups[Int(source.delivery.group)])
-    conclude(CopyEvidence.Tier.bare.rule, of: source.delivery)
-    sources[number].state = .copied
+    journal?.noted(.returned, delivery, of: group)
+    conclude(CopyEvidence.Tier.bare.rule, of: delivery)
+    sources[number].isReturned = true
+  }
+
+  /// Of a delivery that was acknowledged, the acknowledgement is taken back: then it is not among the returned ones either.
+  func takeBackReturned(_ number: UInt32, _ delivery: Delivery) {
+    guard sources[number].isReturned, sources[number].settlement == .acked else { return }
+    sources[number].isReturned = false
+    groups[Int(delivery.group)].count(delivery.partition) { if $0.returned > 0 { $0.returned -= 1 } }
   }
 }
 

@@ -192,6 +192,9 @@ extension Ledger {
   /// A message that goes there may be a copy of one that was received.
   func mayHoldCopies(_ producer: Int32) -> Bool { producers[producer].mayHoldCopies }
 
+  /// What goes there is for nothing else than copies.
+  func keepsCopies(_ producer: Int32) -> Bool { producers[producer].keepsCopies }
+
   /// Messages were published to its destination.
   func countPublished(_ count: UInt64, by producer: Int32) { producers[producer].published += count }
 

@@ -57,6 +57,7 @@ extension Ledger {
       guard sources[delivery.source].state == .settled, sources[delivery.source].settlement == settlement else {
         return
       }
+      takeBackReturned(delivery.source, delivery)
       sources[delivery.source].settlement = .abandoned
       sources[delivery.source].settledAt = at
     }

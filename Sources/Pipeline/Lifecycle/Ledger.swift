@@ -115,6 +115,8 @@ final class Ledger {
       index = leastRecentlyActiveGroup()
       groupIndex[GroupName(key: groups[Int(index)].key, cluster: groups[Int(index)].cluster)] = nil
       forgetDeliveries(of: index)
+      let forgotten = groups[Int(index)]
+      for alert in forgotten.alerts.end(at: now) { alerts.append((forgotten, alert)) }
       groups[Int(index)] = group
       dropped.groups += 1
     }
@@ -192,9 +194,11 @@ final class Ledger {
     }
     var (attempt, source) = attempt(arrival, messages[index])
     if attempt <= expired.attempt { (attempt, source) = (expired.attempt + 1, .ownTable) }
-    if isDescribed { raise(&attempt, &source, returned) }
-    // Even a repeat is of a message, whose first delivery was not seen.
-    if index != 0, !arrival.redelivered || messages[index].first == 0 { messages[index].first &+= 1 }
+    if isDescribed || arrival.toldAttempt > attempt { raise(&attempt, &source, arrival, returned) }
+    // Even a repeat is of a message, whose first delivery was not seen. A copy that comes back is no other message.
+    if index != 0, !(arrival.redelivered || returned.attempt > 0) || messages[index].first == 0 {
+      messages[index].first &+= 1
+    }
     group.attemptSources.insert(source)
     group.attempts.record(Int(attempt))
 

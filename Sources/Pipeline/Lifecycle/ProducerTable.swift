@@ -24,6 +24,11 @@ struct ProducerTable {
     /// Keys of groups that what goes there was seen to come back to.
     var learned: [String] = []
     var whyLearned = Why.cameBack
+    /// Copies that were passed on there, and how many of them came back.
+    var passedOn: UInt64 = 0
+    var cameBack: UInt64 = 0
+    /// It stands for several destinations: nothing is learned of them.
+    fileprivate(set) var isShared = false
 
     var kind: DestinationKind { use.kind }
     /// Nothing but its name says what it is for.
@@ -32,10 +37,12 @@ struct ProducerTable {
     private var getsAnswers: Bool { answers > 0 && copies == 0 && isKnownByName }
     /// What goes there is another try or a dead letter, if it is a copy.
     var mayHoldCopies: Bool { !getsAnswers && (use.kind != .normal || use.comesBack || !learned.isEmpty) }
+    /// It is for nothing else than copies.
+    var keepsCopies: Bool { !getsAnswers && (use.keepsCopies || !learned.isEmpty) }
     /// What it was taken for, as the report tells it. A name that says little counts once a copy went there.
     var shownKind: DestinationKind {
       if !use.groups.isEmpty { return copies > 0 ? .retry : .normal }
-      if use.comesBack || !learned.isEmpty { return .retry }
+      if use.comesBack || !learned.isEmpty || (copies > 0 && !use.returnsExpired.isEmpty) { return .retry }
       if getsAnswers { return .normal }
       return use.isStrong || copies > 0 ? use.kind : .normal
     }
@@ -62,10 +69,16 @@ struct ProducerTable {
     /// The target's own group whose name the destination's bears.
     var named: GroupID?
 
+    /// Listed under `normal`: whatever goes there is no copy.
+    var isConfiguredNormal: Bool { kind == .normal && why == .configured }
     /// Messages are kept there for a while.
     var waits: Bool { !returns.isEmpty }
+    /// One that says itself how long is kept there, and not only dropped after that.
+    var waitsIfExpiring: Bool { waits || !returnsExpired.isEmpty || kind == .retry }
     /// A copy that goes there is tried again.
     var comesBack: Bool { !groups.isEmpty || !returns.isEmpty }
+    /// It is for nothing else than copies. What goes where a name says little may be an ordinary event.
+    var keepsCopies: Bool { (kind != .normal && isStrong) || comesBack }
   }
 
   /// What a destination was taken for what it is by.
@@ -114,6 +127,7 @@ struct ProducerTable {
     if let known = byHash[hash] {
       entries[Int(known)].use = entry.use
       entries[Int(known)].version = entry.version
+      if entry.use.isConfiguredNormal { entries[Int(known)].learned = [] }
       return known
     }
     if byHash.count < (entry.mayHoldCopies ? 2 : 1) * Self.bound {
@@ -148,6 +162,7 @@ struct ProducerTable {
     other.name = ""
     other.use = Use(kind: entry.kind, isStrong: entry.use.isStrong)
     other.learned = []
+    other.isShared = true
     entries.append(other)
     shared[place] = Int32(entries.count - 1)
     return Int32(entries.count - 1)

@@ -1,7 +1,8 @@
 """Celery. Options: late (acks_late), reject (a final failure rejects the message), countdown (s before a retry; 0
 unless said), pool (prefork unless said), talk (gossip, mingle, heartbeat and events, as they are by default), chain
 (control: chains of two and a group of two), again (control: a task enqueues its next page with the same job
-id)."""
+id), later (control: how a task enqueues another one, and itself with equal arguments: `countdown` or `expires`, in
+seconds)."""
 
 from celery import Celery, chain, group, signals
 from kombu import Queue
@@ -45,6 +46,24 @@ def page(self, number, number_of_page):
         self.apply_async((number, number_of_page + 1), headers={"job": f"job-{number:06}"})
 
 
+@app.task(name="prices.order")
+def order(number):
+    plan.handle(number)
+    remind.apply_async((number + 1000,), **plan.options["later"])
+    poll.apply_async((number + 2000,), **plan.options["later"])
+
+
+@app.task(name="prices.remind")
+def remind(number):
+    plan.handle(number)
+
+
+@app.task(name="prices.poll")
+def poll(number):
+    if plan.tried(number) < 3:
+        poll.apply_async((number,), **plan.options["later"])
+
+
 @signals.task_success.connect
 def succeeded(sender=None, result=None, **_):
     plan.note("success", sender.request.args[0])
@@ -65,6 +84,8 @@ def publish():
         if plan.options.get("chain"):
             base = number * 5
             (chain(step.si(base), step.si(base + 1)) | group(step.si(base + 2), step.si(base + 3))).apply_async()
+        elif plan.options.get("later"):
+            order.delay(number)
         elif plan.options.get("again"):
             page.apply_async((number, 0), headers={"job": f"job-{number:06}"})
         else:

@@ -111,5 +111,16 @@ import Testing
     }
     #expect(errors.list.count <= 2 * BrokerErrors.bound + 1)
     #expect(errors.list.map(\.count).reduce(0, +) == 1009)
+    var both = errors
+    both.merge(errors)
+    #expect(both.list.count == errors.list.count)
+    #expect(both.list.map(\.count).reduce(0, +) == 2018)
+    var other = BrokerErrors()
+    for code in 2000..<3000 {
+      other.count(BrokerError(code: code, text: String(repeating: "y", count: code)), at: bench.now)
+    }
+    both.merge(other)
+    #expect(both.list.count <= 2 * BrokerErrors.bound + 1)
+    #expect(both.list.map(\.count).reduce(0, +) == 3018)
   }
 }

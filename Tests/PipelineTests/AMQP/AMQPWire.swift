@@ -36,15 +36,17 @@ enum AMQPWire {
   struct Properties {
     var headers: [(String, Field)] = []
     var correlationID: String?
+    var expiration: String?
     var messageID: String?
     var replyTo: String?
     var timestamp: UInt64?
 
     init(
       id: String? = nil, timestamp: UInt64? = nil, correlationID: String? = nil, replyTo: String? = nil,
-      headers: [(String, Field)] = []
+      expiration: String? = nil, headers: [(String, Field)] = []
     ) {
       self.replyTo = replyTo
+      self.expiration = expiration
       self.headers = headers
       self.correlationID = correlationID
       messageID = id
@@ -75,6 +77,10 @@ enum AMQPWire {
     if let address = properties.replyTo {
       flags |= 1 << 9
       fields += short(address)
+    }
+    if let expiration = properties.expiration {
+      flags |= 1 << 8
+      fields += short(expiration)
     }
     if let id = properties.messageID {
       flags |= 1 << 7

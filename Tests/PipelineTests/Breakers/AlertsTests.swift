@@ -24,6 +24,17 @@ import Testing
     #expect(told([(.healthy, 1), (.stalled, 60), (.healthy, 10)]) == ["stalled began", "stalled ended"])
   }
 
+  @Test func `those of a group that is given up end, and those of one that is absorbed go on`() {
+    var (one, other) = (Alerts(), Alerts())
+    _ = one.update(.stalled, .holds, at: start)
+    _ = other.update(.stalled, .holds, at: start + .seconds(1))
+    _ = other.update(.poison, .holds, at: start + .seconds(2))
+    one.absorb(other)
+    #expect(one.update(.poison, .holds, at: start + .seconds(3)) == nil)
+    #expect(one.end(at: start + .seconds(4)).map(\.since) == [start, start + .seconds(2)])
+    #expect(one.end(at: start + .seconds(5)) == [])
+  }
+
   @Test func `it begins at once, and its end says when it was`() throws {
     var alerts = Alerts()
     let beginning = alerts.update(.stalled, .holds, at: start)

@@ -84,6 +84,17 @@ import Testing
     #expect(try bench.counts()["expired"] ?? 0 == expired)
   }
 
+  @Test func `what was prefetched of another partition meanwhile does not hide how long it took`() throws {
+    let consumer = bench.consumer("g", "m", ["orders-0", "orders-1"])
+    consumer.poll("orders-0@0...4")
+    bench.pass(200)
+    consumer.poll("orders-1@0...4")
+    bench.pass(101)
+    consumer.leave()
+    consumer.coordinator.join("g", "m2", ["orders-0", "orders-1"], generation: 2)
+    #expect(try bench.counts()["expired"] == 1)
+  }
+
   @Test(arguments: [(9.0, 0), (12.0, 1)])
   func `one that does not leave is known by its silence`(seconds: Double, expired: Int) throws {
     let consumer = bench.consumer(instance: "i-1")

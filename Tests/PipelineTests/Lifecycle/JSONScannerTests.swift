@@ -25,6 +25,7 @@ import Testing
         "a=x", "b=1", "b=-2", "c=y", "e=3", "i=4",
       ])
     #expect(leaves(#"[[0, true], {}, {"chord": null, "n": 7}]"#) == ["=0", "n=7"])
+    #expect(leaves(#"{"":1,"a":{"":"x"},"b":2}"#) == ["=1", "=x", "b=2"])
     #expect(leaves(#"{ "a" : "with \"quotes\" and \\", "b" : 2 }"#) == [#"a=with \"quotes\" and \\"#, "b=2"])
   }
 

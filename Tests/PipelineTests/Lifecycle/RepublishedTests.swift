@@ -134,7 +134,9 @@ import Testing
     link.publish("m", exchange: "later", key: "x", .init(id: "m1"))
     #expect(try bench.counts("q") == ["delivered": 2, "requeued": 2, "acked_paired": 1])
     link.ack(again)
-    #expect(try bench.group(GroupKey.rabbitmq(vhost: "/", queue: "q")).attempts.max == 2)
+    let group = try bench.group(GroupKey.rabbitmq(vhost: "/", queue: "q"))
+    #expect(group.attempts.max == 2)
+    #expect(group.attempts.source == "copies+redelivered")
   }
 
   @Test func `what the target hands back to the group it came from was a retry there, and only waited here`() throws {
@@ -246,5 +248,59 @@ import Testing
     for i in 0..<40_000 { link.publish("n\(i)", key: "q.retry", .init(id: "n\(i)")) }
     #expect(try bench.counts("q")["requeued"] ?? 0 > 32_000)
     #expect(bench.engine.report().capture.dropped["copies"] == nil)
+  }
+
+  @Test func `a copy that is delivered again is still another try of its first message`() throws {
+    let first = link.deliver("m", .init(headers: [("x-error", .text("no stock"))]))
+    link.publish("m", key: "q", .init(headers: [("x-error", .text("no price"))]))
+    link.ack(first)
+    link.nack(link.deliver("m", .init(headers: [("x-error", .text("no price"))])))
+    let third = link.deliver("m", redelivered: true, .init(headers: [("x-error", .text("no price"))]))
+    link.publish("m", key: "q", .init(headers: [("x-error", .text("no reply"))]))
+    link.ack(third)
+    #expect(try bench.group(GroupKey.rabbitmq(vhost: "/", queue: "q")).attempts.max == 3)
+    #expect(bench.engine.ledger.groups[0].monitor.windows.main.failing.count == 1)
+  }
+
+  @Test func `a header that counts tries counts also where nothing is published any more`() throws {
+    for i in 0..<5000 { link.ack(link.deliver("m\(i)")) }
+    #expect(!bench.engine.ledger.wantsMarks)
+    link.ack(link.deliver("m", .init(headers: [("x-retry-count", .int(4))])))
+    let group = try bench.group(GroupKey.rabbitmq(vhost: "/", queue: "q"))
+    #expect(group.attempts.max == 5)
+  }
+
+  @Test func `many messages that look alike are each found by their copies`() throws {
+    let tags = (0..<500).map { _ in link.deliver("{}") }
+    for _ in tags { link.publish("{}", key: "q", .init(headers: [("x-retries", .int(1))])) }
+    link.ack(tags[499], multiple: true)
+    #expect(try bench.counts("q") == ["delivered": 500, "requeued": 500, "acked_paired": 500])
+  }
+
+  @Test func `a message is tried without end`() throws {
+    for times in 0..<1200 {
+      link.ack(link.deliver("m", .init(headers: [("x-retries", .int(Int64(times)))])))
+      link.publish("m", key: "q", .init(headers: [("x-retries", .int(Int64(times + 1)))]))
+    }
+    #expect(try bench.counts("q") == ["delivered": 1200, "requeued": 1200, "acked_paired": 1200])
+  }
+
+  @Test func `ordinary headers do not take the room of what copies are known by`() throws {
+    link.publish("x", key: "elsewhere")
+    let headers = (0..<24).map { ("h\($0)", Field.text("value \($0) in words")) }
+    let tags = (0..<20_000).map { link.deliver("m\($0)", .init(id: "m\($0)", headers: headers)) }
+    for i in 0..<20_000 {
+      link.publish("m\(i)", key: "q", .init(id: "m\(i)", headers: headers + [("x-retries", .int(1))]))
+    }
+    link.ack(tags[19_999], multiple: true)
+    #expect(try bench.counts("q")["requeued"] == 20_000)
+  }
+
+  @Test func `deliveries whose marks were overwritten are counted`() throws {
+    link.publish("x", key: "elsewhere")
+    let tokens = (0..<24).map { #""t\#($0)":"0abc9b85-11df-4ea5-b663-0238e0e54\#($0 + 100)""# }
+    let body = "{" + tokens.joined(separator: ",") + "}"
+    for i in 0..<20_000 { link.deliver(body, .init(id: "m\(i)")) }
+    #expect(bench.engine.report().capture.dropped["copy_sources"] ?? 0 > 5_000)
   }
 }

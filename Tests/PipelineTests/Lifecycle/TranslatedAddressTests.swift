@@ -89,6 +89,42 @@ import Testing
     #expect(hold.bench.engine.ledger.groups.count == 2)
   }
 
+  /// What was said before it turned out is revised, paired and given back after it.
+  @Test func `copies, timeouts and returns are followed into the group that goes on`() throws {
+    let bench = AMQPBench()
+    let links = [1, 2].map { bench.connect(cluster: nil, server: $0) }
+    for (i, link) in links.enumerated() {
+      link.consume("q")
+      // Acknowledged, and its copy shows later.
+      link.ack(link.deliver("a\(i)", .init(id: "a\(i)")))
+      // A copy has ended it, and its acknowledgement comes later.
+      link.deliver("b\(i)", .init(id: "b\(i)"))
+      link.publish("b\(i)", key: "q", .init(id: "b\(i)"))
+      // Too late.
+      let late = bench.connect(cluster: nil, server: UInt32(i + 1))
+      late.consume("q")
+      late.deliver("c\(i)", .init(id: "c\(i)"))
+      late.fromServer(
+        AMQPWire.close(1, code: 406, reason: "PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out."))
+    }
+    try #require(bench.reports.count == 2)
+    bench.engine.ledger.clusters.note(dialled: links[0].server, for: links[1].server)
+    bench.engine.ledger.followClusters()
+    for (i, link) in links.enumerated() {
+      link.publish("a\(i)", key: "q.dlq", .init(id: "a\(i)"))
+      link.ack(2)
+      link.deliver("c\(i)", redelivered: true, .init(id: "c\(i)"))
+    }
+    let group = try bench.group(Self.key)
+    #expect(
+      bench.counts(of: group)
+        == [
+          "delivered": 8, "dead_lettered": 2, "requeued": 4, "acked_paired": 4, "redelivered": 2, "in_flight": 2,
+        ])
+    #expect(group.requeue_causes == ["ack_timeout": 2])
+    #expect(bench.engine.report().capture.dropped["unmatched_settlements"] == nil)
+  }
+
   @Test func `brokers of two clusters behind one address stay two clusters`() throws {
     let hold = HoldBench()
     for (cluster, server, cookie) in [("rabbit@one", 0x0a00_0001, 7), ("rabbit@two", 0x0a00_0002, 8)] {

@@ -5,6 +5,8 @@ struct CopyEvidence: BitwiseCopyable {
   var shared: Shared = []
   /// What a copy of a failed message has besides.
   var signs: Signs = []
+  /// Each of the two has an id of its own, and these differ.
+  var hasOtherID = false
   /// The source was handed to another group of the target as a copy, and this goes back to where that came from.
   var isHandedBack = false
 
@@ -12,27 +14,31 @@ struct CopyEvidence: BitwiseCopyable {
     let rawValue: UInt8
     /// The source's own id stands in the copy as its id, or in one of its headers.
     static let identity = Shared(rawValue: 1)
-    /// The source's own id is the copy's correlation id: so does an answer to it.
-    static let identityAsCorrelation = Shared(rawValue: 2)
+    /// The source's own id is the other's correlation id, or stands in a header of one that has another id: so it is with
+    /// an answer, and with whatever else the source led to.
+    static let mention = Shared(rawValue: 2)
     static let correlation = Shared(rawValue: 4)
     /// Equal key and body.
     static let content = Shared(rawValue: 8)
     /// A distinctive text at the same place, which only one message in flight has.
     static let token = Shared(rawValue: 16)
-    /// The same last bytes of the body.
+    /// The same last bytes of the body, which no other message had.
     static let tail = Shared(rawValue: 32)
   }
 
   struct Signs: OptionSet, BitwiseCopyable {
     let rawValue: UInt8
-    /// A counter is one higher than the source's.
+    /// A counter is one higher than the source's, or its body says that it is delivered again.
     static let counter = Signs(rawValue: 1)
     /// It names an error that the source does not name.
     static let error = Signs(rawValue: 2)
-    /// It is to wait: an expiration, a delay header, or a destination that keeps it for a while.
+    /// It is to wait: a delay header, a destination that keeps it for a while, or an expiration where what has expired
+    /// comes back.
     static let delay = Signs(rawValue: 4)
     /// The broker's history of the source was taken over.
     static let history = Signs(rawValue: 8)
+    /// A counter of tries is as high as the source's. No sign of a try.
+    static let sameCounter = Signs(rawValue: 16)
   }
 
   /// The tiers of evidence, strongest first, as inferences are called.
@@ -54,14 +60,18 @@ struct CopyEvidence: BitwiseCopyable {
   }
 
   /// A correlation id alone is nothing: the messages of a saga and the answer to a request have it in common. A token needs a
-  /// counter: a follow-up job about the same order has the same order's id, may wait, and may name what went wrong.
+  /// counter: a follow-up job about the same order has the same order's id, may wait, and may name what went wrong. A delay
+  /// is a sign only beside an equal body, and not between two messages that have ids of their own: every delayed job has one.
   var tier: Tier {
     if signs.contains(.history), !shared.isDisjoint(with: [.identity, .content, .token, .tail]) { return .named }
-    if shared.contains(.identity) { return .identity }
-    if shared.contains(.content), !signs.isEmpty { return .content }
+    // A task that is replaced by another one of its id (Celery's `replace`): another body, and no further try.
+    let isReplaced = signs.contains(.sameCounter) && shared.isDisjoint(with: [.content, .tail])
+    if shared.contains(.identity), !isReplaced || !signs.isDisjoint(with: [.counter, .error]) { return .identity }
+    let isTried = !signs.isDisjoint(with: [.counter, .error, .history])
+    if shared.contains(.content), isTried || (signs.contains(.delay) && !hasOtherID) { return .content }
     if shared.contains(.correlation), shared.contains(.content) || signs.contains(.counter) { return .content }
     if shared.contains(.token), signs.contains(.counter) { return .content }
-    if shared.contains(.tail), !signs.isEmpty { return .content }
+    if shared.contains(.tail), isTried { return .content }
     return shared.contains(.content) ? .bare : .none
   }
 
@@ -74,7 +84,7 @@ struct CopyEvidence: BitwiseCopyable {
 
   /// Enough for a destination that has a name for dead letters alone.
   var isForStrongName: Bool {
-    !shared.isDisjoint(with: [.identity, .identityAsCorrelation, .content, .token])
+    !shared.isDisjoint(with: [.identity, .mention, .content, .token])
   }
 
   /// Enough where the message is known to have been handed over as a copy before.

@@ -10,8 +10,11 @@ struct JSONScanner {
   private var paths = SIMD16<UInt32>(repeating: 11)
   /// A bit for each level that is an object.
   private var objects: UInt32 = 0
+  /// The member's name, which may be empty; in an array that of the member that holds it.
   private var key = 0..<0
   private var keyHash: UInt32 = 0
+  /// A member's name was read, and its value comes next.
+  private var hasKey = false
 
   struct Leaf {
     enum Value {
@@ -40,6 +43,7 @@ struct JSONScanner {
         if byte == UInt8(ascii: "{") {
           objects |= 1 &<< UInt32(depth)
           key = 0..<0
+          hasKey = false
         } else {
           objects &= ~(1 &<< UInt32(depth))
         }
@@ -50,14 +54,18 @@ struct JSONScanner {
         key = 0..<0
       case UInt8(ascii: ","):
         at &+= 1
-        if isObject { key = 0..<0 }
+        if isObject {
+          key = 0..<0
+          hasKey = false
+        }
       case UInt8(ascii: "\""):
         guard let text = string(bytes) else { return nil }
-        if isObject, key.isEmpty {
+        if isObject, !hasKey {
           skipSpace(bytes)
           guard at < bytes.byteCount, load(at, bytes) == UInt8(ascii: ":") else { return nil }
           at &+= 1
           key = text
+          hasKey = true
           keyHash = MarkReader.hash(bytes.extracting(text), 13)
           continue
         }
@@ -81,7 +89,7 @@ struct JSONScanner {
     key.isEmpty ? paths[depth] &* 31 &+ 7 : MarkReader.hash(bytes.extracting(key), paths[depth])
   }
 
-  /// The text between the quotes at `at`, which moves behind it; nil if it does not end.
+  /// The text between the quotes at `at`, which moves past it; nil if it does not end.
   private mutating func string(_ bytes: RawSpan) -> Range<Int>? {
     let start = at &+ 1
     var i = start
@@ -97,7 +105,7 @@ struct JSONScanner {
     return nil
   }
 
-  /// The integer at `at`, which moves behind it; nil for another number, or one that the text's end may have cut.
+  /// The integer at `at`, which moves past it; nil for another number, or one that the text's end may have cut.
   private mutating func integer(_ bytes: RawSpan) -> Int64? {
     let isNegative = load(at, bytes) == UInt8(ascii: "-")
     if isNegative { at &+= 1 }

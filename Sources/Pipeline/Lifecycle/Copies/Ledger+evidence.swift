@@ -2,8 +2,8 @@
 
 extension Ledger {
   /// The best candidate among the deliveries that are kept, or nil.
-  /// `isKnown`: the message has something of a delivery that has ended by a copy before, or otherwise for good: to pair it
-  /// with another one would be a guess.
+  /// `isKnown`: the message has the id of a delivery that has ended by a copy before, or otherwise for good: to pair it with
+  /// another one would be a guess.
   func evidence(
     of marks: MessageMarks, to producer: ProducerTable.Entry, at: Timestamp, isKnown: inout Bool
   ) -> CopyEvidence? {
@@ -11,10 +11,15 @@ extension Ledger {
     var candidates: ContiguousArray<CopyEvidence> = []
     // One for all marks, so that it is allocated at most once for a publish.
     var found: ContiguousArray<(UInt32, CopyEvidence.Shared)> = []
-    for mark in marks.list where mark.kind != .number { look(mark, &candidates, &found, &isKnown, at: at) }
+    let isDead = producer.kind == .deadLetter
+    for mark in marks.list where mark.kind != .number && !(mark.kind == .tail && marks.bodyIsJSON) {
+      look(mark, &candidates, &found, &isKnown, isDead, at: at)
+    }
     var best: CopyEvidence?
-    for i in candidates.indices where !candidates[i].shared.isEmpty {
-      candidates[i].signs = signs(candidates[i], marks, waits: producer.use.waits)
+    for i in candidates.indices {
+      compare(&candidates[i], marks)
+      if candidates[i].shared.isEmpty { continue }
+      candidates[i].signs = signs(candidates[i], marks, producer.use)
       candidates[i].isHandedBack = isHandedBack(candidates[i], producer)
       if best.map({ isBetter(candidates[i], than: $0) }) ?? true { best = candidates[i] }
     }
@@ -25,27 +30,29 @@ extension Ledger {
   /// Adds what deliveries have in common with the message by one of its marks.
   private func look(
     _ mark: Mark, _ candidates: inout ContiguousArray<CopyEvidence>,
-    _ found: inout ContiguousArray<(UInt32, CopyEvidence.Shared)>, _ isKnown: inout Bool, at: Timestamp
+    _ found: inout ContiguousArray<(UInt32, CopyEvidence.Shared)>, _ isKnown: inout Bool, _ isDeadLetter: Bool,
+    at: Timestamp
   ) {
-    var sharers = 0
+    var isCommon = false
     var lastMessage: UInt64?
     found.removeAll(keepingCapacity: true)
+    if mark.kind.isPruned { sources.prune(mark.value) }
     sources.forEach(mark.value) { number, theirs in
       guard let shared = Self.shared(theirs, mark) else { return true }
-      guard isOpen(number, at: at) else {
+      // A token that several messages in flight have tells nothing, nor last bytes that any other message had.
+      if shared == .tail || (shared == .token && sources[number].state == .inFlight) {
+        let message = sources[number].delivery.message
+        if let lastMessage, lastMessage != message { isCommon = true }
+        lastMessage = message
+      }
+      guard isOpen(number, toDeadLetters: isDeadLetter, at: at) else {
         if shared.contains(.identity) { isKnown = true }
         return true
       }
-      if shared == .token, sources[number].state == .inFlight {
-        let message = deliveries[sources[number].id].message
-        if let lastMessage, lastMessage != message { sharers += 1 }
-        lastMessage = message
-      }
-      found.append((number, shared))
-      return found.count < Self.mostCandidates
+      if found.count < Self.mostCandidates { found.append((number, shared)) }
+      return shared == .tail || found.count < Self.mostCandidates
     }
-    // A token that several messages in flight have tells nothing.
-    for (number, shared) in found where !(shared == .token && sharers > 0) {
+    for (number, shared) in found where !(isCommon && (shared == .token || shared == .tail)) {
       if let i = candidates.firstIndex(where: { $0.source == number }) {
         candidates[i].shared.formUnion(shared)
       } else if candidates.count < Self.mostCandidates {
@@ -58,8 +65,8 @@ extension Ledger {
     switch (theirs.kind, mark.kind) {
     case (.content, .content): .content
     case (.tail, .tail): .tail
-    case (.identity, .correlation): .identityAsCorrelation
-    case (.identity, .content), (.identity, .tail), (.identity, .number), (.identity, .address): nil
+    case (.identity, .correlation): .mention
+    case (.identity, .content), (.identity, .tail), (.identity, .number): nil
     // Its parent, its cause, its trace: another message that has to do with this one.
     case (.identity, _): mark.name.contains(.relation) || mark.name.contains(.inBody) ? nil : .identity
     case (.correlation, .correlation): .correlation
@@ -69,45 +76,77 @@ extension Ledger {
   }
 
   /// In flight and not ended by a copy, or ended within the window in a way that a copy may revise.
-  private func isOpen(_ number: UInt32, at: Timestamp) -> Bool {
+  private func isOpen(_ number: UInt32, toDeadLetters: Bool, at: Timestamp) -> Bool {
     let source = sources[number]
-    let group = groups[Int(source.delivery.group)]
-    guard group.serial == source.groupSerial else { return false }
+    guard !source.isReturned || toDeadLetters, let delivery = present(source.delivery) else { return false }
     switch source.state {
     case .copied, .moved: return false
     case .inFlight: return deliveries.isLive(source.id) && !deliveries[source.id].flags.contains(.paired)
     case .settled:
       return (source.settlement == .acked || source.settlement == .rejected)
-        && at - source.settledAt <= group.monitor.windows.main.span_ns
+        && at - source.settledAt <= groups[Int(delivery.group)].monitor.windows.main.span_ns
     }
+  }
+
+  /// Takes back what a closer look at the source shows: bodies that only begin alike, and an id that only names the source.
+  private func compare(_ candidate: inout CopyEvidence, _ marks: MessageMarks) {
+    let isAlike = candidate.shared.contains(.content) && !candidate.shared.contains(.tail)
+    let tail = isAlike ? marks.list.last { $0.kind == .tail }?.value : nil
+    var sharesID = false
+    sources.forEachMark(of: candidate.source) { theirs in
+      switch theirs.kind {
+      case .tail: if let tail, tail != theirs.value { candidate.shared.remove(.content) }
+      case .identity:
+        for mark in marks.list where mark.kind == .identity && mark.place == theirs.place {
+          if mark.value == theirs.value { sharesID = true } else { candidate.hasOtherID = true }
+        }
+      default: break
+      }
+      return true
+    }
+    if sharesID { candidate.hasOtherID = false }
+    guard candidate.hasOtherID, candidate.shared.contains(.identity) else { return }
+    let isOriginal = marks.list.contains { mark in
+      guard mark.name.contains(.original), mark.kind == .token || mark.kind == .text else { return false }
+      var isIts = false
+      sources.forEachMark(of: candidate.source) { theirs in
+        isIts = theirs.kind == .identity && theirs.value == mark.value
+        return !isIts
+      }
+      return isIts
+    }
+    guard !isOriginal else { return }
+    candidate.shared.remove(.identity)
+    candidate.shared.insert(.mention)
   }
 
   /// The message came from another group of this target as a copy, and goes back to that group.
   private func isHandedBack(_ candidate: CopyEvidence, _ producer: ProducerTable.Entry) -> Bool {
     let number = sources[candidate.source].passage
-    guard candidate.isSameMessage, passages.isKept(number) else { return false }
-    let passage = passages[number]
-    let group = groups[Int(passage.group)]
-    guard group.serial == passage.groupSerial, passage.group != sources[candidate.source].delivery.group else {
-      return false
-    }
-    return producer.use.groups.contains(group.key) || producer.use.returns.contains(group.key)
-      || producer.learned.contains(group.key)
+    guard candidate.isSameMessage, passages.isKept(number), let home = present(passages[number].group),
+      let delivery = present(sources[candidate.source].delivery), home != delivery.groupID
+    else { return false }
+    let key = groups[Int(home.index)].key
+    return producer.use.groups.contains(key) || producer.use.returns.contains(key) || producer.learned.contains(key)
   }
 
-  func signs(_ candidate: CopyEvidence, _ marks: MessageMarks, waits: Bool) -> CopyEvidence.Signs {
+  func signs(
+    _ candidate: CopyEvidence, _ marks: MessageMarks, _ use: ProducerTable.Use
+  ) -> CopyEvidence.Signs {
     var signs: CopyEvidence.Signs = []
-    if waits || marks.isDelayed || marks.expires { signs.insert(.delay) }
+    if use.waits || marks.isDelayed || (marks.expires && use.waitsIfExpiring) { signs.insert(.delay) }
     if marks.history != 0, marks.history == sources[candidate.source].history { signs.insert(.history) }
     for mark in marks.list {
       if mark.kind == .number {
         if !signs.contains(.counter), isNext(mark, candidate.source) { signs.insert(.counter) }
+        if mark.name.contains(.counter), has(candidate.source, mark) { signs.insert(.sameCounter) }
       } else if marks.namesError, mark.name.contains(.error), !signs.contains(.error), !has(candidate.source, mark) {
         signs.insert(.error)
       }
     }
-    if signs.isDisjoint(with: [.error, .counter]), candidate.shared == .tail, MarkReader.namesError(marks.body) {
-      signs.insert(.error)
+    if signs.isDisjoint(with: [.error, .counter]), candidate.shared == .tail {
+      if marks.bodyNamesError { signs.insert(.error) }
+      if marks.bodyIsRedelivered { signs.insert(.counter) }
     }
     return signs
   }

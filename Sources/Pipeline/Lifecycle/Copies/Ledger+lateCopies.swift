@@ -13,7 +13,7 @@ extension Ledger {
         || (producer.kind == .retry && producer.use.isStrong)
       {
         let evidence = CopyEvidence(source: number, shared: .identity)
-        let signs = signs(evidence, publication.marks, waits: producer.use.waits)
+        let signs = signs(evidence, publication.marks, producer.use)
         guard !signs.isDisjoint(with: [.counter, .error]),
           endByCopy(number, as: .requeued, to: publication.producer, rule: rule, at: at)
         else { continue }
@@ -39,8 +39,6 @@ extension Ledger {
   }
 
   private func key(ofGroupOf number: UInt32) -> String? {
-    let source = sources[number]
-    let group = groups[Int(source.delivery.group)]
-    return group.serial == source.groupSerial ? group.key : nil
+    present(sources[number].delivery).map { groups[Int($0.group)].key }
   }
 }

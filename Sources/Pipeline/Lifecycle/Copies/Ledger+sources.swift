@@ -28,28 +28,36 @@ extension Ledger {
   /// A message arrives in a group. If it is a copy that the target published, it goes on under its first name.
   func arrived(_ arrival: Arrival, _ message: inout UInt64, at: Timestamp) -> Returned {
     isArrivalDescribed = false
-    guard !passages.isEmpty, !arrival.redelivered else { return Returned() }
-    let number = passages.find(described.whole)
+    guard !passages.isEmpty else { return Returned() }
+    // One that was delivered before has arrived before, unless that was not seen: only its name and attempt are known by it.
+    var number = passages.find(described.whole, again: arrival.redelivered)
+    if number == 0, arrival.redelivered { number = passages.find(described.whole, again: false) }
     guard number != 0 else { return Returned() }
     passages[number].hasArrived = true
     let passage = passages[number]
     guard !passage.isReturned else { return Returned() }
+    // In another group's hands it may be handed back.
+    guard let home = present(passage.group), home.index == arrival.group else { return Returned(passage: number) }
     if !passage.isCounted {
-      guard passage.group == arrival.group, groups[Int(passage.group)].serial == passage.groupSerial else {
-        // In another group's hands: it may be handed back.
-        return Returned(passage: number)
-      }
-      guard endByCopy(passage.source, as: .requeued, to: passage.producer, rule: "copy_came_back", at: at) else {
-        return Returned()
-      }
+      guard !arrival.redelivered, cameBack(passage, to: home, at: at) else { return Returned() }
       passages[number].isCounted = true
-      learn(producer: passage.producer, returnsTo: groups[Int(passage.group)].key, .cameBack)
-    }
-    guard passage.group == arrival.group, groups[Int(passage.group)].serial == passage.groupSerial else {
-      return Returned(passage: number)
     }
     message = passage.message
     return Returned(passage: number, attempt: passage.attempt)
+  }
+
+  /// A copy that was passed on is back in the group that it was made in: its source had failed. Without an id it may be an
+  /// equal message of another publisher's. Answers whether that was concluded.
+  private func cameBack(_ passage: Passage, to home: GroupID, at: Timestamp) -> Bool {
+    guard described.hasID, !producers[passage.producer].use.isConfiguredNormal,
+      endByCopy(passage.source, as: .requeued, to: passage.producer, rule: "copy_came_back", at: at)
+    else { return false }
+    producers[passage.producer].cameBack += 1
+    // One message in many is sent anew by an operator; a retry destination returns most of what it gets.
+    if producers[passage.producer].cameBack * 2 >= producers[passage.producer].passedOn {
+      learn(producer: passage.producer, returnsTo: groups[Int(home.index)].key, .cameBack)
+    }
+    return true
   }
 
   /// Keeps a delivery that has just begun.
@@ -61,7 +69,6 @@ extension Ledger {
     var source = Source()
     source.delivery = delivery
     source.id = id
-    source.groupSerial = group.serial
     source.passage = returned.passage
     source.history = described.history
     deliveries[id].source = sources.insert(source, described.list)
@@ -93,9 +100,9 @@ extension Ledger {
   }
 
   func learn(producer: Int32, returnsTo key: String, _ why: ProducerTable.Why) {
-    guard !producers[producer].learned.contains(key), producers[producer].learned.count < Self.learnedBound else {
-      return
-    }
+    guard !producers[producer].isShared, !producers[producer].use.isConfiguredNormal,
+      !producers[producer].learned.contains(key), producers[producer].learned.count < Self.learnedBound
+    else { return }
     producers[producer].learned.append(key)
     producers[producer].whyLearned = why
   }

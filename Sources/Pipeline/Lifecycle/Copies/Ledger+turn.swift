@@ -72,9 +72,9 @@ extension Ledger {
     for _ in 0..<Self.acksSearched {
       guard sources.isKept(number) else { return nil }
       let source = sources[number]
-      guard source.groupSerial == group.serial, at - source.settledAt <= group.monitor.windows.main.span_ns else {
-        return nil
-      }
+      guard let delivery = present(source.delivery), groups[Int(delivery.group)] === group,
+        at - source.settledAt <= group.monitor.windows.main.span_ns
+      else { return nil }
       let isOpen = source.state == .settled && source.settlement == .acked
       if isOpen, process == nil || source.delivery.process == process { return number }
       if !isOpen, number == group.latestAcked { group.latestAcked = source.ackedBefore }
@@ -87,10 +87,10 @@ extension Ledger {
 
   /// A message to the address that a request of this target names is the answer to it, whatever that address is called.
   func isAnswer(_ publication: Publication, to producer: ProducerTable.Entry) -> Bool {
-    guard producer.kind != .normal, producer.isKnownByName, publication.address != 0 else { return false }
+    guard producer.kind != .normal, producer.isKnownByName, publication.replyKey != 0 else { return false }
     var isAnswer = false
-    sources.forEach(publication.address) { _, mark in
-      isAnswer = mark.kind == .address
+    sources.forEach(publication.replyKey) { _, mark in
+      isAnswer = mark.kind == .reply
       return !isAnswer
     }
     return isAnswer

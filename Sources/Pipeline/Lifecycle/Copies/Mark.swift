@@ -2,7 +2,7 @@
 struct Mark: BitwiseCopyable {
   /// Keyed hash of a text, or the number itself.
   var value: UInt64
-  /// Hash of where it stands: a property, a header's key, the path of a leaf in a JSON body.
+  /// Hash of where it stands: a property, a header's key, the path of a leaf in a JSON body. Not keyed.
   var place: UInt32
   var kind: Kind
   /// What the name at that place says.
@@ -16,17 +16,21 @@ struct Mark: BitwiseCopyable {
     /// The message's own id: a property, or a header that frameworks keep their task id in.
     case identity
     case correlation
-    /// Where it wants to be answered: the routing key in the default exchange.
-    case address
     /// A text of 16 to 80 characters that looks like an id.
     case token
+    /// Where it is to be answered.
+    case reply
     /// Another text.
     case text
     case number
 
     /// Whether a message is searched for by it.
-    var isSearchable: Bool { rawValue <= Kind.token.rawValue }
+    var isSearchable: Bool { rawValue <= Kind.reply.rawValue }
+    var isPruned: Bool { self == .content || self == .token || self == .correlation }
   }
+
+  /// Whether something of a copy is ever compared with it.
+  var isKept: Bool { kind != .text || name.contains(.error) }
 
   /// Places that are no header and no leaf.
   enum Place {
@@ -37,13 +41,16 @@ struct Mark: BitwiseCopyable {
   }
 }
 
-/// Everything about one message by which a copy of it can be known. At most `bound` marks; more are left out.
+/// Everything about one message by which a copy of it can be known. Only hashes and numbers, but for `label`.
 ///
-/// The protocol's session fills it: properties and headers by name and value, the body's first 4 KiB at the end.
+/// The protocol's session fills it: properties and headers by name and value, what the body says at the end. At most `bound`
+/// marks, beside those of the body as a whole; more are left out.
 struct MessageMarks {
   private(set) var list: ContiguousArray<Mark> = []
   /// Hash of the ids and the body, which a broker that passes the message on leaves as they are.
   var whole: UInt64 = 0
+  /// It has a message id or a correlation id.
+  var hasID = false
   /// Hash of the broker's own history of the message (`x-death`); 0 without one.
   var history: UInt64 = 0
   /// The broker is to drop it, or to dead-letter it, after a while.
@@ -52,63 +59,38 @@ struct MessageMarks {
   var isDelayed = false
   /// It has a text that names an error.
   var namesError = false
+  /// What a JSON body says stands in its members; its last bytes tell nothing, since many are alike there.
+  var bodyIsJSON = false
+  /// Another body has a word for an error in it, or one for another delivery.
+  var bodyNamesError = false
+  var bodyIsRedelivered = false
   /// The highest number of tries that a header with a known kind of name tells; 0 if none does.
   var toldAttempt: Int32 = 0
-  /// The id shown for it: the message's id, else its correlation id.
+  /// Of one that was received: the id shown for it, its message id or else its correlation id.
   var label: ContiguousArray<UInt8> = []
-  /// The body's first bytes, as far as they came.
-  private(set) var body: ContiguousArray<UInt8> = []
-  /// The last bytes of a longer one.
-  private var end: ContiguousArray<UInt8> = []
-  /// Length of the whole body, and how much of it came.
-  var bodySize: UInt64 = 0
-  private var bodySeen: UInt64 = 0
 
   mutating func removeAll() {
     list.removeAll(keepingCapacity: true)
-    body.removeAll(keepingCapacity: true)
-    label.removeAll(keepingCapacity: true)
     whole = 0
+    hasID = false
     history = 0
     expires = false
     isDelayed = false
     namesError = false
+    bodyIsJSON = false
+    bodyNamesError = false
+    bodyIsRedelivered = false
     toldAttempt = 0
-    bodySize = 0
-    bodySeen = 0
-    end.removeAll(keepingCapacity: true)
-  }
-
-  /// Bytes of the body, in their order.
-  mutating func append(_ bytes: RawSpan) {
-    bodySeen &+= UInt64(bytes.byteCount)
-    if end.isEmpty, bodySeen > UInt64(Self.bodyBound) { end.append(contentsOf: body.suffix(Self.tailBytes)) }
-    let count = min(Self.bodyBound - body.count, bytes.byteCount)
-    if count > 0 { bytes.extracting(first: count).withUnsafeBytes { body.append(contentsOf: $0) } }
-    guard bodySeen > UInt64(Self.bodyBound) else { return }
-    let last = min(bytes.byteCount, Self.tailBytes)
-    bytes.extracting(last: last).withUnsafeBytes { end.append(contentsOf: $0) }
-    if end.count > Self.tailBytes { end.removeFirst(end.count - Self.tailBytes) }
-  }
-
-  /// The body's last bytes; nil where it is shorter than that, or some of it is missing.
-  var tail: ContiguousArray<UInt8>.SubSequence? {
-    guard bodySeen == bodySize, bodySize >= UInt64(Self.tailBytes) else { return nil }
-    if body.count == Int(bodySize) { return body.suffix(Self.tailBytes) }
-    return end.count == Self.tailBytes ? end[...] : nil
+    label.removeAll(keepingCapacity: true)
   }
 
   /// It has an id of its own.
   var hasIdentity: Bool { list.contains { $0.kind == .identity } }
 
   mutating func add(_ mark: Mark) {
-    if list.count < Self.bound { list.append(mark) }
+    if list.count < Self.bound || mark.place == Mark.Place.content { list.append(mark) }
   }
 
-  /// Marks of one message that are kept.
+  /// Marks of one message's properties, headers and members that are kept.
   static let bound = 64
-  /// Bytes of a body that are looked at.
-  static let bodyBound = 4096
-  /// Bytes at its end that tell messages apart.
-  static let tailBytes = 64
 }

@@ -1,7 +1,10 @@
 /// What a header's key or the name of a JSON member says, as far as copies are concerned. Names are hints: each is only
 /// one sign among others.
+///
+/// A name is read by its parts: between separators, and where a capital follows a small letter. `entries` and `country` have
+/// no part that speaks of tries.
 struct MarkName: OptionSet, BitwiseCopyable {
-  let rawValue: UInt8
+  let rawValue: UInt16
   /// How often the message was tried: `retries`, `x-retry-count`, `attempt`, `redelivered`.
   static let counter = MarkName(rawValue: 1)
   /// A number that grows for other reasons: `page`, `offset`, `version`, or that limits: `max_retries`.
@@ -14,64 +17,122 @@ struct MarkName: OptionSet, BitwiseCopyable {
   static let identity = MarkName(rawValue: 32)
   /// The counter counts attempts, beginning with 1, not retries.
   static let countsFromOne = MarkName(rawValue: 64)
+  /// Not the name but its place: a leaf of the body. There only names that speak of tries make a counter.
+  static let inBody = MarkName(rawValue: 128)
+  /// Names the message that this one is a copy of: `x-original-message-id`.
+  static let original = MarkName(rawValue: 256)
 
-  /// Cost: some 0.3 µs; `MarkNames` keeps the answers.
+  /// Cost: some 1 µs; `MarkNames` keeps the answers.
   init(of name: RawSpan) {
-    let count = min(name.byteCount, Self.longest)
-    var lower = ContiguousArray<UInt8>()
-    lower.reserveCapacity(count)
-    for i in 0..<count {
-      let byte = name.unsafeLoad(fromUncheckedByteOffset: i, as: UInt8.self)
-      lower.append(byte >= 65 && byte <= 90 ? byte | 0x20 : byte)
-    }
-    func has(_ parts: [StaticString]) -> Bool { parts.contains { Self.contains(lower, $0) } }
+    let parts = Self.parts(of: name)
+    func has(_ words: [StaticString]) -> Bool { parts.contains { part in words.contains { part.equals($0) } } }
+    func begins(_ words: [StaticString]) -> Bool { parts.contains { part in words.contains { part.begins($0) } } }
+    func contains(_ words: [StaticString]) -> Bool { parts.contains { part in words.contains { part.contains($0) } } }
     var found: MarkName = []
     // `retry_at` is a moment, `x-attempts` is none.
-    let end = lower.suffix(3)
-    let isMoment = end.elementsEqual("_at".utf8) || end.elementsEqual("-at".utf8)
-    if isMoment || has(Self.limits) || has(Self.others) { found.insert(.otherNumber) }
-    if !found.contains(.otherNumber), has(Self.counters) {
+    let isMoment = parts.count > 1 && parts.last?.equals("at") == true
+    let isLimit = isMoment || has(Self.limits) || begins(["max"]) || parts.contains(where: Self.isLimitedTry)
+    if isLimit || has(Self.others) || contains(Self.longOthers) {
+      found.insert(.otherNumber)
+    } else if begins(Self.tries) || has(Self.counters) || Self.isCounted(parts) {
       found.insert(.counter)
-      if Self.contains(lower, "attempt") { found.insert(.countsFromOne) }
+      if begins(["attempt"]) || has(["deliveries"]) { found.insert(.countsFromOne) }
     }
-    if has(Self.errors) { found.insert(.error) }
-    if has(Self.relations) { found.insert(.relation) }
-    if has(Self.delays) || lower.elementsEqual("eta".utf8) { found.insert(.delay) }
-    if lower.count == 2, lower[0] == UInt8(ascii: "i"), lower[1] == UInt8(ascii: "d") { found.insert(.identity) }
+    if contains(Self.errors) || begins(["fault"]) { found.insert(.error) }
+    if has(Self.relations) || parts.contains(where: Self.isRelation) { found.insert(.relation) }
+    if has(Self.originals) || begins(Self.tries) { found.insert(.original) }
+    if contains(["delay", "countdown", "schedul"]) || (parts.count == 1 && has(["eta"])) { found.insert(.delay) }
+    if parts.count == 1, parts[0].equals("id") { found.insert(.identity) }
     self = found
   }
 
-  init(rawValue: UInt8) { self.rawValue = rawValue }
+  init(rawValue: UInt16) { self.rawValue = rawValue }
 
-  private static func contains(_ name: ContiguousArray<UInt8>, _ part: StaticString) -> Bool {
-    part.withUTF8Buffer { part in
-      guard name.count >= part.count else { return false }
-      next: for start in 0...name.count - part.count {
-        for i in 0..<part.count where name[start + i] != part[i] { continue next }
-        return true
-      }
-      return false
+  /// `delivery-count`, `tryCount`.
+  private static func isCounted(_ parts: [Part]) -> Bool {
+    zip(parts, parts.dropFirst()).contains { part, next in
+      counted.contains { part.equals($0) } && counts.contains { next.equals($0) }
     }
   }
 
-  private static let longest = 64
-  private static let counters: [StaticString] = ["retr", "redeliver", "attempt", "tries", "failures", "delivery-count"]
+  /// `retrydelay`, `attemptlimit`: one word of two.
+  private static func isLimitedTry(_ part: Part) -> Bool {
+    tries.contains { part.begins($0) } && limits.contains { part.ends($0) }
+  }
+
+  private static func isRelation(_ part: Part) -> Bool {
+    !part.equals("traceback") && relationBegins.contains { part.begins($0) }
+  }
+
+  private static let tries: [StaticString] = ["retry", "retries", "retried", "redeliver", "attempt"]
+  private static let counters: [StaticString] = [
+    "tries", "failures", "requeues", "deliveries", "trycount", "failcount", "requeuecount", "deliverycount",
+  ]
+  private static let counted: [StaticString] = ["try", "fail", "failed", "failure", "requeue", "requeued", "delivery"]
+  private static let counts: [StaticString] = ["count", "counter", "times"]
   private static let limits: [StaticString] = [
-    "max", "limit", "timeout", "interval", "backoff", "policy", "after", "on_error", "delay", "wait", "until", "time",
+    "maximum", "limit", "timeout", "interval", "backoff", "policy", "after", "delay", "wait", "until", "time",
+    "left", "remaining", "allowed", "on", "ms", "millis", "seconds", "minutes",
   ]
   private static let others: [StaticString] = [
-    "page", "offset", "version", "seq", "index", "step", "part", "chunk", "hop", "depth", "priority", "shard", "size",
-    "cursor", "position", "round", "generation",
+    "seq", "step", "steps", "part", "partition", "hop", "hops", "depth", "size", "round", "stage", "phase", "level",
+    "idx", "pos", "iteration", "run", "day", "line", "row", "epoch",
   ]
-  private static let errors: [StaticString] = ["error", "exception", "traceback", "stacktrace", "stack-trace", "fault"]
-  private static let relations: [StaticString] = [
-    "parent", "root", "cause", "causation", "correl", "trace", "span", "session", "conversation", "initiator", "group",
-    "reply", "saga", "batch", "workflow",
+  private static let longOthers: [StaticString] = [
+    "page", "offset", "version", "sequence", "index", "chunk", "priority", "shard", "cursor", "position",
+    "generation", "revision",
   ]
-  private static let delays: [StaticString] = ["delay", "countdown", "schedul"]
+  private static let errors: [StaticString] = ["error", "exception", "traceback", "stacktrace"]
+  private static let relations: [StaticString] = ["corr"]
+  private static let relationBegins: [StaticString] = [
+    "parent", "root", "caus", "correl", "trace", "span", "session", "conversation", "initiator", "group", "reply",
+    "saga", "batch", "workflow", "relat",
+  ]
+  private static let originals: [StaticString] = ["original", "orig", "source", "failed", "dead", "dlq", "dlt"]
 }
 
-/// What names say, kept by their hash: a name is looked at once, and again when another one took its place.
+extension MarkName {
+  /// One part of a name, in small letters.
+  fileprivate typealias Part = ArraySlice<UInt8>
+
+  fileprivate static func parts(of name: RawSpan) -> [Part] {
+    var lower: [UInt8] = []
+    var ends: [Range<Int>] = []
+    var start = 0
+    var afterSmall = false
+    for i in 0..<min(name.byteCount, longest) {
+      let byte = name.unsafeLoad(fromUncheckedByteOffset: i, as: UInt8.self)
+      let isCapital = byte >= 65 && byte <= 90
+      let isSmall = byte >= 97 && byte <= 122
+      let isWord = isCapital || isSmall || (byte >= 48 && byte <= 57) || byte >= 128
+      if !isWord || (isCapital && afterSmall), start < lower.count {
+        ends.append(start..<lower.count)
+        start = lower.count
+      }
+      if isWord { lower.append(isCapital ? byte | 0x20 : byte) }
+      afterSmall = isSmall
+    }
+    if start < lower.count { ends.append(start..<lower.count) }
+    return ends.map { lower[$0] }
+  }
+
+  private static let longest = 64
+}
+
+extension ArraySlice<UInt8> {
+  fileprivate func equals(_ word: StaticString) -> Bool { word.withUTF8Buffer { elementsEqual($0) } }
+  fileprivate func begins(_ word: StaticString) -> Bool { word.withUTF8Buffer { starts(with: $0) } }
+  fileprivate func ends(_ word: StaticString) -> Bool {
+    word.withUTF8Buffer { suffix($0.count).elementsEqual($0) }
+  }
+  fileprivate func contains(_ word: StaticString) -> Bool {
+    guard count >= word.utf8CodeUnitCount else { return false }
+    return (startIndex...endIndex - word.utf8CodeUnitCount).contains { self[$0...].begins(word) }
+  }
+}
+
+/// What names say, kept by their hash: a name is read once, and again when another one took its slot. Of names with an equal
+/// hash (32 bits) all are taken for the first.
 struct MarkNames: ~Copyable {
   private var known = FlatArray(repeating: Entry(), count: capacity)
 
@@ -82,7 +143,8 @@ struct MarkNames: ~Copyable {
   }
 
   mutating func name(of bytes: RawSpan, hash: UInt32) -> MarkName {
-    let slot = Int(hash & UInt32(Self.capacity - 1))
+    // Not the lowest bits: `MarkReader.hash` sets one of them.
+    let slot = Int(hash &>> 16) & (Self.capacity - 1)
     if known[slot].hash == hash { return known[slot].name }
     let name = MarkName(of: bytes)
     known[slot] = Entry(hash: hash, name: name)

@@ -17,78 +17,92 @@ struct MarkReader: ~Copyable {
   /// A header whose value is a text.
   mutating func header(_ name: RawSpan, text: RawSpan, into marks: inout MessageMarks) {
     let place = Self.hash(name, Self.headers)
-    text_(place, names.name(of: name, hash: place), text, isHeader: true, into: &marks)
+    add(text, place, names.name(of: name, hash: place), into: &marks)
   }
 
   /// A header whose value is a number.
   mutating func header(_ name: RawSpan, number: Int64, into marks: inout MessageMarks) {
     let place = Self.hash(name, Self.headers)
-    number_(place, names.name(of: name, hash: place), number, isHeader: true, into: &marks)
+    add(number, place, names.name(of: name, hash: place), into: &marks)
   }
 
-  private func text_(
-    _ place: UInt32, _ name: MarkName, _ text: RawSpan, isHeader: Bool, into marks: inout MessageMarks
-  ) {
+  /// How many tries a header tells of; 0 if it tells of none. `header` keeps the same in `MessageMarks.toldAttempt`.
+  mutating func attempt(toldBy name: RawSpan, _ number: Int64) -> Int32 {
+    number > 0 && number <= Self.mostTries
+      ? Self.attempt(number, names.name(of: name, hash: Self.hash(name, Self.headers))) : 0
+  }
+
+  private static func attempt(_ number: Int64, _ name: MarkName) -> Int32 {
+    guard name.contains(.counter), number > 0, number <= mostTries else { return 0 }
+    return Int32(name.contains(.countsFromOne) ? number : number + 1)
+  }
+
+  /// `name` says whether it stands in the body.
+  private func add(_ text: RawSpan, _ place: UInt32, _ name: MarkName, into marks: inout MessageMarks) {
     guard text.byteCount > 0 else { return }
-    if let number = Self.number(text) { return number_(place, name, number, isHeader: isHeader, into: &marks) }
+    if let number = Self.number(text) { return add(number, place, name, into: &marks) }
+    let isHeader = !name.contains(.inBody)
     if name.contains(.error), text.byteCount > 2 { marks.namesError = true }
     if isHeader, name.contains(.delay) { marks.isDelayed = true }
     let isToken = Self.looksLikeID(text)
     let kind: Mark.Kind = isHeader && name.contains(.identity) && isToken ? .identity : isToken ? .token : .text
+    // Another text of the body is of use only where it may name an error.
+    guard isHeader || kind != .text || name.contains(.error) else { return }
     marks.add(Mark(value: KeyedHash.hash(text, key), place: place, kind: kind, name: name))
   }
 
-  private func number_(
-    _ place: UInt32, _ name: MarkName, _ number: Int64, isHeader: Bool, into marks: inout MessageMarks
-  ) {
+  private func add(_ number: Int64, _ place: UInt32, _ name: MarkName, into marks: inout MessageMarks) {
+    let isHeader = !name.contains(.inBody)
     if isHeader, name.contains(.delay), number > 0 { marks.isDelayed = true }
-    if isHeader, name.contains(.counter), number > 0, number <= Self.mostTries {
-      let attempt = Int32(name.contains(.countsFromOne) ? number : number + 1)
-      marks.toldAttempt = max(marks.toldAttempt, attempt)
-    }
+    if isHeader { marks.toldAttempt = max(marks.toldAttempt, Self.attempt(number, name)) }
     // Only what may be a counter is of use.
-    guard number >= 0, number <= Self.mostTries else { return }
-    marks.add(Mark(value: UInt64(number), place: place, kind: .number, name: name.union(isHeader ? [] : .inBody)))
+    let isNamed = name.contains(.counter)
+    guard isNamed || name.isDisjoint(with: [.inBody, .otherNumber]) else { return }
+    guard number >= 0, number <= (isNamed ? Self.mostTries : Self.mostUnnamedTries) else { return }
+    marks.add(Mark(value: UInt64(number), place: place, kind: .number, name: name))
   }
 
   // MARK: Bodies
 
-  /// What the body's first bytes say: leaves of a JSON object or array, and its last bytes.
-  mutating func body(into marks: inout MessageMarks) {
-    let body = marks.body
-    if let tail = marks.tail {
+  /// What a body says: its last bytes, and the leaves of a JSON object or array.
+  mutating func body(_ body: borrowing BodySample, into marks: inout MessageMarks) {
+    if let tail = body.tail {
       let hash = tail.withUnsafeBytes { KeyedHash.hash($0.bytes, key) }
+      marks.whole ^= hash &* 0x9e37_79b9_7f4a_7c15
       marks.add(Mark(value: hash, place: Mark.Place.content, kind: .tail, name: MarkName(rawValue: 0)))
     }
-    guard let first = body.first(where: { $0 > 32 }), first == UInt8(ascii: "{") || first == UInt8(ascii: "[") else {
-      return
-    }
-    body.withUnsafeBytes { bytes in
+    guard body.isJSON else { return }
+    marks.bodyIsJSON = true
+    body.first.withUnsafeBytes { bytes in
       var scanner = JSONScanner()
       while let leaf = scanner.next(in: bytes.bytes) {
-        let name = names.name(of: bytes.bytes.extracting(leaf.name), hash: leaf.nameHash)
+        let name = names.name(of: bytes.bytes.extracting(leaf.name), hash: leaf.nameHash).union(.inBody)
         switch leaf.value {
-        case .text(let range):
-          text_(leaf.place, name, bytes.bytes.extracting(range), isHeader: false, into: &marks)
-        case .number(let number): number_(leaf.place, name, number, isHeader: false, into: &marks)
+        case .text(let range): add(bytes.bytes.extracting(range), leaf.place, name, into: &marks)
+        case .number(let number): add(number, leaf.place, name, into: &marks)
         }
       }
     }
   }
 
-  /// Whether a body says in words that something failed: those of frameworks that serialise otherwise than as JSON.
-  static func namesError(_ body: ContiguousArray<UInt8>) -> Bool {
-    body.withUnsafeBytes { bytes in
-      let words: [StaticString] = ["xception", "raceback", "ErrorDetails"]
-      guard bytes.count > 16 else { return false }
-      for start in 0..<bytes.count - 12 {
-        let byte = bytes[start]
-        guard byte == UInt8(ascii: "x") || byte == UInt8(ascii: "r") || byte == UInt8(ascii: "E") else { continue }
-        for word in words where start + word.utf8CodeUnitCount <= bytes.count {
-          if bytes.bytes.extracting(start..<start + word.utf8CodeUnitCount).equals(word) { return true }
+  /// Words of a published body that is no JSON: what frameworks that serialise otherwise (PHP, pickle, Java) write of a failure,
+  /// and Symfony Messenger of another delivery. They count beside the last bytes only.
+  func words(_ body: borrowing BodySample, into marks: inout MessageMarks) {
+    guard !body.isJSON, body.tail != nil else { return }
+    body.first.withUnsafeBytes { buffer in
+      let bytes = buffer.bytes
+      func follows(_ i: Int, _ word: StaticString) -> Bool {
+        i + word.utf8CodeUnitCount <= bytes.byteCount && bytes.extracting(i..<i + word.utf8CodeUnitCount).equals(word)
+      }
+      for i in 0..<bytes.byteCount {
+        switch bytes.unsafeLoad(fromUncheckedByteOffset: i, as: UInt8.self) {
+        case UInt8(ascii: "x"): if follows(i, "xception") { marks.bodyNamesError = true }
+        case UInt8(ascii: "r"): if follows(i, "raceback") { marks.bodyNamesError = true }
+        case UInt8(ascii: "E"): if follows(i, "ErrorDetails") { marks.bodyNamesError = true }
+        case UInt8(ascii: "R"): if follows(i, "RedeliveryStamp") { marks.bodyIsRedelivered = true }
+        default: break
         }
       }
-      return false
     }
   }
 
@@ -114,9 +128,10 @@ struct MarkReader: ~Copyable {
     return byte(4) == 45 && byte(7) == 45 && (byte(10) == 84 || byte(10) == 32) && byte(13) == 58
   }
 
-  private static func number(_ text: RawSpan) -> Int64? {
+  /// A text of at most six digits as a number; else nil.
+  static func number(_ text: RawSpan) -> Int64? {
     let count = text.byteCount
-    guard count <= 4 else { return nil }
+    guard count > 0, count <= 6 else { return nil }
     var number: Int64 = 0
     for i in 0..<count {
       let byte = text.unsafeLoad(fromUncheckedByteOffset: i, as: UInt8.self)
@@ -126,7 +141,7 @@ struct MarkReader: ~Copyable {
     return number
   }
 
-  /// Hash of a name below a place. Not keyed: names that collide only cost a comparison.
+  /// Hash of a name below a place; never 0. Not keyed: of names with an equal hash all are taken for the same.
   static func hash(_ name: RawSpan, _ above: UInt32) -> UInt32 {
     var hash = UInt64(above) &* 0x9e37_79b9_7f4a_7c15 ^ UInt64(name.byteCount)
     var i = 0
@@ -144,11 +159,8 @@ struct MarkReader: ~Copyable {
   }
 
   private static let headers: UInt32 = 7
-  /// Tries beyond that are no tries but another number.
-  private static let mostTries: Int64 = 1000
-}
-
-extension MarkName {
-  /// Not the name but its place: a leaf of the body. There only names that speak of tries make a counter.
-  static let inBody = MarkName(rawValue: 128)
+  /// What is told as more tries is no number of tries.
+  private static let mostTries: Int64 = 999_999
+  /// The same of a counter whose name does not say that it is one.
+  private static let mostUnnamedTries: Int64 = 1000
 }

@@ -6,9 +6,8 @@ struct Passage: BitwiseCopyable {
   var message: UInt64 = 0
   /// Which try it will be when it comes back.
   var attempt: Int32 = 1
-  /// Of the delivery that it was made of.
-  var group: Int32 = 0
-  var groupSerial: UInt32 = 0
+  /// Of the delivery that it was made of. It may have been absorbed since: see `Ledger.present`.
+  var group = GroupID(index: 0, serial: 0)
   var source: UInt32 = 0
   var producer: Int32 = 0
   /// The delivery that it was made of has ended by it.
@@ -58,15 +57,19 @@ struct PassageTable: ~Copyable {
     @inline(__always) _modify { yield &passages[Int(number) & (passages.count - 1)] }
   }
 
-  /// The oldest of the latest that looks like that and has not arrived yet; 0 if there is none.
-  func find(_ whole: UInt64) -> UInt32 {
+  /// The oldest of the latest that looks like that and has not arrived yet; 0 if there is none. `again`: the latest that has
+  /// arrived.
+  func find(_ whole: UInt64, again: Bool) -> UInt32 {
     guard heads.count > 0 else { return 0 }
     var found: UInt32 = 0
     var at = heads[Self.slot(whole, heads.count)]
     for _ in 0..<Self.mostVisited {
       guard isKept(at) else { break }
       let passage = passages[Int(at) & (passages.count - 1)]
-      if passage.whole == whole, !passage.hasArrived { found = at }
+      if passage.whole == whole, passage.hasArrived == again {
+        found = at
+        if again { break }
+      }
       at = passage.older
     }
     return found

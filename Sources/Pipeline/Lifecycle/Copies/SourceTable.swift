@@ -1,6 +1,6 @@
 /// A delivery that a copy may be made of: in flight, or ended a while ago.
 struct Source: BitwiseCopyable {
-  /// As it was when it ended; while it is in flight only `id` is right.
+  /// As it began; once it has ended, as it was then. Its group may have been absorbed since: see `Ledger.present`.
   var delivery = Delivery()
   /// In the `DeliveryTable`, while it is there.
   var id: DeliveryID = 0
@@ -11,8 +11,10 @@ struct Source: BitwiseCopyable {
   var inBatch = false
   /// Rejected, and nothing tells whether it waits and returns.
   var causeUnknown = false
-  /// The group's, since a bound may give its index to another one.
-  var groupSerial: UInt32 = 0
+  /// An equal message was published to where it came from, and nothing says that it failed. It may be dead-lettered yet.
+  var isReturned = false
+  /// Some of its marks were overwritten while it was in flight, counted.
+  fileprivate var isForgotten = false
   /// The published copy that it is, if the target published it.
   var passage: UInt32 = 0
   /// Of an acknowledged one: the one that its group acknowledged before it.
@@ -28,6 +30,9 @@ struct Source: BitwiseCopyable {
     /// It was handed back to the group that it waited for.
     case moved
   }
+
+  /// No copy can end it any more.
+  var isClosed: Bool { state == .copied || state == .moved }
 }
 
 /// The latest deliveries of a target with their marks, to be found by the marks.
@@ -43,7 +48,7 @@ struct SourceTable: ~Copyable {
   /// How many there were so far; the next one's number. 0 is none.
   private var nextSource: UInt32 = 1
   private var nextMark: UInt32 = 1
-  /// Sources in flight that were overwritten.
+  /// Sources in flight that were overwritten, or some of their marks.
   private(set) var dropped: UInt64 = 0
 
   /// Not private: the compiler (6.3.1) fails on a private type as another type's element in debug builds.
@@ -61,19 +66,27 @@ struct SourceTable: ~Copyable {
     makeRoom(list.count)
     var source = source
     source.firstMark = nextMark
-    source.markCount = UInt32(list.count)
-    for i in 0..<list.count { append(list[i]) }
+    for i in 0..<list.count where list[i].isKept { append(list[i]) }
+    source.markCount = nextMark &- source.firstMark
     let number = nextSource
     let slot = Int(number) & (sources.count - 1)
-    if sources[slot].state == .inFlight, sources[slot].id != 0 { dropped += 1 }
+    forget(slot)
     sources[slot] = source
     // 0 is none: once in four thousand million a number is passed over.
     nextSource = nextSource &+ 1 == 0 ? 1 : nextSource &+ 1
     return number
   }
 
+  private mutating func forget(_ slot: Int) {
+    guard sources[slot].state == .inFlight, sources[slot].id != 0, !sources[slot].isForgotten else { return }
+    sources[slot].isForgotten = true
+    dropped += 1
+  }
+
   private mutating func append(_ mark: Mark) {
     var stored = Stored(mark: mark, source: nextSource)
+    let overwritten = marks[Int(nextMark) & (marks.count - 1)].source
+    if isKept(overwritten) { forget(Int(overwritten) & (sources.count - 1)) }
     if mark.kind.isSearchable {
       let head = Self.slot(mark.value, heads.count)
       stored.older = heads[head]
@@ -91,6 +104,30 @@ struct SourceTable: ~Copyable {
   subscript(_ number: UInt32) -> Source {
     @inline(__always) _read { yield sources[Int(number) & (sources.count - 1)] }
     @inline(__always) _modify { yield &sources[Int(number) & (sources.count - 1)] }
+  }
+
+  /// Takes what no copy can end any more out of the chain of that value, as far as it would be visited, so that many
+  /// deliveries that look alike do not hide each other. Ids stay: they tell that a message is known. So do last bytes.
+  mutating func prune(_ value: UInt64) {
+    guard heads.count > 0 else { return }
+    let head = Self.slot(value, heads.count)
+    var (before, at) = (UInt32(0), heads[head])
+    var (visited, removed) = (0, 0)
+    while visited < Self.mostVisited, removed < Self.mostPruned, isMarkKept(at) {
+      let stored = marks[Int(at) & (marks.count - 1)]
+      if stored.mark.kind.isPruned, isKept(stored.source), self[stored.source].isClosed {
+        if before == 0 {
+          heads[head] = stored.older
+        } else {
+          marks[Int(before) & (marks.count - 1)].older = stored.older
+        }
+        removed += 1
+      } else {
+        before = at
+        visited += 1
+      }
+      at = stored.older
+    }
   }
 
   /// Calls `body` for each delivery that has such a value, latest first, `mostVisited` at most, until it answers false.
@@ -166,4 +203,5 @@ struct SourceTable: ~Copyable {
   private static let firstMarks = 2048
   private static let mostMarks = 262_144
   private static let mostVisited = 32
+  private static let mostPruned = 1024
 }

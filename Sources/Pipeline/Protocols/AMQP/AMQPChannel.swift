@@ -113,6 +113,7 @@ final class AMQPChannel {
     var bodyHash = KeyedHash(KeyedHash.Key(0, 0))
     /// What copies of it can be known by; gathered if `hasMarks`.
     var marks = MessageMarks()
+    var body = BodySample()
     var hasMarks = false
     var isStream = false
 
@@ -126,6 +127,7 @@ final class AMQPChannel {
     var publication = Publication()
     /// The publication's marks are being gathered.
     var hasMarks = false
+    var body = BodySample()
     var remaining: UInt64 = 0
     var hashed = 0
     var bodyHash = KeyedHash(KeyedHash.Key(0, 0))

@@ -10,6 +10,8 @@ package struct AMQPHeaders: Hashable, Sendable {
   package var isFromStream = false
   /// Items of the `x-death` array, for `AMQPDeaths`; nil if there is none.
   package var deaths: Text?
+  /// A header that has no meaning here has a small number, which may count tries.
+  package var mayCountTries = false
   /// The table ended in bytes that could not be read: what follows them is unknown.
   package var malformed = false
 
@@ -35,7 +37,12 @@ package struct AMQPHeaders: Hashable, Sendable {
         deliveryCount = value.integer
       case 16 where key.equals("x-acquired-count", in: frame):
         acquiredCount = value.integer
-      default: break
+      default:
+        switch value {
+        case .int(let number): if number > 0, number < 1_000_000 { mayCountTries = true }
+        case .string(let text): if text.count > 0, text.count <= 6 { mayCountTries = true }
+        default: break
+        }
       }
     }
     malformed = table.malformed

@@ -15,7 +15,8 @@ struct AMQPHistory {
     var waits = 0
     var last: AMQPDeath?
     var rejected_s: UInt64?
-    // Latest first: what waited before it was rejected last had not been returned by that.
+    // The latest entry is the first: what follows the rejection is older.
+    var hasWaitedSince = false
     var entries = AMQPDeaths(items)
     while let death = entries.next(in: frame) {
       let isHere = frame.extracting(death.queue.range(in: frame)).equals(queue.nameBytes)
@@ -25,13 +26,14 @@ struct AMQPHistory {
         rejected_s = death.time_s
       } else if !isHere, death.reason == .expired {
         waits += 1
-        if deaths == 0 { last = death }
+        last = death
+        if deaths == 0 { hasWaitedSince = true }
         topology.noteReturn(from: death.queue, to: queue, in: frame)
         if let limit_ms = Self.limit_ms(death, in: frame, topology) { wait(limit_ms, count) }
       }
     }
     guard let last, deaths > 0 else { return }
-    returnedAfterWaiting = true
+    returnedAfterWaiting = hasWaitedSince
     // Of a single wait of unknown length both entries keep the time of the first round, and the rounds are alike.
     if waits == 1, waited_ns == 0, let end_s = last.time_s, let rejected_s, end_s >= rejected_s {
       wait(Int64(min(end_s - rejected_s, UInt64(Self.spanBound_ms))) * 1000, min(last.count, Self.countBound))

@@ -70,9 +70,20 @@ final class AMQPQueue {
 
   func declare(_ declaration: Declaration) { self.declaration = declaration }
 
+  /// It was deleted: one of that name that is declared anew may be another one.
   func forgetDeclaration() {
     declaration = nil
     returnsAfterWaiting = false
+    returnedTo = []
+    knownWaiting = []
+    sources = []
+    lastSource = 0
+  }
+
+  /// A binding to that exchange is gone. What still comes by it is noted anew.
+  func forgetSources(by exchange: String) {
+    sources.removeAll { $0.exchange == exchange }
+    lastSource = 0
   }
 }
 

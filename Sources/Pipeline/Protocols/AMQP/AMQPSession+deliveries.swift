@@ -71,7 +71,17 @@ extension AMQPSession {
     }
     if channel.inbound.hasMarks {
       channel.inbound.marks.removeAll()
+      channel.inbound.body.begin(size: header.bodySize)
       mark(&channel.inbound.marks, header, in: frame)
+      if !header.replyTo.isEmpty {
+        channel.inbound.marks.add(
+          Mark(value: hash(header.replyTo, in: frame), place: Mark.Place.replyTo, kind: .reply, name: []))
+      }
+      let label = header.messageID.isEmpty ? header.correlationID : header.messageID
+      frame.extracting(label.range(in: frame)).withUnsafeBytes { channel.inbound.marks.label.append(contentsOf: $0) }
+      channel.inbound.arrival.toldAttempt = channel.inbound.marks.toldAttempt
+    } else if headers.mayCountTries {
+      channel.inbound.arrival.toldAttempt = toldAttempt(header.headers, in: frame)
     }
     channel.inbound.state = .content
     channel.inbound.remaining = header.bodySize
@@ -93,6 +103,24 @@ extension AMQPSession {
     hash.combine(header.correlationID, in: frame)
     hash.combine(header.type, in: frame)
     inbound.identity = hash.finish()
+  }
+
+  /// The highest number of tries that a header tells, by its name; 0 if none does.
+  private func toldAttempt(_ headers: Text, in frame: RawSpan) -> Int32 {
+    var told: Int32 = 0
+    var table = AMQPTable(entries: headers)
+    for _ in 0..<MessageMarks.bound {
+      guard let (key, value) = table.next(in: frame) else { break }
+      let number: Int64? =
+        if case .string(let text) = value { MarkReader.number(frame.extracting(text.range(in: frame))) } else {
+          value.integer
+        }
+      guard let number, !key.equals("x-delivery-count", in: frame), !key.equals("x-acquired-count", in: frame) else {
+        continue
+      }
+      told = max(told, ledger.markReader.attempt(toldBy: frame.extracting(key.range(in: frame)), number))
+    }
+    return told
   }
 
   private func count(_ arrival: inout Arrival, _ headers: AMQPHeaders, _ history: AMQPHistory, _ queue: AMQPQueue) {
@@ -137,7 +165,7 @@ extension AMQPSession {
       channel.inbound.bodyHash.combine(bytes.extracting(first: count))
       channel.inbound.hashed += count
     }
-    if channel.inbound.hasMarks, bytes.byteCount > 0 { channel.inbound.marks.append(bytes) }
+    if channel.inbound.hasMarks, bytes.byteCount > 0 { channel.inbound.body.append(bytes) }
     let count = UInt64(bytes.byteCount + lost)
     channel.inbound.remaining = count > channel.inbound.remaining ? 0 : channel.inbound.remaining - count
     if channel.inbound.remaining == 0 { finishDelivery(channel, at: at) }
@@ -164,7 +192,7 @@ extension AMQPSession {
     if tag <= channel.tags.last { beginAnew(channel, at: at) }
     if channel.inbound.hasMarks {
       channel.inbound.hasMarks = false
-      mark(&channel.inbound.marks, content: content)
+      mark(&channel.inbound.marks, channel.inbound.body, content: content)
       ledger.describe(&channel.inbound.marks)
     }
     let id = ledger.deliver(

@@ -5,7 +5,7 @@ extension AMQPSession {
     channel.outbound.state = .method
     channel.outbound.publication.producer = producer(publish, in: frame)
     channel.outbound.publication.process = process
-    channel.outbound.publication.address = publish.exchange.isEmpty ? hash(publish.routingKey, in: frame) : 0
+    channel.outbound.publication.replyKey = publish.exchange.isEmpty ? hash(publish.routingKey, in: frame) : 0
     channel.outbound.publication.marks.removeAll()
     channel.outbound.hashed = 0
     channel.outbound.remaining = 0
@@ -26,11 +26,7 @@ extension AMQPSession {
         use: use(of: publish, in: frame), name: name, version: topology.version), under: filed)
   }
 
-  /// What the destination is for: by where bindings and declarations lead, by what a consumed queue names as its dead-letter
-  /// target, by its name.
-  ///
-  /// Under an exchange of its own a routing key says what happened, not where it goes: there it counts for dead letters
-  /// alone, and `payment.retry.requested` is an event like any other.
+  /// What the destination is for (`AMQPTopology.use`), with its queues' groups by their keys.
   private func use(of publish: AMQPPublish, in frame: RawSpan) -> ProducerTable.Use {
     let exchange = publish.exchange.string(in: frame)
     let key = publish.routingKey.string(in: frame)
@@ -47,8 +43,7 @@ extension AMQPSession {
 
   /// Whether it goes where copies of failed messages go.
   func holdsCopies(_ publish: AMQPPublish, in frame: RawSpan) -> Bool {
-    let use = use(of: publish, in: frame)
-    return (use.kind != .normal && use.isStrong) || use.comesBack
+    use(of: publish, in: frame).keepsCopies
   }
 
   func publishHeader(_ channel: AMQPChannel, _ header: AMQPContentHeader, in frame: RawSpan, at: Timestamp) {
@@ -59,6 +54,7 @@ extension AMQPSession {
     if channel.outbound.hasMarks {
       channel.outbound.bodyHash = KeyedHash(state.key)
       channel.outbound.bodyHash.combine(header.bodySize)
+      channel.outbound.body.begin(size: header.bodySize)
       mark(&channel.outbound.publication.marks, header, in: frame)
     }
     if header.bodySize == 0 { finishPublish(channel, at: at) }
@@ -66,20 +62,17 @@ extension AMQPSession {
 
   /// What its properties and headers say of a message, for finding copies.
   func mark(_ marks: inout MessageMarks, _ header: AMQPContentHeader, in frame: RawSpan) {
-    marks.bodySize = header.bodySize
-    let label = header.messageID.isEmpty ? header.correlationID : header.messageID
-    frame.extracting(label.range(in: frame)).withUnsafeBytes { marks.label.append(contentsOf: $0) }
     ledger.markReader.property(
       Mark.Place.messageID, .identity, frame.extracting(header.messageID.range(in: frame)), into: &marks)
     ledger.markReader.property(
       Mark.Place.correlation, .correlation, frame.extracting(header.correlationID.range(in: frame)), into: &marks)
-    ledger.markReader.property(
-      Mark.Place.replyTo, .address, frame.extracting(header.replyTo.range(in: frame)), into: &marks)
     marks.expires = !header.expiration.isEmpty
+    marks.hasID = !header.messageID.isEmpty || !header.correlationID.isEmpty
     var whole = KeyedHash(state.key)
     whole.combine(header.messageID, in: frame)
     whole.combine(header.correlationID, in: frame)
-    whole.combine(header.timestamp_s ?? 0)
+    // A broker may be set to stamp messages on their way.
+    if !marks.hasID { whole.combine(header.timestamp_s ?? 0) }
     var table = AMQPTable(entries: header.headers)
     var entries = 0
     while entries < MessageMarks.bound, let (key, value) = table.next(in: frame) {
@@ -106,11 +99,11 @@ extension AMQPSession {
     marks.whole = whole.finish()
   }
 
-  /// Adds what the body says, once it is complete.
-  func mark(_ marks: inout MessageMarks, content: UInt64) {
+  /// Adds what the body says, once it is complete. `content`: hash of its length and first bytes.
+  func mark(_ marks: inout MessageMarks, _ body: borrowing BodySample, content: UInt64) {
     marks.whole ^= content
     marks.add(Mark(value: content, place: Mark.Place.content, kind: .content, name: MarkName(rawValue: 0)))
-    ledger.markReader.body(into: &marks)
+    ledger.markReader.body(body, into: &marks)
   }
 
   func publishBody(_ channel: AMQPChannel, _ bytes: RawSpan, lost: Int, at: Timestamp) {
@@ -121,7 +114,7 @@ extension AMQPSession {
         channel.outbound.bodyHash.combine(bytes.extracting(first: count))
         channel.outbound.hashed += count
       }
-      channel.outbound.publication.marks.append(bytes)
+      channel.outbound.body.append(bytes)
     }
     let count = UInt64(bytes.byteCount + lost)
     channel.outbound.remaining = count > channel.outbound.remaining ? 0 : channel.outbound.remaining - count
@@ -132,15 +125,17 @@ extension AMQPSession {
     channel.outbound.state = .none
     guard channel.phase == .open else { return }
     if channel.outbound.hasMarks {
-      mark(&channel.outbound.publication.marks, content: channel.outbound.bodyHash.finish())
+      mark(
+        &channel.outbound.publication.marks, channel.outbound.body, content: channel.outbound.bodyHash.finish())
+      ledger.markReader.words(channel.outbound.body, into: &channel.outbound.publication.marks)
     }
-    let mayHoldCopies = ledger.mayHoldCopies(channel.outbound.publication.producer)
+    let keepsCopies = ledger.keepsCopies(channel.outbound.publication.producer)
     if hasRoomInTransaction(channel) {
-      noteCopies(mayHoldCopies, at: at)
+      noteCopies(keepsCopies, at: at)
       channel.transaction.append(.publish(channel.outbound.publication))
     } else {
       let isCopy = publish(channel.outbound.publication, on: channel, at: at)
-      noteCopies(mayHoldCopies || isCopy, at: at)
+      noteCopies(keepsCopies || isCopy, at: at)
     }
   }
 

@@ -225,9 +225,8 @@ extension AMQPSession: AMQPFactSink {
       leave(channel: number, at: at)
       closeChannel(number, as: .closedByClient, at: at)
     case .basicPublish, .basicRecoverAsync, .basicGet, .basicConsume, .basicCancel, .basicQos,
-      .queueDeclare, .queueBind, .queueUnbind, .queueDelete, .exchangeDeclare, .exchangeBind, .exchangeUnbind,
-      .txSelect,
-      .txCommit, .txRollback:
+      .queueDeclare, .queueBind, .queueUnbind, .queueDelete, .exchangeDeclare, .exchangeDelete, .exchangeBind,
+      .exchangeUnbind, .txSelect, .txCommit, .txRollback:
       // What a client still says on a channel that the server closed is void.
       guard let channel = channel(number), channel.phase == .open else { return }
       clientMethod(method, on: channel, in: frame, at: at)
@@ -260,6 +259,7 @@ extension AMQPSession: AMQPFactSink {
         topology.declare(
           exchange: declare.exchange.string(in: frame), type: AMQPTopology.ExchangeType(declare.type, in: frame))
       }
+    case .exchangeDelete(let exchange, _, _): topology.delete(exchange: exchange.string(in: frame))
     case .exchangeBind(let bind):
       topology.bind(
         exchange: bind.destination.string(in: frame), to: bind.source.string(in: frame),

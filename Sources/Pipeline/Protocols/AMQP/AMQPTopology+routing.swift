@@ -71,7 +71,11 @@ extension AMQPTopology {
 
   // MARK: What destinations are for
 
-  /// What (exchange, key) is for. The groups are named by their queues.
+  /// What (exchange, key) is for: by where bindings and declarations lead, by what a consumed queue names as its dead-letter
+  /// target, by its name. The groups are named by their queues.
+  ///
+  /// Under an exchange of its own a routing key says what happened, not where it goes: there it counts for dead letters
+  /// alone, and `payment.retry.requested` is an event like any other.
   func use(exchange: String, key: String, settings: DestinationSettings) -> ProducerTable.Use {
     var use = byName(exchange.isEmpty ? key : exchange, settings)
     if !exchange.isEmpty, !key.isEmpty, use.why != .configured {
@@ -133,14 +137,17 @@ extension AMQPTopology {
   }
 
   /// The group of the consumed queue whose name the destination's bears and goes beyond, the longest such name: `orders` of
-  /// `orders.dlq`, `dead-letters.orders` and `orders.dlx:key`.
+  /// `orders.dlq`, `dead-letters.orders` and `orders.dlx:key`. Else of the only one that was declared to send its dead letters
+  /// there.
   func group(namedIn destination: String) -> GroupID? {
     var longest: AMQPQueue?
     let name = Array(destination.utf8)
     for queue in consumed where queue.nameBytes.count > longest?.nameBytes.count ?? 0 {
       if BorneName.stands(queue.nameBytes, in: name) { longest = queue }
     }
-    return longest?.group
+    if let longest { return longest.group }
+    let sources = consumed.filter { $0.deadLetterTarget == destination }
+    return sources.count == 1 ? sources[0].group : nil
   }
 
   /// Queues that were seen to get what goes there.
@@ -156,7 +163,7 @@ extension AMQPTopology {
     guard queue.knownWaiting.count < Self.waitingBound else { return }
     queue.knownWaiting.append(name.withUnsafeBytes { Array($0) })
     let text = waiting.string(in: frame)
-    guard DestinationSettings().use(of: text).kind == .retry, let index = self.queue(named: text),
+    guard room.destinations.use(of: text).kind == .retry, let index = self.queue(named: text),
       !queues[Int(index)].returnedTo.contains(queue.name)
     else { return }
     queues[Int(index)].returnedTo.append(queue.name)

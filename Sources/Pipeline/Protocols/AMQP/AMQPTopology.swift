@@ -20,7 +20,7 @@ final class AMQPTopology {
   private var bindingsOf: [String: Set<Binding>] = [:]
   /// Where the search for a queue that may give way goes on.
   private var hand = 0
-  private let room: Room
+  let room: Room
 
   private struct Binding: Hashable {
     var exchange: String
@@ -33,6 +33,9 @@ final class AMQPTopology {
     private let ledger: Ledger
 
     init(ledger: Ledger) { self.ledger = ledger }
+
+    /// As they are configured now.
+    var destinations: DestinationSettings { ledger.settings.destinations }
 
     /// Room for one more; false if there is none, counted.
     func take() -> Bool {
@@ -129,9 +132,28 @@ final class AMQPTopology {
     learned()
   }
 
+  /// The exchange is deleted, and with it its bindings, from either end.
+  func delete(exchange: String) {
+    if exchangeTypes.removeValue(forKey: exchange) != nil { room.left += 1 }
+    for (key, queues) in exchanges[exchange]?.byKey ?? [:] {
+      for queue in queues { unbind(queue: queue, exchange: exchange, key: key) }
+    }
+    for (key, destinations) in exchangeBindings[exchange]?.byKey ?? [:] {
+      for destination in destinations { unbind(exchange: destination, from: exchange, key: key) }
+    }
+    for (source, bindings) in exchangeBindings {
+      for (key, destinations) in bindings.byKey where destinations.contains(exchange) {
+        unbind(exchange: exchange, from: source, key: key)
+      }
+    }
+    for queue in queues { queue.forgetSources(by: exchange) }
+    learned()
+  }
+
   func unbind(queue: String, exchange: String, key: String) {
     let binding = Binding(exchange: exchange, key: key)
-    guard bindingsOf[queue]?.remove(binding) != nil else { return }
+    if let index = byName[queue] { queues[Int(index)].forgetSources(by: exchange) }
+    guard bindingsOf[queue]?.remove(binding) != nil else { return learned() }
     if bindingsOf[queue]?.isEmpty == true { bindingsOf[queue] = nil }
     forget(binding, of: queue)
     learned()

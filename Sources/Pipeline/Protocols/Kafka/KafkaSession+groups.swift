@@ -35,7 +35,7 @@ extension KafkaSession {
       else { return }
       member.subtopologies[hash(subtopology, in: frame), default: []].append(number)
     case .memberHeartbeatAnswered(let membership, let assigned, _, let error):
-      countError(error, to: "ConsumerGroupHeartbeat", membership.group, in: frame)
+      countError(error, to: Self.heartbeatName(exchange.key), membership.group, in: frame)
       self.assigned.removeAll(keepingCapacity: true)
       assignedEpoch = assigned.generation
       if membership.generation == 0, error == KafkaError.none, let group = group(membership.group, in: frame) {
@@ -172,7 +172,8 @@ extension KafkaSession {
       state.dismiss(member, at: at)
       return state.exceeded(oldest, at: at)
     }
-    let since = lost.map { max($0.delivery.at, ledger.consumer($0.partition.consumer).lastSettled) }.max() ?? at
+    // What was prefetched of other partitions meanwhile came later than what it works on.
+    let since = lost.map { ledger.consumer($0.partition.consumer).lastSettled }.reduce(oldest.delivery.at, max)
     member.group.exceeded.insert(
       .init(
         id: member.id, at: at,
@@ -188,6 +189,14 @@ extension KafkaSession {
     else { return }
     group.exceeded.remove(known.id)
     state.exceeded(oldest, at: at)
+  }
+
+  private static func heartbeatName(_ key: KafkaKey) -> String {
+    switch key {
+    case .shareGroupHeartbeat: "ShareGroupHeartbeat"
+    case .streamsGroupHeartbeat: "StreamsGroupHeartbeat"
+    default: "ConsumerGroupHeartbeat"
+    }
   }
 
   /// Subtopologies, and topics of each.

@@ -85,13 +85,16 @@ final class KafkaGroup {
     if latestAcknowledged === partition { latestAcknowledged = nil }
   }
 
-  /// Lets go of its members and partitions, which refer to it: one of them may be kept for longer than the group is there.
+  /// Lets go of its members and partitions, and of deliveries that name these, which refer to it: one of them may be kept for
+  /// longer than the group is there.
   func dissolve() {
     members.removeAll()
     partitions.removeAll()
     list.removeAll()
     latestAcknowledged = nil
     copies.removeAll()
+    latest = nil
+    exceeded = ExceededPoll()
   }
 
   func noteFetched(_ place: KafkaPlace, _ offset: Int64, by client: UInt64) {
