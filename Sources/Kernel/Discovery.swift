@@ -79,10 +79,9 @@ package final class Discovery: Sendable {
       let isMoved = followMoved(&state)
       finder.keep(only: { Set(targetProcesses()) }, programs)
       finder.answer(asked, programs) { targetProcesses() }
-      let isDue = isSearchDue.exchange(false, ordering: .relaxed)
-      if isRenewed || grown || isMoved || isDue || Clock.monotonic_ns() - state.searched_ns >= Self.search_ns {
-        search(&state)
-      }
+      let isLong = Clock.monotonic_ns() - state.searched_ns >= Self.search_ns
+      let isAsked = isSearchDue.exchange(false, ordering: .relaxed)
+      if isRenewed || grown || isMoved || isLong || isAsked { search(&state) }
       return status(state)
     }
   }
@@ -277,8 +276,7 @@ package final class Discovery: Sendable {
     state.unreached = []
     let processes = targetProcesses()
     var owners = [UInt32: (process: Int32, descriptor: Int32)]()
-    // Of a connection that is not found: it may be a refused process's.
-    var access = SocketAccess.unknown
+    var access = SocketAccess.unknown  // of a connection that is not found: it may be a refused process's
     for process in processes.sorted() {
       switch ProcessTable.sockets(process) {
       case .open(let sockets):
@@ -290,11 +288,10 @@ package final class Discovery: Sendable {
       }
     }
     var spaces = NetworkSpaces()
-    let retries = processes.compactMap { spaces.retries(of: $0) }.min()
-    limits.withLock { limits in
-      limits.usual.access = access
-      if let retries { limits.usual.tcpRetries2 = retries }
+    if let retries = processes.compactMap({ spaces.retries(of: $0) }).min() {
+      limits.withLock { $0.usual.tcpRetries2 = retries }
     }
+    limits.withLock { $0.usual.access = access }
     guard !owners.isEmpty else { return }
     let (sockets, error) = spaces.sockets(of: processes)
     if error != 0 {
@@ -399,6 +396,5 @@ package final class Discovery: Sendable {
   }
 
   private static let search_ns: Int64 = .seconds(2)
-  /// Connections whose limits are read: as many as can be held.
-  private static let limitsMaximum = Int(HELD_MAXIMUM.rawValue)
+  private static let limitsMaximum = Int(HELD_MAXIMUM.rawValue)  // as many as can be held
 }

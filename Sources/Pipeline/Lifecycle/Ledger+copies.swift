@@ -136,7 +136,6 @@ extension Ledger {
     let source = deliveries[id].source
     if sources.isKept(source) { sources[source].state = .copied }
     countCopy(of: group, to: producer)
-    if sources.isKept(deliveries[id].source) { sources[deliveries[id].source].state = .copied }
     group.attempts.raise(to: Int(deliveries[id].attempt))
     journal?.copied(deliveries[id], of: group, to: producers[producer], at: advance(to: at))
     settle(id, as: settlement, at: at, keep: true)
