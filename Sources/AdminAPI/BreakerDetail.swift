@@ -6,7 +6,7 @@ package struct BreakerDetail: Codable, Equatable, Sendable {
   /// The moment of the report it comes from.
   package var at: RFC3339
   package var group: Report.Group
-  /// What a person should know of it beside its numbers; left out where there is nothing.
+  /// For display beside its numbers; left out if there are none.
   package var notes: [BreakerNote]?
   package static let schema = "stormfuse.breaker/1"
 

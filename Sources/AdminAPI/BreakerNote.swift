@@ -1,7 +1,7 @@
 package import Pipeline
 
-/// One thing that a person should know of a breaker beside its numbers, in words: what a rule still lacks, what comes next,
-/// what the probes met, what can be done. The server makes them, so that `fusectl` and the page say the same.
+/// A sentence about a breaker for display beside its numbers: a rule's unmet conditions, the next state, outcomes of the
+/// probes, an operator's choices. The server makes them, so that `fusectl` and the page show the same.
 package struct BreakerNote: Codable, Equatable, Sendable {
   /// What it is about, as in `unmet`, `then` or `to hold longer`; a breaker has at most one note of a name.
   package var name: String

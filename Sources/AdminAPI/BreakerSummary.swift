@@ -33,7 +33,7 @@ package struct BreakerSummary: Codable, Equatable, Sendable {
   package var total: Report.Rates
   /// Within the rules' window; null where that has no samples.
   package var window: Report.Rates
-  /// What a person should know of it beside its numbers; left out where there is nothing.
+  /// For display beside its numbers; left out if there are none.
   package var notes: [BreakerNote]?
 
   package init(_ group: Report.Group, href: String) {

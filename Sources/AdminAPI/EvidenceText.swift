@@ -23,8 +23,8 @@ package enum EvidenceText {
     return text
   }
 
-  /// What a `failing` verdict still lacks to be a storm, of each rule whose rate is above its threshold:
-  /// `dead-letter-storm: retries p95 1 of 3, delay p95 1.3 s of 60 s`. Nil where nothing is lacking.
+  /// The unmet conditions of each rule with a rate above its threshold, for a `failing` verdict:
+  /// `dead-letter-storm: retries p95 1 of 3, delay p95 1.3 s of 60 s`. Nil if there are none.
   package static func unmet(_ evidence: [Evidence]) -> String? {
     let rules = evidence.compactMap { item in
       ["error_rate", "dead_letter_rate"].contains(item.condition) && item.met ? item.rule : nil

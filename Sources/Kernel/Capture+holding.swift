@@ -64,17 +64,8 @@ extension Capture {
   /// about to be; ends with `release`. Answers from memory.
   package func keepalive(_ cookie: UInt64) -> Keepalive {
     let limits = discovery.limits(cookie: cookie)
-    switch limits.access {
-    case .unknown:
-      discovery.hurry()
-      return .trickle(why: "its socket was not found yet")
-    case .refused(let process, let error):
-      return .trickle(why: Nudger.reason(error, process))
-    case .open(let process, let descriptor):
-      nudger.keep(cookie, process: process, descriptor: descriptor, every_ns: limits.probes_ns)
-      if case .failing(let why) = nudger.health(cookie) { return .trickle(why: why) }
-      return .nudge
-    }
+    if limits.access == .unknown { discovery.hurry() }
+    return nudger.keepAlive(cookie, limits)
   }
 
   /// Refuses the target's new connections to an endpoint: connect fails with EPERM. In a shared cgroup only those of

@@ -7,7 +7,7 @@ internal import Glibc
 /// its cookie. Processes that have that directory mounted in the same cgroup namespace see it; the kernel drops it with the
 /// process. The directory is not writable, so only read locks are possible, and they never conflict. After taking one, the
 /// process asks with F_OFD_GETLK whether a write lock would conflict. If so, another process has the connection, and this
-/// one unlocks. Two processes that ask at the same time may both give up; both retry.
+/// one unlocks. Two processes that ask at the same time may both unlock; both try again.
 final class ConnectionLocks {
   private let directory: Int32
   private let problem: String?

@@ -98,7 +98,7 @@ struct HoldTable {
     return counters
   }
 
-  /// Forgets connections whose time to go has come.
+  /// Removes the entries of connections with a release time that has passed.
   mutating func tidy(now_ns: Int64) {
     for (cookie, last) in leaving where last.at_ns <= now_ns {
       letGo(cookie, last.slot)

@@ -44,7 +44,7 @@ package final class Nudger: Sendable {
   }
 
   /// Begins to nudge a connection, at once and then every `every_ns`, or goes on under other terms.
-  func keep(_ cookie: UInt64, process: Int32, descriptor: Int32, every_ns: Int64) {
+  private func keep(_ cookie: UInt64, process: Int32, descriptor: Int32, every_ns: Int64) {
     let isNew = state.withLock { state in
       var entry = Entry(process: process, descriptor: descriptor, every_ns: every_ns, due_ns: Clock.monotonic_ns())
       if let known = state.entries[cookie], known.left == nil {
@@ -55,6 +55,18 @@ package final class Nudger: Sendable {
       return true
     }
     if isNew { alarm.ring() }
+  }
+
+  /// Begins or goes on to keep a held connection alive by probes, if its socket can be reached. Answers how it is kept alive.
+  func keepAlive(_ cookie: UInt64, _ limits: SocketLimits) -> Keepalive {
+    switch limits.access {
+    case .unknown: return .trickle(why: "its socket was not found yet")
+    case .refused(let process, let error): return .trickle(why: Self.reason(error, process))
+    case .open(let process, let descriptor):
+      keep(cookie, process: process, descriptor: descriptor, every_ns: limits.probes_ns)
+      if case .failing(let why) = health(cookie) { return .trickle(why: why) }
+      return .nudge
+    }
   }
 
   /// Ends it; with `at_ns` after some last probes from that time on: an acknowledgement makes the socket send what it has.
@@ -142,8 +154,8 @@ package final class Nudger: Sendable {
 
   /// Time stamps of acknowledgements are as coarse as the kernel's tick.
   private static let slack_ns: Int64 = .milliseconds(20)
-  /// Over half a second: none but the first is answered if the probe before it was a while ago, and if not, one of the
-  /// others. By then the socket has tried again by itself.
+  /// They span half a second, within which peers answer one probe: the first, or a later one if another probe was answered
+  /// shortly before. By then the socket has tried again by itself.
   private static let lastProbes = 4
   private static let lastProbes_ns: Int64 = .milliseconds(140)
   /// One may be lost on the way.

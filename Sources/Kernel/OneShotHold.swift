@@ -228,7 +228,8 @@ package final class OneShotHold {
   private func hold(_ socket: OpenSockets.Socket, in path: String, limits: SocketLimits?) {
     let limits = limits ?? .assumed
     let terms = HoldTerms(
-      action: request.action, trickle_ns: Self.trickle_ns(limits, isNudged: isNudged(socket.cookie, limits)),
+      action: request.action,
+      trickle_ns: Self.trickle_ns(limits, isNudged: nudger.keepAlive(socket.cookie, limits) == .nudge),
       rate_bytes_s: request.rate_bytes_s)
     guard told[socket.cookie] != terms else { return }
     do throws(KernelError) {
@@ -239,14 +240,6 @@ package final class OneShotHold {
       nudger.leave(socket.cookie, at_ns: nil)
       note(error.description)
     }
-  }
-
-  /// Whether probes keep it alive; begins to send them.
-  private func isNudged(_ cookie: UInt64, _ limits: SocketLimits) -> Bool {
-    guard case .open(let process, let descriptor) = limits.access else { return false }
-    nudger.keep(cookie, process: process, descriptor: descriptor, every_ns: limits.probes_ns)
-    if case .failing = nudger.health(cookie) { return false }
-    return true
   }
 
   private func updateProcesses() -> [Int32] {

@@ -51,7 +51,7 @@ struct StatusCommand: Command {
     return table.text(terminal)
   }
 
-  /// `storm (dead-letter-storm)`; `failing (dead-letter-storm: delay p95 1.3 s of 60 s)`, what its rule still lacks.
+  /// `storm (dead-letter-storm)`; `failing (dead-letter-storm: delay p95 1.3 s of 60 s)`, with the unmet conditions.
   static func verdict(_ kind: Verdict.Kind, _ rule: Rule?, unmet notes: [BreakerNote]? = nil) -> String {
     let more = rule?.rawValue ?? notes?.first { $0.name == "unmet" }?.text
     return more.map { "\(kind.rawValue) (\($0))" } ?? kind.rawValue

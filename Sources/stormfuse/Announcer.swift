@@ -117,7 +117,7 @@ final class Announcer: Sendable {
           webhook?.send(event)
         case .holding(let event):
           tell(event, HoldingLine.text(event, style: Terminal.messages))
-          // Transitions say whether traffic is held: whoever is called by a webhook needs no more of that.
+          // A transition's event says whether traffic is held; the webhook needs no second one for that.
           if event.kind != .held, event.kind != .released { webhook?.send(event) }
         case .alert(let event):
           tell(event, AlertLine.text(event, style: Terminal.messages))

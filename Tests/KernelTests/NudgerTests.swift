@@ -9,7 +9,7 @@ extension LiveKernel {
   @Suite struct NudgerTests {
     private static let never = HoldTerms(action: .pause, trickle_ns: Trickle.never_ns, whole_ns: Trickle.never_ns)
 
-    /// A held connection that its kernel gives up after a second.
+    /// A held connection that its kernel ends after a second.
     private final class Held {
       let capture: Capture
       let wire: Wire
@@ -49,7 +49,7 @@ extension LiveKernel {
       }
     }
 
-    @Test func `without probes its kernel gives up a connection of which nothing passes`() throws {
+    @Test func `without probes its kernel ends a connection on which nothing passes`() throws {
       let held = try Held()
       held.pass(3, nudging: false)
       #expect(held.get(SO_ERROR, SOL_SOCKET) == ETIMEDOUT)

@@ -4,10 +4,10 @@
 /// closed ── rule, trip ──→ open ── open time ──→ half_open ── acks in a row, or 30 s without a failure ──→ closed
 ///                           ↑──────── a failure ────────┘
 /// ```
-/// Where acks turned out to be none before (`revoked`), those in a row must have stood longer than that took.
+/// If acks were revoked before because a copy followed (`revoked`), the acks in a row close it only after that much time.
 ///
-/// An operator's trip stays open for at least `tripOpen_ns`, or for the time that it names. (A rule's first open time is a
-/// tenth of a second: too short for a person who wants traffic held.)
+/// An operator's trip stays open for at least `tripOpen_ns`, or for the time given with the command. (The first open time of
+/// a rule is a tenth of a second: too short to stop traffic by hand.)
 ///
 /// It holds nothing itself: whether an open breaker holds traffic (`enforce`) or only says that it would (`observe`) is
 /// its owner's affair, and changes nothing here. Every transition goes through `move`. After a transition with
@@ -45,11 +45,11 @@ package struct Breaker: Sendable {
   private var until = Timestamp.distantFuture
   private var episodeEnd = Timestamp.distantFuture
   private var acksInARow = 0
-  /// For how long an ack may yet turn out to be none: a consumer that acknowledges before it works publishes the copy of what
-  /// failed so long after. The acks that close half-open must have stood so long.
+  /// Time within which an ack may still be revoked: a consumer that acknowledges before the work is done publishes the copy
+  /// of a failed message later. The acks that close half-open must be older than this.
   package private(set) var ackDoubt_ns: Int64 = 0
   private var revokedAfter_ns: Int64 = 0
-  /// When as many acks as half-open needs will have stood so long.
+  /// When as many acks as half-open needs will be that old.
   private var acksStandAt = Timestamp.distantFuture
   /// Deliveries received since half-open began.
   private var probesReceived = 0
@@ -288,8 +288,8 @@ extension Breaker {
     return move(to: .closed, .probesSucceeded, at: now)
   }
 
-  /// An ack turned out to be none, so long after it was sent. Half-open waits half as long again as that takes on (moving)
-  /// average, and no longer than without any ack.
+  /// An ack was revoked, `span_ns` after it was sent. Half-open then waits 1.5 times the moving average of that, at most
+  /// `halfOpen_ns`.
   package mutating func revoked(ackAfter span_ns: Int64) {
     let span_ns = min(span_ns, settings.halfOpen_ns)
     revokedAfter_ns = revokedAfter_ns == 0 ? span_ns : revokedAfter_ns + (span_ns - revokedAfter_ns) / 8

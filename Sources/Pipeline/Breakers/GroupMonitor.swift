@@ -96,7 +96,7 @@ package struct GroupMonitor {
     windows.revoke(settlement, causeUnknown: causeUnknown, countedAt: at, partition: partition)
   }
 
-  /// An ack that was revoked turned out to be none so long after it was sent.
+  /// An ack was revoked, `span_ns` after it was sent.
   package mutating func revoked(ackAfter span_ns: Int64) { breaker.revoked(ackAfter: span_ns) }
 
   /// How a delivery will be settled is known, but it is not settled yet: the answer is being held. Half-open listens to

@@ -5,12 +5,12 @@ struct ConnectionUse {
   /// When it last published somewhere that is neither a dead-letter nor a retry destination; nil if it never did. To hold
   /// it would hang the publisher.
   var publishedAt: Timestamp?
-  /// Groups whose deliveries would not stop if its requests were held back, and why.
+  /// Why holding its requests would not stop a group's deliveries; no entry for a group where it would.
   var unholdable: [GroupID: NotHeld] = [:]
   /// The broker sends without waiting for answers (`no_ack`): only TCP's flow control limits it.
   var isUnanswered = false
-  /// Longest time that may pass without a segment of the client's, before the broker or the client itself gives something
-  /// up (heartbeat, session, lock, an answer that the client waits for), with room to spare; nil: none.
+  /// Longest time without a segment of the client's that no timeout of the broker or the client allows for less than
+  /// (heartbeat, session, lock, request), with a margin; nil: there is no such timeout.
   var silence_ns: Int64?
   /// Only requests count as a sign of life, and they queue behind the others. Else any byte does.
   var isHeardByRequests = false

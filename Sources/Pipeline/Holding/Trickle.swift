@@ -1,4 +1,5 @@
-/// How often a held connection must get a segment with payload through, or a probe without, before some side gives it up.
+/// How often a segment with payload, or a probe without, must pass on a held connection, so that no timeout of the protocol
+/// or of a kernel ends it.
 package enum Trickle {
   /// As good as never: nothing needs to pass.
   package static let never_ns: Int64 = .seconds(86_400)
@@ -12,22 +13,21 @@ package enum Trickle {
   /// No sooner than the kernel's own retries would have a use for.
   private static let shortest_ns: Int64 = .milliseconds(100)
 
-  /// What the protocol asks for: a segment in that time (nil: it asks for none).
+  /// As the protocol requires (`ConnectionUse.silence_ns`).
   package static func forProtocol(silence_ns: Int64?) -> Int64 {
     silence_ns.map { max(shortest_ns, min($0, never_ns)) } ?? never_ns
   }
 
-  /// What the consumer's own kernel asks for where no probes keep the connection: at most 5 s, and less where it would give
-  /// up sooner.
+  /// As the consumer's kernel requires where no probes are sent: at most 5 s, less with a shorter timeout.
   package static func forSocket(tcpRetries2: Int, userTimeout_ns: Int64) -> Int64 {
     min(longest_ns, socketSpan(tcpRetries2, userTimeout_ns))
   }
 
-  /// What the broker's kernel asks for, whatever keeps the connection: while payload is held hardly anything acknowledges
-  /// what the broker sends, since a probe's acknowledgement does not count and the consumer's kernel takes those on held
-  /// segments for sent. The broker's kernel then tries again after 0.2 s, 0.4 s and so on, `tcp_retries2` times; measured
-  /// with 5, it gave the connection up after 13 s. Its value can't be seen from here and is taken for the consumer's: who
-  /// lowers it mostly does so everywhere. With the default (15) it is 15 min, longer than any hold.
+  /// As the broker's kernel requires, with or without probes. While payload is held, data from the broker is not acknowledged:
+  /// the peer drops a probe with its acknowledgement number, and the consumer's kernel counts the one on a dropped segment as
+  /// sent. The broker's kernel retransmits after 0.2 s, 0.4 s and so on, `tcp_retries2` times, then resets the connection:
+  /// with 5 retries after 13 s (measured), with the default of 15 after 15 min, longer than any hold. The broker's setting is
+  /// not known; that of the consumer's network namespace is used, since it is usually set for a whole fleet.
   package static func forPeer(tcpRetries2: Int) -> Int64 {
     var (sum_ns, wait_ns): (Int64, Int64) = (0, .milliseconds(200))
     for _ in 0...max(1, min(tcpRetries2, 255)) {
@@ -37,15 +37,15 @@ package enum Trickle {
     return min(sum_ns * 2 / 3, never_ns)
   }
 
-  /// How often probes are sent instead: three to four in the time after which the kernel gives up, since one may be lost,
-  /// and peers answer at most two in a second.
+  /// How often probes are sent: three to four within the kernel's timeout, since one may be lost, and peers answer at most two
+  /// in a second.
   package static func forProbes(tcpRetries2: Int, userTimeout_ns: Int64) -> Int64 {
     min(.seconds(2), socketSpan(tcpRetries2, userTimeout_ns) / 2)
   }
 
-  /// Two thirds of the time after which the consumer's kernel gives up. A segment that was dropped with a congestion signal
+  /// Two thirds of the time after which the consumer's kernel ends the connection. A segment that was dropped with a congestion signal
   /// is tried again every 0.5 s (`TCP_RESOURCE_PROBE_INTERVAL`), each time counts against `tcp_retries2`, and an
-  /// acknowledgement that comes in sets the count back; measured on Linux 6.18, a connection dies after about
+  /// acknowledgement that comes in sets the count back; measured on Linux 6.18, a connection ends after about
   /// (tcp_retries2 × 0.5 s). TCP_USER_TIMEOUT (0: none) bounds the same span.
   private static func socketSpan(_ tcpRetries2: Int, _ userTimeout_ns: Int64) -> Int64 {
     let retries = Int64(max(0, min(tcpRetries2, 1000)))

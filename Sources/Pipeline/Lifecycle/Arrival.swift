@@ -8,7 +8,7 @@ struct Arrival {
   var message: UInt64
   /// The hash is of an id that the publisher gave, not of what the message looks like.
   var hasOwnID = false
-  /// The how-manieth try it is by a header whose name says that it counts tries; 0 without one.
+  /// Number of this try, counted from 1, from a header that counts tries by its name; 0 without one.
   var toldAttempt: Int32 = 0
   /// The broker marked it as delivered before.
   var redelivered = false

@@ -1,5 +1,5 @@
-/// Whether a destination bears the name of another one and goes beyond it: `orders.dlq`, `dead-letters.orders` and `OrdersDLQ`
-/// bear `orders` or `Orders`; `reorders.dlq` and `orders2.dlq` do not.
+/// Whether a destination's name contains another name as whole words, and more: `orders.dlq`, `dead-letters.orders` and
+/// `OrdersDLQ` contain `orders` or `Orders`; `reorders.dlq` and `orders2.dlq` do not.
 enum BorneName {
   /// UTF-8. What stands beside the name is no letter and no digit; a capital may follow it.
   static func stands(_ own: [UInt8], in name: [UInt8]) -> Bool {

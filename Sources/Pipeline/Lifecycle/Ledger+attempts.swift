@@ -19,7 +19,7 @@ extension Ledger {
   func raise(
     _ attempt: inout Int32, _ source: inout AttemptSource, _ arrival: Arrival, _ returned: Returned
   ) {
-    // Of the two that the target counts itself, its copies are the better witness.
+    // Copies of the target are better evidence than the own table.
     if returned.attempt > attempt || (returned.attempt == attempt && source == .ownTable) {
       (attempt, source) = (returned.attempt, .copies)
     }

@@ -66,7 +66,7 @@ struct ProducerTable {
     /// Those that get it after it has waited, if it says itself how long.
     var returnsExpired: [String] = []
 
-    /// The target's own group whose name the destination's bears.
+    /// The target's own group with a name that the destination's contains (`BorneName`).
     var named: GroupID?
 
     /// Listed under `normal`: whatever goes there is no copy.

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Pipeline
 
-/// Deliveries outlive their consumers, whose places in the table are used again: by those of other protocols and groups, too.
+/// Deliveries outlive their consumers; indices in the consumer table are used again, also for other protocols and groups.
 @Suite struct ReusedConsumerTests {
   let ledger = Ledger(settings: Settings(), target: "t")
   let queue: GroupID

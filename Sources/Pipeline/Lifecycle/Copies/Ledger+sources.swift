@@ -36,7 +36,7 @@ extension Ledger {
     passages[number].hasArrived = true
     let passage = passages[number]
     guard !passage.isReturned else { return Returned() }
-    // In another group's hands it may be handed back.
+    // Delivered to another group, it may be published back to the first one.
     guard let home = present(passage.group), home.index == arrival.group else { return Returned(passage: number) }
     if !passage.isCounted {
       guard !arrival.redelivered, cameBack(passage, to: home, at: at) else { return Returned() }

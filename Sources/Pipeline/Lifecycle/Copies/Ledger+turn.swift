@@ -1,5 +1,5 @@
-// By turn: what a destination gets whose name says that it is for dead letters or retries is a copy, and nothing in it tells
-// of which delivery. It ends one of the group that it is most likely of.
+// By turn: a message to a destination with a name for dead letters or retries is a copy, though nothing in it identifies the
+// delivery. It ends a delivery of the group that the copy most likely belongs to.
 
 extension Ledger {
   /// Where a session may look for groups that a published message has to do with, nearest first.
@@ -7,7 +7,7 @@ extension Ledger {
 
   /// Ends a delivery by a message that has nothing in common with any. Answers whether it did.
   ///
-  /// The group is the one whose name the destination's bears (`orders` of `orders.dlq`). Else the only one that is consumed
+  /// The group is the one with a name that the destination's contains (`orders` in `orders.dlq`). Else the only one that is consumed
   /// on the same channel, else on the same connection, else by the same process; where these are several nothing is
   /// concluded, counted in `dropped.pairs`. Within the group: the oldest delivery in flight of the process; for a dead letter
   /// else the one that the process acknowledged last, within the window. Other processes' only under the group's name.

@@ -28,8 +28,8 @@ struct AMQPBindings {
     return true
   }
 
-  /// Calls `body` with what gets a message with that routing key. Of an exchange whose type was not seen, any type's rule
-  /// counts.
+  /// Calls `body` with what receives a message with that routing key. If the exchange's type was not seen, the rule of any
+  /// type counts.
   func forEach(_ key: String, _ type: AMQPTopology.ExchangeType?, _ body: (Set<String>) -> Void) {
     if type == .fanout { return byKey.values.forEach(body) }
     if let exact = byKey[key] { body(exact) }

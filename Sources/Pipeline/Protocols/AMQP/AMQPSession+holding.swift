@@ -25,11 +25,11 @@ extension AMQPSession {
   private var silence_ns: Int64? {
     let heartbeat_ns = heartbeat_ns ?? .seconds(10)
     let span_ns = heartbeat_ns > 0 ? heartbeat_ns * 2 / 5 : nil
-    return isHeldUnread ? min(span_ns ?? .max, Self.goodbye_ns) : span_ns
+    return isHeldUnread ? min(span_ns ?? .max, Self.unreadClose_ns) : span_ns
   }
 
-  /// How long a goodbye may be held that is not recognised, because what is held can't be read.
-  private static var goodbye_ns: Int64 { .seconds(5) }
+  /// How long a cancel or close may be held that is not recognised, because the held bytes can't be read.
+  private static var unreadClose_ns: Int64 { .seconds(5) }
 
   /// Something of the client's ended: what it said of leaving was heard.
   func leaves() {

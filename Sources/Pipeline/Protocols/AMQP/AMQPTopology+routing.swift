@@ -136,7 +136,7 @@ extension AMQPTopology {
     return settings.use(of: String(own) ?? name)
   }
 
-  /// The group of the consumed queue whose name the destination's bears and goes beyond, the longest such name: `orders` of
+  /// The group of the consumed queue with the longest name that the destination's contains (`BorneName`): `orders` of
   /// `orders.dlq`, `dead-letters.orders` and `orders.dlx:key`. Else of the only one that was declared to send its dead letters
   /// there.
   func group(namedIn destination: String) -> GroupID? {

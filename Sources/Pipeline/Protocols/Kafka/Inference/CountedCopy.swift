@@ -3,8 +3,8 @@
 /// - Concludes: one record of the group that counts as acknowledged was dead-lettered (or retried). Which one is not known:
 ///   the latest acknowledgement is counted otherwise, and no record is named in the report.
 /// - Evidence: a copy was published by a process that consumes for this group; nothing else. The third tier. If the process
-///   consumes for several groups, it is of the one that consumes a topic whose name the copy's topic bears (`orders` of
-///   `orders.DLT`); if that is not exactly one, it counts for none of them and is added to `dropped.pairs`. A record with a
+///   consumes for several groups, it is of the one that consumes a topic with a name that the copy's topic contains
+///   (`orders` in `orders.DLT`); if that is not exactly one, it counts for none of them and is added to `dropped.pairs`. A record with a
 ///   key that none of the latest consumed records had is no retry.
 /// - For: compressed dead letters, whose batch header gives only their number, and copies with changed contents.
 /// - Wrong if: the process also produces to that topic what it has not consumed.
@@ -20,7 +20,7 @@ enum CountedCopy {
     return sole
   }
 
-  /// The one that consumes the topic with the longest name that `name` bears.
+  /// The one that consumes the topic with the longest name that `name` contains.
   private static func named(by name: [UInt8], among groups: [KafkaGroup], _ topics: KafkaTopics) -> KafkaGroup? {
     var found: KafkaGroup?
     var longest = 0
